@@ -1,0 +1,58 @@
+# Everything a newcomer or a build machine needs. `make demo` and `make test` work from a fresh clone.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+SPEED ?= 5
+RUN ?= run
+
+.PHONY: setup demo test check bench format lock docs clean
+
+setup: $(READY)
+
+$(READY): pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Dryline needs Python 3.11 or newer; name one with PYTHON=..."; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	touch $@
+
+# The simulated line, the controller and the embedded historian, started and brought to production.
+demo: setup
+	$(BIN)/dryline up --speed $(SPEED) --run $(RUN) --start
+
+# Installs the protocol peers of the tests (npm package, Debian package) and runs everything.
+test: setup
+	$(BIN)/python -m tests.support.install
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# What the build machine checks besides the tests.
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m tests.support.generated --check
+	$(BIN)/dryline check
+
+# Prints figures and writes bench-out/bench.json; asserts nothing.
+bench: setup
+	$(BIN)/python -m tests.support.install
+	$(BIN)/python -m tests.bench
+
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# Reference pages that are made from the code.
+docs: setup
+	$(BIN)/python -m tests.support.generated
+
+# Pins every package with its hashes and no addresses; needs uv.
+lock:
+	uv pip compile pyproject.toml --all-extras --universal --generate-hashes --no-header \
+	  --no-emit-index-url --no-annotate --quiet --output-file requirements.lock
+
+clean:
+	rm -rf $(VENV) run bench-out .pytest_cache .mypy_cache .ruff_cache .hypothesis

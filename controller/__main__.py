@@ -1,0 +1,25 @@
+"""Entry point of the `dryline` command and of `python -m controller`."""
+
+import typer
+
+from controller.cli import look, operate, run
+
+app = typer.Typer(
+    name="dryline",
+    help="Run and watch the pilot line: simulated plant, controller, history.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+run.add_to(app)
+operate.add_to(app)
+look.add_to(app)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

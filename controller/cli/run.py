@@ -1,0 +1,160 @@
+"""Commands that run something: up, sim, controller, check, score."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from controller.cli import (
+    EXIT_INPUT,
+    SHIPPED_LINE,
+    AsJson,
+    LineFolder,
+    RunFolder,
+    errors,
+    print_json,
+    screen,
+    start_logging,
+    told,
+)
+from controller.clock import SystemClock
+from controller.config import check as check_folder
+from controller.config import load_line
+from controller.process import run_controller
+
+Speed = Annotated[
+    float, typer.Option(min=0.1, max=50.0, help="Plant seconds per wall second (simulation only).")
+]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of all noise and disturbances.")]
+Faults = Annotated[
+    Path | None, typer.Option(exists=True, dir_okay=False, help="Fault schedule (CSV).")
+]
+Epoch = Annotated[
+    float | None,
+    typer.Option(help="UTC seconds at which plant time and wall time were equal.", hidden=True),
+]
+STOP_S = 5.0
+PERIOD_S = 0.2
+
+
+def up(
+    line: LineFolder = SHIPPED_LINE,
+    run: RunFolder = Path("run"),
+    speed: Speed = 1.0,
+    seed: Seed = 1,
+    faults: Faults = None,
+    start: Annotated[bool, typer.Option(help="Also give START to every station.")] = False,
+) -> None:
+    """Start the simulated plant and the controller as separate processes; Ctrl-C stops both."""
+    config = told(lambda: load_line(line))
+    run.mkdir(parents=True, exist_ok=True)
+    common = ["--line", str(line), "--run", str(run), "--speed", str(speed)]
+    common += ["--epoch", repr(SystemClock().now_s())]
+    plant = [*common, "--seed", str(seed), *(["--faults", str(faults)] if faults else [])]
+    children = [
+        subprocess.Popen([sys.executable, "-m", "plc_sim", "run", *plant]),  # noqa: S603
+        subprocess.Popen([sys.executable, "-m", "controller", "controller", *common]),  # noqa: S603
+    ]
+    with contextlib.suppress(KeyboardInterrupt):
+        signal.signal(signal.SIGTERM, _interrupt)
+        screen.print(f"[bold]{config.title}[/bold] is starting, {speed:g} x real time.")
+        screen.print(f"Watch it:  dryline watch enclosure --run {run}")
+        screen.print(f"Start it:  dryline start all --run {run}     Stop it: Ctrl-C here")
+        if start:
+            _start_all(run, children)
+        while all(child.poll() is None for child in children):
+            time.sleep(PERIOD_S)
+    _end(children)
+    raise typer.Exit(max((c.returncode or 0) for c in children) and 1)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _start_all(run: Path, children: list[subprocess.Popen[bytes]]) -> None:
+    from controller.cli.operate import start_when_ready  # noqa: PLC0415 - only for --start
+
+    start_when_ready(run, lambda: all(c.poll() is None for c in children))
+
+
+def _end(children: list[subprocess.Popen[bytes]]) -> None:
+    for child in reversed(children):
+        if child.poll() is None:
+            child.send_signal(signal.SIGTERM)
+    for child in reversed(children):
+        try:
+            child.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
+def sim(
+    line: LineFolder = SHIPPED_LINE,
+    run: RunFolder = Path("run"),
+    speed: Speed = 1.0,
+    seed: Seed = 1,
+    faults: Faults = None,
+) -> None:
+    """Start only the simulated plant (for a controller elsewhere, or another client)."""
+    told(lambda: load_line(line))
+    extra = ["--faults", str(faults)] if faults else []
+    command = ["--line", str(line), "--run", str(run), "--speed", str(speed), "--seed", str(seed)]
+    os.execv(sys.executable, [sys.executable, "-m", "plc_sim", "run", *command, *extra])  # noqa: S606
+
+
+def controller(
+    line: LineFolder = SHIPPED_LINE,
+    run: RunFolder = Path("run"),
+    speed: Speed = 1.0,
+    epoch: Epoch = None,
+) -> None:
+    """Start only the controller. --speed must equal that of the simulated plant (1: a real one)."""
+    config = told(lambda: load_line(line))
+    start_logging()
+    clock = SystemClock(speed, epoch)
+    told(lambda: asyncio.run(run_controller(config, run, clock)))
+
+
+def check(line: LineFolder = SHIPPED_LINE, json: AsJson = False) -> None:
+    """Check line.toml and the I/O list; print a summary, or every mistake with file and line."""
+    config, problems = told(lambda: check_folder(line))
+    if json:
+        rows = [
+            {"file": p.file, "line": p.line, "field": p.field, "value": p.value,
+             "message": p.message}
+            for p in problems
+        ]  # fmt: skip
+        print_json({"ok": config is not None, "problems": rows})
+    elif config is not None:
+        screen.print(config.summary(), markup=False, highlight=False)
+    else:
+        for p in problems:
+            errors.print(str(p), style="red", markup=False, highlight=False, soft_wrap=True)
+        errors.print(f"{len(problems)} problem(s); nothing was started.", markup=False)
+    if config is None:
+        raise typer.Exit(EXIT_INPUT)
+
+
+def score(
+    hours: Annotated[float, typer.Option(min=0.1, help="Plant hours of each experiment.")] = 8.0,
+    seeds: Annotated[int, typer.Option(min=1, max=20, help="Seeds of the dew-point runs.")] = 3,
+    json: AsJson = False,
+) -> None:
+    """Run the reference experiments in lockstep and print what physics and loops reach."""
+    command = ["score", "--hours", str(hours), "--seeds", str(seeds), *(["--json"] if json else [])]
+    os.execv(sys.executable, [sys.executable, "-m", "plc_sim", *command])  # noqa: S606
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    for command in (up, sim, controller, check, score):
+        app.command()(command)

@@ -1,0 +1,103 @@
+"""Console port: one line of JSON in, one line of JSON out, over a Unix socket in the run folder.
+
+It is for the person at this machine: only the owner of the run folder can open it, no network can
+reach it. Both processes of a line have one, the controller and the simulated plant.
+"""
+
+import asyncio
+import json
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from controller.core.errors import DrylineError
+
+Json = dict[str, Any]
+LINE_LIMIT = 1 << 20
+PATH_LIMIT = 100  # what a Unix socket address holds, with a little room
+ANSWER_S = 5.0
+
+
+class Console:
+    """Serves `answer(request) -> reply` for every line; a DrylineError becomes {"error": ...}."""
+
+    def __init__(self, path: Path, answer: Callable[[Json], Awaitable[Json]]) -> None:
+        self._path = path
+        self._answer = answer
+        self._server: asyncio.Server | None = None
+        self._open: set[asyncio.StreamWriter] = set()
+
+    async def __aenter__(self) -> Self:
+        if len(str(self._path)) > PATH_LIMIT:
+            raise DrylineError(
+                f"{self._path}: path of the console socket is longer than {PATH_LIMIT} characters; "
+                "choose a run folder with a shorter path (--run)"
+            )
+        self._path.unlink(missing_ok=True)
+        self._server = await asyncio.start_unix_server(
+            self._serve, path=str(self._path), limit=LINE_LIMIT
+        )
+        self._path.chmod(0o600)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._server is not None:
+            self._server.close()
+            for writer in list(self._open):
+                writer.close()
+            self._path.unlink(missing_ok=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.add(writer)
+        try:
+            while line := await reader.readline():
+                writer.write(json.dumps(await self._reply(line)).encode() + b"\n")
+                await writer.drain()
+        except (OSError, ValueError):  # the other side went away, or sent a line over the limit
+            return
+        finally:
+            self._open.discard(writer)
+            writer.close()
+
+    async def _reply(self, line: bytes) -> Json:
+        try:
+            request = json.loads(line)
+            if not isinstance(request, dict):
+                raise TypeError("a request is a JSON object")  # noqa: TRY301
+            return await self._answer(request)
+        except (DrylineError, LookupError, ValueError, TypeError) as error:
+            return {"error": str(error).strip("'\"")}
+
+
+def ask(path: Path, request: Json, timeout_s: float = ANSWER_S) -> Json:
+    """One question to a running process; DrylineError when nobody is there or it says no."""
+
+    async def talk() -> bytes:
+        reader, writer = await asyncio.open_unix_connection(str(path), limit=LINE_LIMIT)
+        writer.write(json.dumps(request).encode() + b"\n")
+        await writer.drain()
+        try:
+            return await asyncio.wait_for(reader.readline(), timeout_s)
+        finally:
+            writer.close()
+
+    try:
+        line = asyncio.run(talk())
+    except (OSError, TimeoutError) as error:
+        raise DrylineError(
+            f"nobody answers at {os.fspath(path)} ({type(error).__name__}); is the line running? "
+            "Start it with `dryline up`, or name its run folder with --run"
+        ) from error
+    if not line:
+        raise DrylineError(f"{os.fspath(path)} closed the connection without an answer")
+    reply: Json = json.loads(line)
+    if "error" in reply:
+        raise DrylineError(str(reply["error"]))
+    return reply

@@ -1,0 +1,1 @@
+"""Blocks that a station scans: pure, one idea per file."""

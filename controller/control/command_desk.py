@@ -1,0 +1,109 @@
+"""What a station does with a command: every verb, every check, every reason for a refusal."""
+
+from typing import TYPE_CHECKING
+
+from controller.control.loop import Loop
+from controller.control.pid_config import LoopMode
+from controller.control.states import next_state
+from controller.core.errors import DrylineError, Refused
+from controller.core.event import Answer, Command, EventKind, Verb
+
+if TYPE_CHECKING:
+    from controller.control.station import Station
+
+PROCEDURE_VERBS = frozenset(Verb) - {Verb.SET, Verb.MODE, Verb.TUNE}
+
+
+class CommandDesk:
+    """Executes the commands of one station inside its scan."""
+
+    def __init__(self, station: "Station") -> None:
+        self._s = station
+
+    def execute(self, command: Command) -> Answer:
+        """Do it, or say why not; never half of it."""
+        try:
+            self._execute(command)
+        except Refused as error:
+            return Answer(command=command, accepted=False, code=error.code, reasons=error.reasons)
+        except DrylineError as error:
+            return Answer(command=command, accepted=False, code="failed", reasons=(str(error),))
+        return Answer(command=command, accepted=True)
+
+    def _execute(self, command: Command) -> None:
+        verb = command.verb
+        if verb in PROCEDURE_VERBS:
+            self._procedure(command)
+        elif verb is Verb.SET:
+            self._set(command.target, command.value)
+        elif verb is Verb.MODE:
+            self._mode(command)
+        else:
+            self._tune(command)
+
+    def _procedure(self, command: Command) -> None:
+        s, verb = self._s, command.verb
+        next_state(s.procedure.state, verb)  # a wrong state is the first thing to say
+        if verb is Verb.START:
+            s.require_permissives()
+        if verb in (Verb.START, Verb.UNHOLD, Verb.RESET):
+            s.reset_trips()
+        who = f"{verb} by {command.actor}"
+        s.procedure.command(verb, f"{who}: {command.reason}" if command.reason else who)
+
+    def _mode(self, command: Command) -> None:
+        loop = self._loop(command.target)
+        try:
+            mode = LoopMode[str(command.value).upper()]
+        except KeyError:
+            names = ", ".join(m.name for m in loop.pid.config.modes)
+            raise Refused("value", [f"mode {command.value!r}: allowed are {names}"]) from None
+        loop.want(mode)
+        self._s.tell(EventKind.LOOP, loop.name, f"mode {mode.name}", actor=command.actor)
+
+    def _tune(self, command: Command) -> None:
+        loop = self._loop(command.target)
+        try:
+            kc, ti_s, td_s = (float(x) for x in str(command.value).split(","))
+        except ValueError:
+            text = f"gains {command.value!r}: expected kc,ti_s,td_s, for example 20,90,0"
+            raise Refused("value", [text]) from None
+        loop.pid.tune(kc, ti_s, td_s)
+
+    def _loop(self, target: str) -> Loop:
+        s = self._s
+        loop = s.loops.get(target.removeprefix(f"{s.prefix}.").upper())
+        if loop is None:
+            names = ", ".join(s.loops)
+            raise Refused("unknown", [f"no loop {target!r} in {s.name}; loops: {names}"])
+        return loop
+
+    def _set(self, target: str, value: float | str | None) -> None:
+        s = self._s
+        try:
+            number = float(value) if value is not None else float("nan")
+        except ValueError:
+            raise Refused("value", [f"{target} = {value!r}: not a number"]) from None
+        key = target.removeprefix(f"{s.prefix}.SET.")
+        if key in s.settings:
+            _, low, high, unit, _ = s.SETTINGS[key]
+            _check(target, number, low, high, unit)
+            s.v[s.settings[key]] = number
+        elif any(target == f"{loop.name}.SP" for loop in s.loops.values()):
+            self._loop(target.removesuffix(".SP")).pid.set_sp(number)
+        elif target in s.owner:
+            s.owner[target].pid.set_out(number)
+        elif (k := s.offset.get(target, -1)) in s.writable:
+            point = s.writable[k]
+            _check(target, number, point.low, point.high, point.unit)
+            if not s.adopted:
+                raise Refused("link", [f"{target}: the PLC has not been read yet"])
+            s.v[k] = number
+        else:
+            raise Refused("unknown", [f"{target!r} is no set point of {s.name}"])
+
+
+def _check(target: str, value: float, low: float, high: float, unit: str) -> None:
+    if not low <= value <= high:
+        text = f"{target} = {value:g}: allowed {low:g} to {high:g} {unit}".rstrip()
+        raise Refused("range", [text])

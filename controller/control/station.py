@@ -1,0 +1,437 @@
+"""Station: one machine, the unit of independence. Scanned in one fixed order, told the time.
+
+1. snapshot of inputs; 2. queued commands; 3. procedure; 4. loops; 5. interlocks, the last word on
+outputs; 6. alarms; 7. outputs staged in the table, from where the link writes them.
+"""
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar
+
+from controller.control.alarm import AlarmLimit, LimitAlarm
+from controller.control.command_desk import CommandDesk
+from controller.control.interlock import Permissive, Permissives, Trip, Trips
+from controller.control.loop import Loop
+from controller.control.pid_config import LoopMode
+from controller.control.procedure import Procedure, Step
+from controller.control.states import TABLE, State, restored
+from controller.control.station_parts import (
+    AfterLinkLoss,
+    Memory,
+    ScanTiming,
+    StationSetup,
+    health_tags,
+)
+from controller.core.event import Answer, Command, Event, EventKind
+from controller.core.point import READ_BACK, Access
+from controller.core.ports import EventLog
+from controller.core.sample import FIRST_BAD, GOOD, Quality, quality_text
+from controller.core.table import TagTable
+from controller.core.tag import Tag, Writer
+
+_QUIET = frozenset({State.IDLE, State.STOPPED, State.COMPLETED, State.ABORTED})
+_DOWN = frozenset({State.ABORTING, State.ABORTED, State.STOPPING, State.STOPPED, State.RESETTING})
+_ACTIVE = frozenset(State) - _QUIET - _DOWN - {State.HOLDING, State.HELD}
+MAX_QUEUE = 64
+
+
+class Station:
+    """Base of all station kinds; a kind adds its loops, its steps and its interlocks.
+
+    A kind calls `super().__init__` first and defines `loops_of`, `steps`, `control` and, where it
+    needs them, `start_permissives`, `trips`, `ALARMS`, `SETTINGS` (name -> (default, low, high,
+    unit, text): the values of its built-in procedure, each a tag PREFIX.SET.name) and `FOREIGN`
+    (tags of other stations it may read; their quality counts as anybody else's).
+    """
+
+    ALARMS: ClassVar[tuple[tuple[str, tuple[AlarmLimit, ...]], ...]] = ()
+    FOREIGN: ClassVar[tuple[str, ...]] = ()
+    SETTINGS: ClassVar[Mapping[str, tuple[float, float, float, str, str]]] = {}
+    LOOP_STATES: ClassVar[frozenset[State]] = frozenset({State.EXECUTE})
+
+    @classmethod
+    def loops_of(cls, prefix: str) -> dict[str, Loop]:
+        """Fresh loops of this kind by short name ("L1"), not yet bound."""
+        raise NotImplementedError
+
+    @classmethod
+    def own_tags(cls, name: str, prefix: str) -> tuple[Tag, ...]:
+        """All tags that the station itself writes and that are not in the I/O list."""
+        settings = tuple(
+            Tag(
+                name=f"{prefix}.SET.{key}",
+                station=name,
+                description=text,
+                writer=Writer.STATION,
+                unit=unit,
+                low=low,
+                high=high,
+            )
+            for key, (_, low, high, unit, text) in cls.SETTINGS.items()
+        )
+        loops = tuple(t for loop in cls.loops_of(prefix).values() for t in loop.tags(name))
+        return health_tags(name, prefix) + settings + loops
+
+    def __init__(self, setup: StationSetup, table: TagTable, log: EventLog) -> None:
+        self.setup, self.name, self.prefix = setup, setup.name, setup.prefix
+        self.table, self._log = table, log
+        region = table.region(setup.name)
+        self._start, self._split, self._stop = region.start, region.split, region.stop
+        self._own = region.split - region.start
+        names = [t.name for t in table.tags[region.start : region.stop]]
+        self.offset = {name: k for k, name in enumerate(names)}
+        self._names = names
+        self.v = [0.0] * len(names)
+        self.q = [int(Quality.BAD_NO_DATA)] * len(names)
+        self._q_seen = self.q[: self._own]
+        self._q_shown: list[int] = []
+        self.now_s = 0.0
+        self._utc_ns = 0
+        p = self.prefix
+        self._heart, self._boot = self.offset[f"{p}.HEART"], self.offset[f"{p}.BOOT"]
+        self._plc_trip = self.offset[f"{p}.TRIP"]
+        self._trip_labels = table.tags[region.start + self._plc_trip].labels
+        self._plc_state, self._reset = self.offset[f"{p}.STATE"], self.offset[f"{p}.RESET"]
+        self._cmd = self.offset[f"{p}.CMD"]
+        self._health = self.offset[f"{p}.SERVICE.STATE"]
+        self.settings = {key: self.offset[f"{p}.SET.{key}"] for key in self.SETTINGS}
+        self.loops = self.loops_of(p)
+        self._loop_list = list(self.loops.values())
+        self._writes = [pt for pt in setup.points if pt.access is Access.WRITE]
+        self._out = [self.offset[pt.tag] for pt in self._writes]
+        self._held = [self.offset[pt.tag + READ_BACK] for pt in self._writes]
+        self.writable = {self.offset[pt.tag]: pt for pt in self._writes}
+        self.owner = {loop.out: loop for loop in self._loop_list if loop.out}
+        foreign = [n for n in self.FOREIGN if n in table]
+        self._foreign_index = [table.index(n) for n in foreign]
+        self._foreign_at = {n: k for k, n in enumerate(foreign)}
+        self._fv: list[float] = []
+        self._fq: list[int] = []
+        self._desk = CommandDesk(self)
+        self._queue: deque[tuple[Command, Callable[[Answer], None]]] = deque()
+        self.timing = ScanTiming()
+        self.adopted = False
+        self.faulted = False
+        self._boot_seen: float | None = None
+        self._link_was_up = False
+        self.changed = False  # something in `memory()` changed; the shell saves and clears it
+        for loop in self._loop_list:
+            loop.bind(self.offset)
+        for key, (default, *_rest) in self.SETTINGS.items():
+            self.v[self.settings[key]] = default
+        self.procedure = Procedure(self.steps(), self._state_changed)
+        self._bind_blocks()
+        for k in range(self._own, len(self.v)):
+            if k not in self.writable:
+                self.q[k] = GOOD
+        self._commit()
+
+    def _bind_blocks(self) -> None:
+        permissives = self.start_permissives()
+        self._permissive_at = [self.at(tag) for tag, _ in permissives]
+        self._permissives = Permissives([p for _, p in permissives])
+        trips = self.trips()
+        self._trip_at = [self.at(tag) for tag, _ in trips]
+        self._trips = Trips([t for _, t in trips])
+        self._alarms = [
+            (self.at(tag), LimitAlarm(self._names[self.at(tag)], limits))
+            for tag, limits in self.ALARMS
+        ]
+
+    # -- what a kind defines ---------------------------------------------------------------------
+
+    def steps(self) -> Mapping[State, Sequence[Step]]:
+        """The steps of every acting state."""
+        raise NotImplementedError
+
+    def start_permissives(self) -> Sequence[tuple[str, Permissive]]:
+        """What must hold before START is accepted, each on one tag."""
+        return ()
+
+    def trips(self) -> Sequence[tuple[str, Trip]]:
+        """What holds the station while it is active, each on one tag."""
+        return ()
+
+    def control(self, now_s: float) -> None:
+        """Scan the loops."""
+        raise NotImplementedError
+
+    def interlocks(self, now_s: float) -> None:
+        """The last word of the controller on outputs (the PLC has the very last)."""
+        if not self._trip_at or self.procedure.state not in _ACTIVE:
+            return
+        v, q = self.v, self.q
+        at = self._trip_at
+        for tripped in self._trips.scan(now_s, [v[k] for k in at], [q[k] for k in at]):
+            self.tell(EventKind.INTERLOCK, tripped.name, tripped.text)
+            self.hold(f"interlock: {tripped.text}")
+
+    def alarms(self, now_s: float) -> None:
+        """Limit alarms while the station runs; a bad value neither raises nor clears one."""
+        if self.procedure.state is not State.EXECUTE:
+            return
+        v, q = self.v, self.q
+        for k, alarm in self._alarms:
+            for change in alarm.scan(now_s, v[k], q[k]):
+                what = "alarm" if change.active else "alarm gone"
+                text = f"{change.tag} {change.level.value} {what}: {change.value:g}"
+                self.tell(EventKind.ALARM, change.tag, f"{text}, limit {change.limit:g}")
+
+    # -- the scan --------------------------------------------------------------------------------
+
+    def scan(self, now_s: float, utc_ns: int) -> None:
+        """One scan. Raises only for mistakes of the program itself."""
+        table = self.table
+        own = self._own
+        self.v[:own] = table.value[self._start : self._split].tolist()
+        q = table.quality[self._start : self._split].tolist()
+        self.q[:own] = q
+        if self._foreign_index:
+            self._fv = table.value[self._foreign_index].tolist()
+            self._fq = table.quality[self._foreign_index].tolist()
+        self.now_s, self._utc_ns = now_s, utc_ns
+        if q != self._q_seen:
+            self._tell_quality(q)
+        self._watch_link()
+        while self._queue:
+            self._take(*self._queue.popleft())
+        self.procedure.scan(now_s)
+        self.control(now_s)
+        self.interlocks(now_s)
+        self.alarms(now_s)
+        self._commit()
+
+    def _commit(self) -> None:
+        v, t = self.v, self.timing
+        state = self.procedure.state
+        procedure = self.procedure
+        h = self._health
+        v[h : h + 12] = (
+            state,
+            TABLE[state].packml,
+            procedure.step_index + 1 if procedure.step else 0,
+            procedure.step_left_s(self.now_s),
+            t.count,
+            t.late_ms,
+            t.took_ms,
+            t.overruns,
+            t.link_up,
+            t.link_losses,
+            t.writes_refused,
+            t.age_s,
+        )
+        table, own = self.table, self._own
+        table.value[self._split : self._stop] = v[own:]
+        quality = self.q[own:]
+        if quality != self._q_shown:
+            table.quality[self._split : self._stop] = quality
+            self._q_shown = quality
+        table.time_ns[self._split : self._stop] = self._utc_ns
+        t.count += 1
+
+    def fault(self, error: Exception, utc_ns: int) -> None:
+        """Called by the shell when `scan` raised: own tags go Bad and nothing more is written."""
+        table = self.table
+        table.quality[self._split : self._stop] = int(Quality.BAD_STATION)
+        self._q_shown = []
+        table.time_ns[self._split : self._stop] = utc_ns
+        if not self.faulted:
+            self.faulted = True
+            self._utc_ns = utc_ns
+            self.tell(EventKind.SYSTEM, self.name, f"scan failed: {type(error).__name__}: {error}")
+
+    def mend(self) -> None:
+        """Called by the shell when a scan succeeded again after a fault."""
+        self.faulted = False
+        self.hold("station fault has gone; held until somebody says UNHOLD")
+
+    # -- reading and writing the image -----------------------------------------------------------
+
+    def at(self, name: str) -> int:
+        """Offset of a tag in the station's image; a leading "." stands for the prefix."""
+        return self.offset[self.prefix + name if name[0] == "." else name]
+
+    def usable(self, k: int) -> bool:
+        """True when the value at an offset is Good or Uncertain."""
+        return self.q[k] < FIRST_BAD
+
+    def foreign(self, name: str) -> tuple[float, int]:
+        """Value and quality of another station's tag; Bad when there is none."""
+        k = self._foreign_at.get(name)
+        if k is None or k >= len(self._fv):
+            return 0.0, int(Quality.BAD_NO_DATA)
+        return self._fv[k], self._fq[k]
+
+    def setting(self, key: str) -> float:
+        """A value of the built-in procedure."""
+        return self.v[self.settings[key]]
+
+    def put(self, k: int, value: float) -> None:
+        """Write an output from a step; the loop that owns it starts from there."""
+        loop = self.owner.get(self._names[k])
+        if loop is not None:
+            loop.adopt(self.v, value)
+        else:
+            self.v[k] = value
+
+    def outputs(self) -> list[float] | None:
+        """The output image in the order of the W points; None while nothing may be written."""
+        if not self.adopted or self.faulted:
+            return None
+        v = self.v
+        return [v[k] for k in self._out]
+
+    # -- link and restart ------------------------------------------------------------------------
+
+    def adopt(self) -> None:
+        """Take over what the PLC holds, so that the first write changes nothing. Called by the
+        link after a full read has been applied to the table."""
+        v = self.table.value[self._start : self._split].tolist()
+        self.v[: self._own] = v
+        self.q[: self._own] = self.table.quality[self._start : self._split].tolist()
+        for out, held in zip(self._out, self._held, strict=True):
+            self.v[out] = v[held]
+            self.q[out] = GOOD
+        for loop in self._loop_list:
+            if loop.out:
+                loop.adopt(self.v, self.v[self.offset[loop.out]])
+        boot = v[self._boot]
+        if self._boot_seen is not None and boot != self._boot_seen:
+            self.tell(EventKind.DEVICE, f"{self.prefix}.BOOT", f"PLC restarted (boot {boot:g})")
+            self.hold("PLC restarted with default set points; UNHOLD sends the set points again")
+        elif self._boot_seen is None and v[self._plc_state] and self.procedure.state in _QUIET:
+            mode = f"mode {v[self._plc_state]:g}"
+            self.procedure.force(
+                State.HELD, f"the PLC was found active ({mode}); UNHOLD to run, STOP to stop it"
+            )
+        self._boot_seen = boot
+        self.adopted = True
+        self._commit()
+
+    def memory(self) -> Memory:
+        """What must survive a restart."""
+        loops = {
+            key: {"wanted": float(x.wanted), "sp": x.pid.sp_target, "kc": x.pid.kc,
+                  "ti_s": x.pid.ti_s, "td_s": x.pid.td_s}
+            for key, x in self.loops.items()
+        }  # fmt: skip
+        settings = {key: self.v[k] for key, k in self.settings.items()}
+        return Memory(self.procedure.state.name, self.procedure.reason, loops, settings)
+
+    def recall(self, memory: Memory) -> None:
+        """Come back after a restart of the program: held if it was active, never in motion."""
+        for key, value in memory.settings.items():
+            if key in self.settings:
+                self.v[self.settings[key]] = value
+        for key, saved in memory.loops.items():
+            loop = self.loops.get(key)
+            if loop is not None:
+                loop.wanted = LoopMode(int(saved["wanted"]))
+                loop.pid.tune(saved["kc"], saved["ti_s"], saved["td_s"])
+                sp = min(max(saved["sp"], loop.pid.sp_low), loop.pid.sp_high)
+                loop.pid.set_sp(sp)
+        state = State[memory.state]
+        back = restored(state)
+        why = memory.reason if back is state else f"controller restarted in {state.name}"
+        if back is State.HELD:
+            why += "; UNHOLD to continue"
+        self.procedure.force(back, why)
+
+    def hold(self, reason: str) -> None:
+        """Hold the station if it is active."""
+        if self.procedure.state in _QUIET or self.procedure.state in _DOWN:
+            return
+        if self.procedure.state not in (State.HELD, State.HOLDING):
+            self.procedure.go(State.HOLDING, reason)
+        else:
+            self.procedure.reason = reason
+
+    def _watch_link(self) -> None:
+        up = self.adopted and self.q[self._heart] < FIRST_BAD
+        if up != self._link_was_up:
+            self._link_was_up = up
+            why = quality_text(self.q[self._heart])
+            self.tell(EventKind.LINK, self.name, "link up" if up else f"link lost ({why})")
+            if not up and self.setup.after_link_loss is AfterLinkLoss.HOLD:
+                self.hold(f"link to the PLC lost ({why})")
+        trip = self.v[self._plc_trip]
+        if up and trip and self.procedure.state not in _DOWN | _QUIET:
+            label = self._trip_labels[int(trip)] if trip < len(self._trip_labels) else f"{trip:g}"
+            self.tell(EventKind.DEVICE, f"{self.prefix}.TRIP", f"PLC tripped: {label}")
+            self.procedure.go(State.ABORTING, f"PLC tripped: {label}")
+
+    def _tell_quality(self, q: list[int]) -> None:
+        groups: dict[int, list[str]] = {}
+        for k, (new, old) in enumerate(zip(q, self._q_seen, strict=True)):
+            if new >> 6 != old >> 6:
+                groups.setdefault(new, []).append(self._names[k])
+        self._q_seen = q
+        for quality, names in groups.items():
+            shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+            self.tell(
+                EventKind.QUALITY, names[0], f"{shown}: {quality_text(quality)}", tags=len(names)
+            )
+
+    # -- commands --------------------------------------------------------------------------------
+
+    def submit(self, command: Command, reply: Callable[[Answer], None]) -> None:
+        """Queue a command for the next scan; `reply` is called with the answer then."""
+        if len(self._queue) >= MAX_QUEUE:
+            reasons = (f"{MAX_QUEUE} commands are waiting; try again",)
+            reply(Answer(command=command, accepted=False, code="busy", reasons=reasons))
+            return
+        self._queue.append((command, reply))
+
+    def _take(self, command: Command, reply: Callable[[Answer], None]) -> None:
+        answer = self._desk.execute(command)
+        verdict = "accepted" if answer.accepted else f"refused ({'; '.join(answer.reasons)})"
+        value = "" if command.value is None else f" = {command.value}"
+        what = f"{command.verb} {command.target}".rstrip()
+        self.tell(
+            EventKind.COMMAND,
+            command.target or command.verb.value,
+            f"{what}{value}: {verdict}",
+            actor=command.actor,
+            id=command.id,
+            reason=command.reason,
+        )
+        self.changed = True
+        reply(answer)
+
+    def require_permissives(self) -> None:
+        """Refused with every reason why the station cannot start."""
+        self._permissives.require(self.now_s, *self._seen(self._permissive_at))
+
+    def reset_trips(self) -> None:
+        """Clear the controller's own trips; Refused while a cause is still there."""
+        self._trips.reset(self.now_s, *self._seen(self._trip_at))
+
+    def _seen(self, at: list[int]) -> tuple[list[float], list[int]]:
+        return [self.v[k] for k in at], [self.q[k] for k in at]
+
+    # -- events ----------------------------------------------------------------------------------
+
+    def _state_changed(self, old: State, new: State, reason: str) -> None:
+        self.changed = True
+        active = new in self.LOOP_STATES
+        if active != (old in self.LOOP_STATES):
+            for loop in self._loop_list:
+                loop.activate(active)
+        text = f"{old.name} -> {new.name}: {reason}"
+        self.tell(EventKind.STATE, self.name, text, old=old.name, new=new.name)
+
+    def tell(
+        self, kind: EventKind, subject: str, text: str, actor: str = "", **data: object
+    ) -> None:
+        """Record an event of this station at the time of the scan."""
+        self._log.event(
+            Event(
+                time_ns=self._utc_ns,
+                kind=kind,
+                station=self.name,
+                subject=subject,
+                text=text,
+                actor=actor,
+                data=data,
+            )
+        )

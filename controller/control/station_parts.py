@@ -1,0 +1,91 @@
+"""What surrounds a station: its set-up, its memory, the figures of its scan and their tags."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from controller.control.states import State
+from controller.core.point import Point
+from controller.core.tag import HistoryRule, Kind, Tag, Writer
+
+
+class AfterLinkLoss(StrEnum):
+    """What a running station does when its link was lost."""
+
+    HOLD = "hold"  # motion: held, a person says UNHOLD
+    RESUME = "resume"  # no motion: loops go on as soon as the link is back
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationSetup:
+    """What the line gives a station."""
+
+    name: str
+    prefix: str
+    points: tuple[Point, ...]
+    period_s: float
+    after_link_loss: AfterLinkLoss = AfterLinkLoss.HOLD
+
+
+@dataclass(slots=True)
+class ScanTiming:
+    """Figures of the scan that the async shell measures, published as tags by the station."""
+
+    count: int = 0
+    late_ms: float = 0.0
+    took_ms: float = 0.0
+    overruns: int = 0
+    link_up: bool = False
+    link_losses: int = 0
+    writes_refused: int = 0
+    age_s: float = 0.0
+
+
+@dataclass(slots=True)
+class Memory:
+    """What of a station must survive a restart of the program."""
+
+    state: str = State.IDLE.name
+    reason: str = ""
+    loops: dict[str, dict[str, float]] = field(default_factory=dict)
+    settings: dict[str, float] = field(default_factory=dict)
+
+
+_HEALTH: tuple[tuple[str, str, str, float, Kind], ...] = (
+    ("SERVICE.STATE", "procedure state (MTP code)", "", 131072, Kind.INTEGER),
+    ("SERVICE.PACKML", "procedure state (PackML number)", "", 17, Kind.INTEGER),
+    ("SERVICE.STEP", "step of the state, 0 none", "", 99, Kind.INTEGER),
+    ("SERVICE.LEFT", "time until the step times out", "s", 1e6, Kind.REAL),
+    ("SCAN.COUNT", "scans since start", "", 1e12, Kind.INTEGER),
+    ("SCAN.LATE", "lateness of the scan", "ms", 1e6, Kind.REAL),
+    ("SCAN.TOOK", "duration of the scan", "ms", 1e6, Kind.REAL),
+    ("SCAN.OVERRUNS", "scans left out after an overrun", "", 1e9, Kind.INTEGER),
+    ("LINK.UP", "link to the PLC is up", "", 1, Kind.BOOLEAN),
+    ("LINK.LOSSES", "times the link was lost", "", 1e9, Kind.INTEGER),
+    ("LINK.REFUSED", "writes that failed or were refused", "", 1e9, Kind.INTEGER),
+    ("LINK.AGE", "age of the last heartbeat", "s", 1e6, Kind.REAL),
+)
+_RULES = {
+    "SERVICE.LEFT": HistoryRule(deadband=10, max_interval_s=60),
+    "SCAN.COUNT": HistoryRule(deadband=1e12, max_interval_s=60),
+    "SCAN.LATE": HistoryRule(deadband=20, max_interval_s=60),
+    "SCAN.TOOK": HistoryRule(deadband=20, max_interval_s=60),
+    "LINK.AGE": HistoryRule(deadband=0.5, max_interval_s=60),
+}
+
+
+def health_tags(station: str, prefix: str) -> tuple[Tag, ...]:
+    """The tags every station publishes about itself."""
+    return tuple(
+        Tag(
+            name=f"{prefix}.{name}",
+            station=station,
+            description=text,
+            writer=Writer.STATION,
+            unit=unit,
+            high=high,
+            kind=kind,
+            resolution=1.0 if kind is not Kind.REAL else 0.0,
+            history=_RULES.get(name, HistoryRule()),
+        )
+        for name, text, unit, high, kind in _HEALTH
+    )

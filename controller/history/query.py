@@ -1,0 +1,345 @@
+"""Reading the store: raw samples, buckets, single values and events, from any process.
+
+A `Reader` sees one consistent state per call: journal and chunks come from the same read
+transaction. Results are sorted by time; a sample written twice with the same time is there once,
+as it was written last. Time windows are half-open: start_ns <= time < stop_ns.
+"""
+
+import difflib
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from controller.core.errors import StoreError
+from controller.core.event import Event, EventKind
+from controller.core.sample import Sample
+from controller.history import rollup
+from controller.history.codec import (
+    NO_SAMPLES,
+    Columns,
+    DamageError,
+    Ints,
+    between,
+    merge,
+)
+from controller.history.results import Buckets, Series, StoredTag
+from controller.history.rollup import MINUTE_NS, Aggregates
+from controller.history.rows import JournalRow, unpack_batch, unpack_chunk, unpack_rollup
+from controller.history.schema import open_for_reading
+
+ALIGNED_FROM_NS = 10 * MINUTE_NS  # buckets this wide get their edges on whole minutes
+FAR = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class _Lying:
+    """Where a chunk lies and whether its samples are still there."""
+
+    chunk_id: int
+    t_min: int
+    t_max: int
+    n: int
+    raw: int = 1  # 0: retention let the samples go
+
+
+class Reader:
+    """Read access to a store, beside its writer. May be shared by threads: calls take turns."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises StoreError when there is no store, or a foreign or newer one."""
+        self.path = path
+        self._connection = open_for_reading(path)
+        self._turn = threading.Lock()
+        self._damaged = 0
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._turn:
+            self._connection.close()
+
+    def __enter__(self) -> "Reader":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def tags(self) -> tuple[StoredTag, ...]:
+        """All tags ever stored, in the order they were added."""
+        with self._snapshot() as connection:
+            rows = connection.execute(
+                "SELECT id, name, unit, station, description, kind, resolution, low, high, labels"
+                " FROM tag ORDER BY id"
+            ).fetchall()
+        return tuple(_tag(row) for row in rows)
+
+    def span(self, tag: str) -> tuple[int, int] | None:
+        """Times of the oldest and newest sample (roll-ups included), None when there are none."""
+        with self._snapshot() as connection:
+            tag_id = self._id(tag)
+            oldest, newest = connection.execute(
+                "SELECT min(t_min), max(t_max) FROM chunk WHERE tag = ?", (tag_id,)
+            ).fetchone()
+            fresh = self._journal(tag_id, -FAR, FAR).time_ns
+        times = [t for t in (oldest, newest) if t is not None]
+        if len(fresh):
+            times += [int(fresh[0]), int(fresh[-1])]
+        return (min(times), max(times)) if times else None
+
+    def raw(self, tag: str, start_ns: int, stop_ns: int, limit: int | None = None) -> Series:
+        """The samples of a window, oldest first, at most `limit`."""
+        with self._snapshot():
+            tag_id = self._id(tag)
+            parts: list[Columns] = []
+            found, reached = 0, stop_ns
+            chunks = sorted(self._chunks(tag_id, start_ns, stop_ns), key=lambda c: c.t_min)
+            for chunk in chunks:
+                if limit is not None and found > limit:
+                    reached = min(reached, chunk.t_min)
+                    break
+                part = between(self._samples(tag_id, chunk), start_ns, stop_ns)
+                found += len(part.time_ns)
+                parts.append(part)
+            parts.append(self._journal(tag_id, start_ns, reached))
+            merged = merge(parts)
+            damaged = self._damaged
+        n = len(merged.time_ns)
+        kept = n if limit is None else min(n, limit)
+        return Series(
+            merged.time_ns[:kept], merged.values[:kept], merged.quality[:kept], kept < n, damaged
+        )
+
+    def latest(self, tag: str) -> Sample | None:
+        """The newest sample, whatever its quality."""
+        return self.at(tag, FAR)
+
+    def at(self, tag: str, time_ns: int) -> Sample | None:
+        """The sample that held at a time: the newest one not after it, whatever its quality.
+
+        None before the first sample, and where retention let the raw samples go.
+        """
+        with self._snapshot() as connection:
+            tag_id = self._id(tag)
+            found = connection.execute(
+                "SELECT id, t_min, t_max, n FROM chunk WHERE tag = ? AND t_min <= ?"
+                " AND samples IS NOT NULL ORDER BY t_max DESC LIMIT 1",
+                (tag_id, time_ns),
+            ).fetchall()
+            sealed = [self._samples(tag_id, _Lying(*row)) for row in found]
+            fresh = self._journal(tag_id, -FAR, time_ns + 1)
+            columns = between(merge([*sealed, fresh]), -FAR, time_ns + 1)
+        if not len(columns.time_ns):
+            return None
+        return Sample(float(columns.values[-1]), int(columns.quality[-1]), int(columns.time_ns[-1]))
+
+    def buckets(
+        self, tag: str, start_ns: int, stop_ns: int, n: int, *, aligned: bool = True
+    ) -> Buckets:
+        """Aggregates of a window in n buckets, exact with respect to the edges returned.
+
+        Whole minutes come from roll-ups, minutes cut by an edge from their samples. From ten
+        minutes a bucket on, inner edges are put on whole minutes, which makes long windows fast;
+        `aligned=False` keeps all buckets equally long at the price of decoding every cut minute.
+        """
+        if stop_ns <= start_ns or n < 1:
+            raise ValueError(f"window {start_ns}..{stop_ns} in {n} buckets: nothing to divide")
+        edges = _edges(start_ns, stop_ns, n, aligned=aligned)
+        with self._snapshot():
+            tag_id = self._id(tag)
+            fresh = self._journal(tag_id, start_ns, stop_ns)
+            chunks = self._chunks(tag_id, start_ns, stop_ns)
+            if (stop_ns - start_ns) // n < ALIGNED_FROM_NS and all(chunk.raw for chunk in chunks):
+                parts = [self._samples(tag_id, chunk) for chunk in chunks]
+                samples = between(merge([*parts, fresh]), start_ns, stop_ns)
+                whole, inexact = rollup.aggregate(samples, edges), 0
+            else:
+                rolled, samples, marks, inexact = self._mixed(tag_id, chunks, fresh, edges)
+                pieces = rollup.aggregate(samples, marks)
+                whole = rollup.combine(rollup.join(rolled, pieces), edges)
+            damaged = self._damaged
+        return _buckets(edges, whole, inexact, damaged)
+
+    def events(
+        self,
+        start_ns: int = -FAR,
+        stop_ns: int = FAR,
+        *,
+        station: str | None = None,
+        kind: EventKind | None = None,
+        limit: int | None = None,
+    ) -> list[Event]:
+        """Events of a window in time order; with a limit the newest ones."""
+        where, values = ["time_ns >= ?", "time_ns < ?"], [start_ns, stop_ns]
+        wanted = (("station", station), ("kind", kind.value if kind else None))
+        chosen = [(column, value) for column, value in wanted if value is not None]
+        where += [f"{column} = ?" for column, _ in chosen]
+        with self._snapshot() as connection:
+            rows = connection.execute(
+                "SELECT time_ns, kind, station, subject, text, actor, data FROM event"  # noqa: S608
+                f" WHERE {' AND '.join(where)} ORDER BY time_ns DESC, id DESC LIMIT ?",
+                (*values, *(value for _, value in chosen), -1 if limit is None else limit),
+            ).fetchall()
+        return [_event(*row) for row in reversed(rows)]
+
+    def damage(self) -> list[tuple[str, int, int, int, str]]:
+        """What lies in quarantine: origin, first and last time, samples, reason."""
+        with self._snapshot() as connection:
+            return connection.execute(
+                "SELECT origin, t_min, t_max, n, reason FROM quarantine ORDER BY id"
+            ).fetchall()
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[sqlite3.Connection]:
+        with self._turn:
+            self._damaged = 0
+            try:
+                self._connection.execute("BEGIN")
+                yield self._connection
+            except sqlite3.Error as error:
+                raise StoreError(f"{self.path}: cannot be read: {error}") from error
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.rollback()
+
+    def _id(self, name: str) -> int:
+        """Store id of a tag: of several units the one a line used last."""
+        row = self._connection.execute(
+            "SELECT id FROM tag WHERE name = ? ORDER BY opened DESC, id DESC LIMIT 1", (name,)
+        ).fetchone()
+        if row is not None:
+            return int(row[0])
+        names = [r[0] for r in self._connection.execute("SELECT DISTINCT name FROM tag")]
+        close = difflib.get_close_matches(name, names, 3)
+        hint = f"; did you mean {' or '.join(close)}?" if close else ""
+        raise StoreError(f"{self.path}: no tag {name!r} in this history{hint}")
+
+    def _chunks(self, tag_id: int, start_ns: int, stop_ns: int) -> list[_Lying]:
+        rows = self._connection.execute(
+            "SELECT id, t_min, t_max, n, samples IS NOT NULL FROM chunk"
+            " WHERE tag = ? AND t_max >= ? AND t_min < ? ORDER BY t_max",
+            (tag_id, start_ns, stop_ns),
+        )
+        return [_Lying(*row) for row in rows]
+
+    def _samples(self, tag_id: int, chunk: _Lying) -> Columns:
+        if not chunk.raw:
+            return NO_SAMPLES
+        crc, samples = self._connection.execute(
+            "SELECT crc, samples FROM chunk WHERE id = ?", (chunk.chunk_id,)
+        ).fetchone()
+        try:
+            return unpack_chunk(tag_id, chunk.t_min, chunk.t_max, chunk.n, crc, samples)
+        except DamageError:
+            self._damaged += 1
+            return NO_SAMPLES
+
+    def _journal(self, tag_id: int, start_ns: int, stop_ns: int) -> Columns:
+        """Samples not sealed yet, sorted, of equal times the last written."""
+        parts = []
+        for row in self._connection.execute(
+            "SELECT seq, n, t_min, t_max, crc, columns FROM journal"
+            " WHERE t_max >= ? AND t_min < ? ORDER BY seq",
+            (start_ns, stop_ns),
+        ):
+            try:
+                batch = unpack_batch(JournalRow(*row))
+            except DamageError:
+                self._damaged += 1
+                continue
+            rows = np.flatnonzero(batch.tags == tag_id)
+            if len(rows):
+                columns = Columns(batch.time_ns, batch.values, batch.quality)
+                parts.append(columns.rows(rows))
+        return between(merge(parts), start_ns, stop_ns)
+
+    def _mixed(
+        self, tag_id: int, chunks: list[_Lying], fresh: Columns, edges: Ints
+    ) -> tuple[Aggregates, Columns, Ints, int]:
+        """Roll-ups of whole minutes, samples of the others, the marks that divide those, inexact.
+
+        Minutes are taken from samples when an edge cuts them or unsealed samples fall into them.
+        """
+        cut = np.union1d(edges[edges % MINUTE_NS != 0] // MINUTE_NS, fresh.time_ns // MINUTE_NS)
+        plain = [self._rollup(tag_id, chunk) for chunk in chunks]
+        rolled = rollup.rows_of(b"".join(plain))
+        lengths = np.array([len(rows) // rollup.ROW.itemsize for rows in plain], np.int64)
+        owner = np.repeat(np.arange(len(chunks)), lengths)
+        raw = np.array([chunk.raw for chunk in chunks], np.bool_)[owner]
+        is_cut = np.isin(rolled.time_ns // MINUTE_NS, cut)
+        opened = np.unique(owner[is_cut & raw])
+        parts = [self._samples(tag_id, chunks[k]) for k in opened.tolist()]
+        samples = between(merge([*parts, fresh]), int(edges[0]), int(edges[-1]))
+        samples = samples.rows(np.isin(samples.time_ns // MINUTE_NS, cut))
+        marks = np.union1d(edges, np.concatenate((cut, cut + 1)) * MINUTE_NS)
+        marks = marks[(marks >= edges[0]) & (marks <= edges[-1])]
+        inside = (rolled.time_ns >= edges[0]) & (rolled.time_ns < edges[-1])
+        kept = inside & ~(is_cut & raw)
+        inexact = int(np.count_nonzero(inside & is_cut & ~raw))
+        return rollup.chosen(rolled, kept), samples, marks, inexact
+
+    def _rollup(self, tag_id: int, chunk: _Lying) -> bytes:
+        crc, rolled = self._connection.execute(
+            "SELECT rollup_crc, rollup FROM chunk WHERE id = ?", (chunk.chunk_id,)
+        ).fetchone()
+        try:
+            return unpack_rollup(tag_id, chunk.t_min, chunk.t_max, crc, rolled)
+        except DamageError:
+            self._damaged += 1
+            return b""
+
+
+def _tag(row: sqlite3.Row) -> StoredTag:
+    names = [field.name for field in fields(StoredTag)]
+    values = dict(zip(names, row, strict=True))
+    return StoredTag(**values | {"labels": tuple(json.loads(values["labels"]))})
+
+
+def _edges(start_ns: int, stop_ns: int, n: int, *, aligned: bool) -> Ints:
+    span = stop_ns - start_ns
+    inner = [start_ns + span * k // n for k in range(1, n)]
+    if aligned and span // n >= ALIGNED_FROM_NS:
+        inner = [(edge + MINUTE_NS // 2) // MINUTE_NS * MINUTE_NS for edge in inner]
+    return np.array([start_ns, *inner, stop_ns], np.int64)
+
+
+def _buckets(edges: Ints, whole: Aggregates, inexact: int, damaged: int) -> Buckets:
+    mean = np.full(len(whole.good), np.nan)
+    np.divide(whole.total, whole.good, out=mean, where=whole.good > 0)
+    return Buckets(
+        edges_ns=edges,
+        minimum=whole.minimum,
+        maximum=whole.maximum,
+        mean=mean,
+        first=whole.first,
+        last=whole.last,
+        count=whole.good,
+        uncertain=whole.uncertain,
+        bad=whole.bad,
+        inexact=inexact,
+        damaged=damaged,
+    )
+
+
+def _event(
+    time_ns: int, kind: str, station: str, subject: str, text: str, actor: str, data: str
+) -> Event:
+    return Event(
+        time_ns=time_ns,
+        kind=EventKind(kind),
+        station=station,
+        subject=subject,
+        text=text,
+        actor=actor,
+        data=json.loads(data) if data else {},
+    )

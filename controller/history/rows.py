@@ -1,0 +1,131 @@
+"""Rows of the store: how batches and chunks are checksummed, written and read back."""
+
+import sqlite3
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from controller.core.sample import Samples
+from controller.history import rollup
+from controller.history.codec import Columns, DamageError, decode, encode
+
+BYTES_PER_SAMPLE = 21  # int32 tag + float64 value + uint8 quality + int64 time
+IDENTITY = struct.Struct("<qqqq")
+
+
+class JournalRow(NamedTuple):
+    """One committed batch."""
+
+    seq: int
+    n: int
+    t_min: int
+    t_max: int
+    crc: int
+    columns: bytes
+
+
+class ChunkRow(NamedTuple):
+    """One sealed chunk, in the order of the table's columns after `id`."""
+
+    tag: int
+    t_min: int
+    t_max: int
+    n: int
+    rollup_crc: int
+    crc: int
+    rollup: bytes
+    samples: bytes
+
+
+class Broken(NamedTuple):
+    """A row that failed its check: which table, which row, why."""
+
+    origin: str
+    row_id: int
+    reason: str
+
+
+def checksum(blob: bytes, *identity: int) -> int:
+    """CRC-32 over a blob and what it claims to be, so that an exchanged blob is found too."""
+    padded = (*identity, 0, 0, 0, 0)[:4]
+    return zlib.crc32(blob, zlib.crc32(IDENTITY.pack(*padded)))
+
+
+def pack_batch(seq: int, samples: Samples) -> JournalRow:
+    """A batch of store tag ids as a journal row."""
+    blob = b"".join(
+        (
+            samples.tags.astype("<i4", copy=False).tobytes(),
+            samples.values.astype("<f8", copy=False).tobytes(),
+            samples.quality.tobytes(),
+            samples.time_ns.astype("<i8", copy=False).tobytes(),
+        )
+    )
+    n, t_min, t_max = len(samples), int(samples.time_ns.min()), int(samples.time_ns.max())
+    return JournalRow(seq, n, t_min, t_max, checksum(blob, seq, n, t_min, t_max), blob)
+
+
+def unpack_batch(row: JournalRow) -> Samples:
+    """The batch of a journal row; DamageError when it is not what was written."""
+    n = row.n
+    if len(row.columns) != n * BYTES_PER_SAMPLE:
+        raise DamageError(f"journal row {row.seq} has {len(row.columns)} bytes for {n} samples")
+    if checksum(row.columns, row.seq, n, row.t_min, row.t_max) != row.crc:
+        raise DamageError(f"journal row {row.seq} fails its checksum")
+    return Samples(
+        np.frombuffer(row.columns, np.int32, n),
+        np.frombuffer(row.columns, np.float64, n, 4 * n),
+        np.frombuffer(row.columns, np.uint8, n, 12 * n),
+        np.frombuffer(row.columns, np.int64, n, 13 * n),
+    )
+
+
+def pack_chunk(tag: int, columns: Columns, resolution: float) -> ChunkRow:
+    """Sorted, non-empty samples of one tag as a chunk row."""
+    t_min, t_max = int(columns.time_ns[0]), int(columns.time_ns[-1])
+    n = len(columns.time_ns)
+    samples = encode(columns, resolution)
+    rolled = rollup.pack(rollup.minutes_of(columns))
+    return ChunkRow(
+        tag,
+        t_min,
+        t_max,
+        n,
+        checksum(rolled, tag, t_min, t_max),
+        checksum(samples, tag, t_min, t_max, n),
+        rolled,
+        samples,
+    )
+
+
+def unpack_chunk(tag: int, t_min: int, t_max: int, n: int, crc: int, samples: bytes) -> Columns:
+    """The samples of a chunk; DamageError when they are not what was written."""
+    if checksum(samples, tag, t_min, t_max, n) != crc:
+        raise DamageError(f"chunk of tag {tag} from {t_min} fails its checksum")
+    columns = decode(samples)
+    if len(columns.time_ns) != n:
+        raise DamageError(f"chunk of tag {tag} from {t_min} holds {len(columns.time_ns)} of {n}")
+    return columns
+
+
+def unpack_rollup(tag: int, t_min: int, t_max: int, crc: int, blob: bytes) -> bytes:
+    """The plain roll-up rows of a chunk; DamageError when they are not what was written."""
+    if checksum(blob, tag, t_min, t_max) != crc:
+        raise DamageError(f"roll-up of tag {tag} from {t_min} fails its checksum")
+    return rollup.unpack(blob)
+
+
+def read_journal(
+    connection: sqlite3.Connection, broken: list[Broken], upto: int | None = None
+) -> Iterator[Samples]:
+    """Batches in the order of their commits, up to a sequence number; damaged ones are reported."""
+    statement = "SELECT seq, n, t_min, t_max, crc, columns FROM journal WHERE seq <= ? ORDER BY seq"
+    for fields in connection.execute(statement, (2**62 if upto is None else upto,)):
+        row = JournalRow(*fields)
+        try:
+            yield unpack_batch(row)
+        except DamageError as error:
+            broken.append(Broken("journal", row.seq, str(error)))

@@ -1,0 +1,197 @@
+"""The store's file: its tables, its version, how it is opened and who may write.
+
+One SQLite file in WAL mode. `journal` takes whole batches as they come, one row a commit. `chunk`
+holds the same samples sealed: one tag, one stretch of time, compressed, with its one-minute
+roll-ups in front, so that reading roll-ups never touches the samples. A chunk whose raw samples
+have been let go keeps its roll-ups and has NULL in `samples`. Chunks of one tag that still have
+their samples never overlap in time. `quarantine` keeps what failed its checksum.
+"""
+
+import fcntl
+import os
+import sqlite3
+from pathlib import Path
+from types import TracebackType
+
+from controller.core.errors import StoreError
+
+APPLICATION_ID = 0x44524C48  # "DRLH"
+VERSION = 1
+PAGE_BYTES = 4096
+BUSY_MS = 5_000
+
+TABLES = """
+CREATE TABLE tag (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL, unit TEXT NOT NULL, station TEXT NOT NULL,
+    description TEXT NOT NULL, kind TEXT NOT NULL, resolution REAL NOT NULL, low REAL NOT NULL,
+    high REAL NOT NULL, labels TEXT NOT NULL, opened INTEGER NOT NULL, UNIQUE (name, unit));
+CREATE TABLE journal (
+    seq INTEGER PRIMARY KEY, n INTEGER NOT NULL, t_min INTEGER NOT NULL, t_max INTEGER NOT NULL,
+    crc INTEGER NOT NULL, columns BLOB NOT NULL);
+CREATE TABLE chunk (
+    id INTEGER PRIMARY KEY, tag INTEGER NOT NULL, t_min INTEGER NOT NULL, t_max INTEGER NOT NULL,
+    n INTEGER NOT NULL, rollup_crc INTEGER NOT NULL, crc INTEGER NOT NULL, rollup BLOB NOT NULL,
+    samples BLOB);
+CREATE INDEX chunk_time ON chunk (tag, t_max, t_min);
+CREATE INDEX chunk_raw ON chunk (t_max) WHERE samples IS NOT NULL;
+CREATE TABLE event (
+    id INTEGER PRIMARY KEY, time_ns INTEGER NOT NULL, kind TEXT NOT NULL, station TEXT NOT NULL,
+    subject TEXT NOT NULL, text TEXT NOT NULL, actor TEXT NOT NULL, data TEXT NOT NULL);
+CREATE INDEX event_time ON event (time_ns);
+CREATE TABLE quarantine (
+    id INTEGER PRIMARY KEY, origin TEXT NOT NULL, origin_id INTEGER NOT NULL, tag INTEGER,
+    t_min INTEGER NOT NULL, t_max INTEGER NOT NULL, n INTEGER NOT NULL, reason TEXT NOT NULL,
+    payload BLOB);
+"""
+
+
+class WriterLock:
+    """The right to write one store: held by one process at a time, freed by its death."""
+
+    def __init__(self, store: Path) -> None:
+        self._path = store.with_name(store.name + ".lock")
+        try:
+            self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise StoreError(f"{self._path}: cannot be made: {error.strerror}") from error
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            owner = os.read(self._fd, 32).decode(errors="replace").strip() or "unknown"
+            os.close(self._fd)
+            raise StoreError(
+                f"{store}: another process (pid {owner}) is writing this history; "
+                "stop it or choose another file"
+            ) from error
+        os.ftruncate(self._fd, 0)
+        os.write(self._fd, str(os.getpid()).encode())
+
+    def release(self) -> None:
+        """Let another process write. The lock file stays: deleting it would race."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def __enter__(self) -> "WriterLock":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.release()
+
+
+def open_for_writing(
+    path: Path, factory: type[sqlite3.Connection] = sqlite3.Connection
+) -> sqlite3.Connection:
+    """A connection in autocommit mode to an existing or new store, checked and durable.
+
+    StoreError when the file is no Dryline history or of a newer version; sqlite3.DatabaseError
+    when it is one but damaged.
+    """
+    connection = sqlite3.connect(
+        path, isolation_level=None, check_same_thread=False, factory=factory
+    )
+    try:
+        _prepare(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+    try:
+        empty = _number(connection, "SELECT count(*) FROM sqlite_master") == 0
+        identity = _number(connection, "PRAGMA application_id")
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_NOTADB:
+            raise _foreign(path) from error
+        raise
+    if empty and identity == 0:
+        connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+    elif identity != APPLICATION_ID:
+        raise _foreign(path)
+    check_version(connection, path)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    if empty:
+        create(connection)
+
+
+def create(connection: sqlite3.Connection) -> None:
+    """All tables and the version, in one transaction: a store is whole or not there."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for statement in TABLES.split(";"):
+            if statement.strip():
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version={VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.rollback()
+        raise
+
+
+def open_for_reading(path: Path) -> sqlite3.Connection:
+    """A read-only connection; StoreError when there is nothing to read."""
+    if not path.is_file():
+        raise StoreError(f"{path}: there is no history here; has the line run with this file?")
+    try:
+        connection = sqlite3.connect(
+            f"{path.resolve().as_uri()}?mode=ro",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+    except sqlite3.Error as error:
+        raise StoreError(f"{path}: cannot be opened: {error}") from error
+    try:
+        connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+        if _number(connection, "PRAGMA application_id") != APPLICATION_ID:
+            raise _foreign(path)
+        check_version(connection, path)
+    except sqlite3.Error as error:
+        connection.close()
+        raise StoreError(f"{path}: cannot be read: {error}") from error
+    except StoreError:
+        connection.close()
+        raise
+    return connection
+
+
+def check_version(connection: sqlite3.Connection, path: Path) -> None:
+    """StoreError when a newer Dryline wrote the file."""
+    version = _number(connection, "PRAGMA user_version")
+    if version > VERSION:
+        raise StoreError(
+            f"{path}: written by a newer Dryline (store version {version}, this one knows "
+            f"{VERSION}); upgrade Dryline or choose another history file"
+        )
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a damaged store, with its log, to the first free NAME.damaged-N."""
+    k = 1
+    while (aside := path.with_name(f"{path.name}.damaged-{k}")).exists():
+        k += 1
+    for suffix in ("", "-wal", "-shm"):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.rename(aside.with_name(aside.name + suffix))
+    return aside
+
+
+def _foreign(path: Path) -> StoreError:
+    return StoreError(f"{path}: is not a Dryline history; choose another file")
+
+
+def _number(connection: sqlite3.Connection, statement: str) -> int:
+    return int(connection.execute(statement).fetchone()[0])

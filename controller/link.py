@@ -1,0 +1,154 @@
+"""Link: what all drivers share. One station's connection, its quality, its writes.
+
+Quality comes from data age and the PLC's own heartbeat, never from what a client library says of
+itself. A lost link is a fresh driver, a full read, a look at the boot counter and only then a
+write: what was written last before the loss may or may not have arrived.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import numpy as np
+
+from controller.control.station import Station
+from controller.core.errors import LinkLost, WriteFailed
+from controller.core.event import EventKind
+from controller.core.ports import Clock, Driver, Recorder
+from controller.core.sample import Quality, Samples
+from controller.core.table import TagTable
+from controller.supervise import together
+
+STALE_S = 0.65  # three heartbeats of 0.2 s and a little
+WRITE_S = 0.2  # the output image is renewed this often (wall); the PLC lets it expire at 1.5 s
+FIRST_BEAT_S = 1.0
+CONNECT_S = 5.0
+
+
+class Link:
+    """Keeps one station connected; supervised, so `run` is one life of the connection.
+
+    Call `check` before every scan: it is what turns a standing heartbeat into Bad tags, even while
+    `run` is stuck in a library.
+    """
+
+    def __init__(
+        self,
+        station: Station,
+        table: TagTable,
+        clock: Clock,
+        recorder: Recorder,
+        make_driver: Callable[[], Driver],
+    ) -> None:
+        self._station, self._table = station, table
+        self._clock, self._recorder = clock, recorder
+        self._make_driver = make_driver
+        region = table.region(station.name)
+        self._heart = table.index(f"{station.prefix}.HEART")
+        self._tags = np.arange(region.start, region.split, dtype=np.int32)
+        self._values = table.value[region.start : region.split]  # views, not copies
+        self._beat: float | None = None
+        self._beat_at_s = 0.0
+        self._up = False
+        self._stale = True
+        self._said = ""
+
+    async def run(self) -> None:
+        """Connect, read everything, take over, then receive and write until something breaks."""
+        driver = self._make_driver()
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                await driver.connect()
+                self._beat = None
+                await self._first_beat(driver)
+                self._take(await driver.read_all())
+                self._station.adopt()
+            self._up = True
+            await together(self._receive(driver), self._write(driver))
+        except TimeoutError as error:
+            raise LinkLost(f"{self._station.name}: no answer within {CONNECT_S:g} s") from error
+        finally:
+            if self._up:
+                self._station.timing.link_losses += 1
+            self._up = False
+            self._mark(Quality.BAD_LINK)
+            await driver.close()
+
+    def check(self) -> None:
+        """Called before every scan: Bad when the heartbeat stands still."""
+        timing = self._station.timing
+        age_s = self._clock.link_s() - self._beat_at_s
+        timing.age_s = min(age_s, 1e6)
+        if self._up and not self._stale and age_s > STALE_S:
+            self._mark(Quality.BAD_STALE)
+        timing.link_up = self._up and not self._stale
+
+    async def _first_beat(self, driver: Driver) -> None:
+        """A connection counts only when the heartbeat is seen to move."""
+        first = await driver.read_all()
+        deadline_s = self._clock.link_s() + FIRST_BEAT_S
+        beat = self._beat_in(first)
+        while self._clock.link_s() < deadline_s:
+            await self._clock.sleep_link(0.05)
+            now = self._beat_in(await driver.read_all())
+            if now is not None and beat is not None and now != beat:
+                return
+        raise LinkLost(f"{self._station.name}: heartbeat stands still at {beat}")
+
+    def _beat_in(self, samples: Samples) -> float | None:
+        at = np.flatnonzero(samples.tags == self._heart)
+        if not at.size or samples.quality[at[-1]] >= Quality.BAD:
+            return None
+        return float(samples.values[at[-1]])
+
+    async def _receive(self, driver: Driver) -> None:
+        while True:
+            self._take(await driver.receive())
+            if self._stale:
+                raise LinkLost(f"{self._station.name}: heartbeat stands still")
+
+    async def _write(self, driver: Driver) -> None:
+        station, clock = self._station, self._clock
+        due_s = clock.link_s()
+        while True:
+            outputs = station.outputs()
+            if outputs is not None:
+                try:
+                    await driver.write(np.array(outputs))
+                    self._said = ""
+                except WriteFailed as error:
+                    station.timing.writes_refused += 1
+                    if str(error) != self._said:
+                        self._said = str(error)
+                        station.tell(EventKind.DEVICE, station.name, f"write refused: {error}")
+            due_s = max(due_s + WRITE_S, clock.link_s())
+            await clock.sleep_link(due_s - clock.link_s())
+
+    def _take(self, samples: Samples) -> None:
+        beat = self._beat_in(samples)
+        now_s = self._clock.link_s()
+        if beat is not None and beat != self._beat:
+            self._beat = beat
+            self._beat_at_s = now_s
+            self._stale = False
+        elif now_s - self._beat_at_s > STALE_S:
+            self._mark(Quality.BAD_STALE)
+            return
+        self._table.apply(samples)
+        self._recorder.record(samples)
+
+    def _mark(self, quality: Quality) -> None:
+        """All tags of the station go Bad, in the table and in history, once."""
+        if self._stale:
+            return
+        self._stale = True
+        time_ns = self._clock.utc_ns()
+        self._table.mark_bad(self._station.name, quality, time_ns)
+        n = len(self._tags)
+        self._recorder.record(
+            Samples(
+                self._tags,
+                self._values.copy(),
+                np.full(n, int(quality), dtype=np.uint8),
+                np.full(n, time_ns, dtype=np.int64),
+            )
+        )

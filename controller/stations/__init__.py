@@ -1,0 +1,1 @@
+"""One file per station kind: its internal tags, its blocks and its procedure."""

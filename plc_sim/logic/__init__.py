@@ -1,0 +1,1 @@
+"""The PLC program of each station kind: internal loops, interlocks, mode sequence."""

@@ -1,0 +1,1 @@
+"""Physics only: one file per station kind, SI inside, no instruments, no protocol."""

@@ -1,0 +1,214 @@
+"""The enclosure's own air handling: fans, dampers, heater, coolers and rotor.
+
+Air path: return and make-up air are mixed, pre-cooled, dried in the rotor; a part of the dry air
+goes through the purge sector and the heater into the regeneration sector and leaves the plant; the
+rest passes the fan and the post-cooler and is the supply.
+"""
+
+from collections.abc import Mapping
+from math import exp, sqrt
+
+from plc_sim.instruments import Stiction
+from plc_sim.models.rotor import AIR_CP, AIR_KG_PER_M3, Rotor
+
+FAST_S = 0.1
+SLOW_S = 1.0
+_LIMITER_DEGC = 220.0
+_LIMITER_RESET_DEGC = 150.0
+_REGENERATION_RAMP = 5.0  # %/s
+_ROTOR_RAMP = 0.5  # rev/h per s
+_HEATER_UA = 5.0  # W/K, standing losses of the heater box
+
+
+class AirHandling:
+    """Wanted positions in `want_*`, reached ones and flows (m3/s) in the other attributes."""
+
+    __slots__ = (
+        "_aux_w",
+        "_cooler_gain",
+        "_cop",
+        "_damper_step",
+        "_design",
+        "_effect",
+        "_exhaust_open",
+        "_fan_eff",
+        "_fan_pa",
+        "_fan_step",
+        "_filter_pa",
+        "_heater_j_k",
+        "_heater_w",
+        "_inlet_degc",
+        "_loss",
+        "_makeup_open",
+        "_reg_design",
+        "_reg_fan_pa",
+        "_valve",
+        "_water_degc",
+        "damper",
+        "exhaust",
+        "exhaust_m3_s",
+        "fan",
+        "fan_share",
+        "filter_pa",
+        "heater_dead",
+        "limiter_ok",
+        "makeup_m3_s",
+        "post_degc",
+        "power_cool_w",
+        "power_fan_w",
+        "power_heater_w",
+        "pulses",
+        "regeneration",
+        "regeneration_degc",
+        "regeneration_m3_s",
+        "rotor",
+        "rotor_dead",
+        "rotor_speed",
+        "supply_degc",
+        "supply_m3_s",
+        "t_in",
+        "turned",
+        "w_in",
+        "want_damper",
+        "want_exhaust",
+        "want_fan",
+        "want_heater",
+        "want_regeneration",
+        "want_rotor",
+        "want_valve",
+    )
+
+    def __init__(self, v: Mapping[str, float], *, w_start: float, degc: float) -> None:
+        self._design = v["supply_design"] / 3600.0
+        self._reg_design = self._design * v["regeneration_ratio"]
+        self._fan_pa, self._reg_fan_pa = v["fan_pressure"], v["regeneration_fan_pressure"]
+        self._fan_eff, self._cop = v["fan_efficiency"], v["cooling_cop"]
+        self._fan_step = v["fan_ramp"] * FAST_S
+        self._damper_step = v["makeup_damper_rate"] * FAST_S
+        self._heater_w, self._loss = v["heater_rated"], v["heater_loss"]
+        self._heater_j_k = v["heater_capacity"]
+        self._water_degc, self._effect = v["chilled_water"], v["cooler_effectiveness"]
+        self._cooler_gain = 1.0 - exp(-SLOW_S / v["cooler_lag"])
+        self._inlet_degc = v["rotor_inlet_set_point"]
+        self._aux_w, self._filter_pa = v["auxiliary_power"], v["filter_clean"]
+        self._makeup_open = v["makeup_flow_open"] / 3600.0
+        self._exhaust_open = v["exhaust_flow_open"] / 3600.0
+        self._valve = Stiction(v["chw_valve_band"])
+        self.rotor = Rotor(
+            v,
+            face_m2=(self._design + self._reg_design) / v["rotor_face_velocity"],
+            depth_m=v["rotor_depth"],
+            w_start=w_start,
+            dt_s=SLOW_S,
+        )
+        self.want_fan = self.want_regeneration = self.want_heater = self.want_rotor = 0.0
+        self.want_valve = self.want_damper = self.want_exhaust = 0.0
+        self.fan = self.regeneration = self.rotor_speed = self.damper = self.exhaust = 0.0
+        self.supply_m3_s = self.regeneration_m3_s = self.makeup_m3_s = self.exhaust_m3_s = 0.0
+        self.regeneration_degc = self.t_in = self.supply_degc = self.post_degc = degc
+        self.w_in = w_start
+        self.power_heater_w = self.power_fan_w = self.power_cool_w = 0.0
+        self.filter_pa = self.pulses = self.turned = 0.0
+        self.fan_share = 1.0
+        self.heater_dead = self.rotor_dead = False
+        self.limiter_ok = True
+
+    @property
+    def power_w(self) -> float:
+        """Electric power of the whole unit."""
+        aux = self._aux_w if self.fan > 1.0 else 0.0
+        return self.power_heater_w + self.power_fan_w + self.power_cool_w + aux
+
+    @property
+    def valve(self) -> float:
+        """Reached position of the chilled-water valve, %."""
+        return self._valve.position
+
+    def fast(self) -> None:
+        """Fans and dampers, each FAST_S."""
+        if self.fan != self.want_fan:
+            self.fan = _toward(self.fan, self.want_fan, self._fan_step)
+        if self.regeneration != self.want_regeneration:
+            step = _REGENERATION_RAMP * FAST_S
+            self.regeneration = _toward(self.regeneration, self.want_regeneration, step)
+            self.regeneration_m3_s = self._reg_design * self.regeneration * 0.01
+        x = self.fan * 0.01 * self.fan_share
+        self.supply_m3_s = self._design * x
+        if self.damper != self.want_damper:
+            self.damper = _toward(self.damper, self.want_damper, self._damper_step)
+        # The suction of the supply fan helps a booster fan to draw the make-up air.
+        self.makeup_m3_s = self._makeup_open * self.damper * 0.01 * sqrt(0.5 + 0.5 * x * x)
+        if self.exhaust != self.want_exhaust:
+            self.exhaust = _toward(self.exhaust, self.want_exhaust, 2.0)
+            self.exhaust_m3_s = self._exhaust_open * self.exhaust * 0.01
+
+    def slow(self, m_p: float, w_in: float, t_mix: float) -> None:
+        """Rotor, heater, coolers and powers, each SLOW_S; m_p: kg/s through the rotor."""
+        rotor = self.rotor
+        m_r = self.regeneration_m3_s * AIR_KG_PER_M3
+        m_s = m_p - m_r
+        cool = m_p * AIR_CP * (t_mix - self._inlet_degc)
+        if cool > 0.0 and self.fan > 1.0:
+            self.t_in = self._inlet_degc
+        else:
+            cool, self.t_in = 0.0, t_mix
+        self.w_in = w_in
+        speed = 0.0 if self.rotor_dead else self.want_rotor
+        self.rotor_speed = _toward(self.rotor_speed, speed, _ROTOR_RAMP * SLOW_S)
+        self.turned += self.rotor_speed / 3600.0 * SLOW_S
+        if self.turned >= PULSE_REV:
+            self.turned -= PULSE_REV
+            self.pulses = (self.pulses + 1.0) % 65536.0
+        heated = (m_r, rotor.w_out, self.regeneration_degc)
+        rotor.step(SLOW_S, (m_p, w_in, self.t_in), heated, self.rotor_speed)
+        self._heat(m_r)
+        fan = self._fans(m_s)
+        t_before = rotor.process_out_degc + (fan / (m_s * AIR_CP) if m_s > 0.01 else 0.0)
+        drop = self._effect * self._valve.move(self.want_valve) * 0.01
+        wanted = t_before - drop * max(t_before - self._water_degc, 0.0)
+        self.supply_degc += (wanted - self.supply_degc) * self._cooler_gain
+        self.post_degc = self.supply_degc
+        taken = m_s * AIR_CP * (t_before - wanted)
+        self.power_cool_w = (cool + taken) / self._cop
+
+    def _heat(self, m_r: float) -> None:
+        """Heater box: one capacity, warmed by electricity, cooled by the regeneration air."""
+        rotor = self.rotor
+        t, inlet = self.regeneration_degc, rotor.process_out_degc
+        if t > _LIMITER_DEGC:
+            self.limiter_ok = False
+        elif t < _LIMITER_RESET_DEGC:
+            self.limiter_ok = True
+        on = self.limiter_ok and not self.heater_dead
+        self.power_heater_w = self._heater_w * self.want_heater * 0.01 if on else 0.0
+        through = m_r * AIR_CP
+        if through > 1.0:
+            inlet += min(rotor.recovered_w / through, 0.9 * max(t - inlet, 0.0))
+        a = through + _HEATER_UA
+        end = inlet + self.power_heater_w * (1.0 - self._loss) / a
+        self.regeneration_degc = end + (t - end) * exp(-a * SLOW_S / self._heater_j_k)
+
+    def _fans(self, m_s: float) -> float:
+        """Heat of the supply fan, W; also both fans' power and the filter's pressure drop."""
+        x = self.fan * 0.01
+        flow = m_s / AIR_KG_PER_M3
+        air = flow / self._design
+        supply = self._design * x * self._fan_pa * (0.2 + 0.8 * x * x) / self._fan_eff
+        y = self.regeneration * 0.01
+        other = self.regeneration_m3_s * self._reg_fan_pa * (0.2 + 0.8 * y * y) / self._fan_eff
+        self.power_fan_w = supply + other
+        self.filter_pa = self._filter_pa * air * air
+        return supply
+
+
+PULSE_REV = 1.0 / 12.0
+"""Turn of the rotor from one pulse to the next."""
+
+
+def _toward(x: float, wanted: float, step: float) -> float:
+    """x moved toward `wanted` by at most `step`."""
+    if wanted > x + step:
+        return x + step
+    if wanted < x - step:
+        return x - step
+    return wanted

@@ -1,0 +1,1 @@
+"""Protocol servers that expose the PLC tags of one station."""

@@ -1,0 +1,151 @@
+"""What an OPC UA server tells: node ids, raw numbers, status codes, units. Knows no library.
+
+Type and status numbers are those of OPC 10000-6.
+
+Units are told by their UNECE Recommendation 20 code: clients show the text and compare the number,
+so both have to come from the published list (OPC 10000-8, EUInformation).
+"""
+
+import hmac
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlparse
+
+from controller.core.point import Point, Wire
+from controller.core.tag import Kind
+from plc_sim.instruments import Status
+from plc_sim.plc import Verdict
+
+BUILTIN = {Wire.DOUBLE: 11, Wire.FLOAT: 10, Wire.INT32: 6, Wire.UINT32: 7, Wire.BOOL: 1}
+STATUS = {
+    Status.GOOD: 0,
+    Status.HELD: 0x40900000,  # UncertainLastUsableValue
+    Status.SATURATED: 0x40940000,  # UncertainEngineeringUnitsExceeded
+    Status.FAILED: 0x808C0000,  # BadSensorFailure
+}
+SEQ, BEAT = "WRITE.SEQ", "WRITE.BEAT"  # the ticket, behind the station's prefix
+REFUSAL = {  # which element of a write is to blame ("" for the tag itself) and what it is told
+    Verdict.STALE: (BEAT, 0x800A0000),  # BadTimeout
+    Verdict.OLD_SEQUENCE: (SEQ, 0x80880000),  # BadSequenceNumberInvalid
+    Verdict.LOCAL: (SEQ, 0x80AF0000),  # BadInvalidState
+    Verdict.OUT_OF_RANGE: ("", 0x803C0000),  # BadOutOfRange
+    Verdict.UNKNOWN: ("", 0x803B0000),  # BadNotWritable
+}
+LIMITS = {  # of the server, far below the library's own; counts, seconds or ms as named
+    "max_connections": 20,
+    "max_pending_activation_seconds": 5.0,
+    "max_pending_messages_per_connection": 100,
+    "max_session_timeout_ms": 60_000,
+    "max_subscriptions": 60,
+    "max_lifetime_count": 3_000,
+    "max_keep_alive_count": 1_000,
+    "max_unacked_messages_per_subscription": 50,
+    "max_monitored_item_queue_size": 100,
+}
+UNIT_NAMESPACE = "http://www.opcfoundation.org/UA/units/un/cefact"
+NO_YES = ("no", "yes")
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Common code, symbol and name in the published list."""
+
+    code: str
+    symbol: str
+    name: str
+
+    @property
+    def number(self) -> int:
+        """The code as OPC UA's UnitId: its characters as one big-endian number."""
+        return int.from_bytes(self.code.encode("ascii"), "big")
+
+
+UNITS = {
+    "": Unit("C62", "1", "one"),
+    "-": Unit("C62", "1", "one"),
+    "%": Unit("P1", "%", "percent"),
+    "1/min": Unit("C94", "min⁻¹", "reciprocal minute"),
+    "N": Unit("NEW", "N", "newton"),
+    "N/mm": Unit("F47", "N/mm", "newton per millimetre"),
+    "Pa": Unit("PAL", "Pa", "pascal"),
+    "W": Unit("WTT", "W", "watt"),
+    "deg": Unit("DD", "°", "degree [unit of angle]"),
+    "degC": Unit("CEL", "°C", "degree Celsius"),
+    "g/cm3": Unit("23", "g/cm³", "gram per cubic centimetre"),
+    "g/kg": Unit("GK", "g/kg", "gram per kilogram"),
+    "kJ/kg": Unit("B42", "kJ/kg", "kilojoule per kilogram"),
+    "kW": Unit("KWT", "kW", "kilowatt"),
+    "kWh": Unit("KWH", "kW·h", "kilowatt hour"),
+    "kg": Unit("KGM", "kg", "kilogram"),
+    "kg/h": Unit("E93", "kg/h", "kilogram per hour"),
+    "m": Unit("MTR", "m", "metre"),
+    "m/min": Unit("2X", "m/min", "metre per minute"),
+    "m3/h": Unit("MQH", "m³/h", "cubic metre per hour"),
+    "mg/cm2": Unit("H63", "mg/cm²", "milligram per square centimetre"),
+    "ppm": Unit("59", "ppm", "part per million"),
+    "ppmv": Unit("59", "ppm", "part per million"),
+    "um": Unit("4H", "µm", "micrometre (micron)"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Security:
+    """Sign and encrypt with Aes256Sha256RsaPss; trusted: folder of client certificates (*.der).
+
+    users: name to password. Anonymous and unencrypted clients are then refused.
+    """
+
+    certificate: Path
+    private_key: Path
+    trusted: Path
+    users: Mapping[str, str]
+
+    def admits(self, user: str, password: str) -> bool:
+        """True for a known user with the right password; as slow for a wrong one."""
+        known = self.users.get(user, "")
+        return bool(known) & hmac.compare_digest(known.encode(), password.encode())
+
+
+def unit_of(point: Point) -> Unit:
+    """The published unit; LookupError names the point whose unit is not in the table."""
+    try:
+        return UNITS[point.unit]
+    except KeyError:
+        raise LookupError(f"{point.tag}: unit {point.unit!r} has no UNECE code here") from None
+
+
+def texts_of(point: Point) -> tuple[str, ...]:
+    """Texts of the codes 0, 1, ...; empty for numbers."""
+    return NO_YES if point.kind is Kind.BOOLEAN else point.labels
+
+
+def identifier_of(point: Point) -> str:
+    """The string identifier in an address of the form s=NAME."""
+    kind, _, name = point.address.partition("=")
+    if kind != "s" or not name:
+        raise ValueError(f"{point.tag}: address {point.address!r} is not of the form s=NAME")
+    return name
+
+
+def raw_of(value: float, point: Point) -> float | int | bool:
+    """Engineering value to the number on the wire."""
+    if point.wire is Wire.BOOL:
+        return value != 0
+    raw = value / point.scale
+    return raw if point.wire in (Wire.DOUBLE, Wire.FLOAT) else round(raw)
+
+
+def check_endpoint(endpoint: str, allow_remote: bool) -> None:
+    """ValueError where the address can be reached from other machines without leave."""
+    host = urlparse(endpoint).hostname or ""
+    try:
+        loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = host == "localhost"
+    if not loopback and not allow_remote:
+        raise ValueError(
+            f"{endpoint}: would be reachable from other machines, and a simulated PLC obeys "
+            "everybody. Bind to 127.0.0.1 or allow remote clients explicitly"
+        )

@@ -1,0 +1,184 @@
+"""Historian: ingest through the whole writing path, size, and queries over a long store.
+
+    python tests/bench/bench_historian.py                  10 million samples
+    python tests/bench/bench_historian.py --msamples 100   40 tags, 1 Hz, 29 days
+
+The signal is a slow sine with noise, in steps of 0.01, as an instrument would send it.
+"""
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from controller.clock import NS, SystemClock
+from controller.core.sample import Samples
+from controller.core.tag import HistoryRule, Tag, Writer
+from controller.historian import Historian, HistorianSettings
+from controller.history import Reader, Store
+
+T0_NS = 1_767_225_600 * NS
+LIVE_TAGS, LIVE_BATCHES = 500, 400  # a batch is one second of 500 tags at 10 Hz
+LONG_TAGS = 40
+HOUR_S, DAY_S = 3600, 86_400
+
+
+def make_tags(n: int) -> list[Tag]:
+    return [
+        Tag(
+            name=f"BENCH.T{k:04d}",
+            station="bench",
+            description="sine with noise",
+            writer=Writer.DEVICE,
+            unit="degC",
+            resolution=0.01,
+            history=HistoryRule(deadband=0.0, max_interval_s=60.0),
+        )
+        for k in range(n)
+    ]
+
+
+def signal(tags: int, start_ns: int, instants: int, step_ns: int) -> Samples:
+    """Time-major samples: all tags at the first instant, then all at the second, ..."""
+    time_ns = np.repeat(start_ns + step_ns * np.arange(instants, dtype=np.int64), tags)
+    index = np.tile(np.arange(tags, dtype=np.int32), instants)
+    rng = np.random.default_rng(start_ns % 2**32)
+    hours = (time_ns - T0_NS) / (HOUR_S * NS)
+    values = 20 + 5 * np.sin(hours + index) + rng.normal(0, 0.05, len(index))
+    return Samples(index, np.rint(values * 100) / 100, np.zeros(len(index), np.uint8), time_ns)
+
+
+def ingest(folder: Path) -> dict[str, float]:
+    """Everything the running line does with samples: filter, round, journal (timed), seal."""
+    path = folder / "ingest.db"
+    settings = HistorianSettings(commit_interval_s=0.05, queue_samples=5_000_000)
+    historian = Historian(path, make_tags(LIVE_TAGS), SystemClock(), settings)
+    second = [signal(LIVE_TAGS, T0_NS + k * NS, 10, NS // 10) for k in range(LIVE_BATCHES)]
+    historian.start()
+    cpu_s, wall_s = time.process_time(), time.perf_counter()
+    for batch in second:
+        historian.record(batch)
+    if not historian.flush(120):
+        raise RuntimeError(f"not stored in time: {historian.status}")
+    wall_s = time.perf_counter() - wall_s
+    while historian.status.seals == 0:  # its cost belongs to every sample
+        historian.flush()
+        time.sleep(0.01)
+    cpu_s = time.process_time() - cpu_s
+    status = historian.status
+    historian.close(30)
+    n = status.accepted
+    return {
+        "ingest_samples_per_s": n / wall_s,
+        "ingest_cpu_us_per_sample": 1e6 * cpu_s / n,
+        "ingest_filtered_share": status.filtered / n,
+    }
+
+
+def commit_latency(folder: Path) -> dict[str, float]:
+    """One durable commit of 5,000 samples, as the writer makes it."""
+    store = Store.open(folder / "commit.db")
+    store.catalogue(make_tags(LIVE_TAGS))
+    took = []
+    for k in range(200):
+        batch = signal(LIVE_TAGS, T0_NS + k * NS, 10, NS // 10)
+        before = time.perf_counter()
+        store.commit(batch)
+        took.append(1e3 * (time.perf_counter() - before))
+    store.close()
+    took.sort()
+    return {"commit_p50_ms": took[100], "commit_p99_ms": took[198], "commit_max_ms": took[-1]}
+
+
+def load(path: Path, msamples: float) -> dict[str, float]:
+    """40 tags at 1 Hz for as many hours as it takes, straight into chunks."""
+    hours = max(1, round(msamples * 1e6 / (LONG_TAGS * HOUR_S)))
+    store = Store.open(path)
+    ids = store.catalogue(make_tags(LONG_TAGS))
+    spent_s = 0.0
+    for start in range(0, hours, 6):
+        instants = min(6, hours - start) * HOUR_S
+        batch = signal(LONG_TAGS, T0_NS + start * HOUR_S * NS, instants, NS)
+        batch = Samples(ids[batch.tags], batch.values, batch.quality, batch.time_ns)
+        before_s = time.perf_counter()
+        store.load(batch)
+        spent_s += time.perf_counter() - before_s
+    store.close()
+    n = hours * HOUR_S * LONG_TAGS
+    return {
+        "samples": float(n),
+        "load_samples_per_s": n / spent_s,
+        "bytes_per_sample": path.stat().st_size / n,
+        "hours": float(hours),
+    }
+
+
+def query(path: Path, hours: float) -> dict[str, float]:
+    """1,000 buckets over windows that end with the data; every time another tag."""
+    stop_ns = T0_NS + int(hours) * HOUR_S * NS
+    windows = {"1_h": HOUR_S, "1_day": DAY_S, "all": int(hours) * HOUR_S}
+    out = {}
+    with Reader(path) as reader:
+        for label, span_s in windows.items():
+            took = []
+            for k in range(8):
+                before = time.perf_counter()
+                found = reader.buckets(
+                    f"BENCH.T{3 + 4 * k:04d}", stop_ns - span_s * NS, stop_ns, 1000
+                )
+                took.append(1e3 * (time.perf_counter() - before))
+                if int(found.count.sum()) != min(span_s, int(hours) * HOUR_S):
+                    raise RuntimeError(f"{label}: {found.count.sum()} samples in the buckets")
+            out[f"query_{label}_first_ms"] = took[0]
+            out[f"query_{label}_ms"] = statistics.median(took)
+    out["query_all_days"] = hours / 24
+    return out
+
+
+def fast_tag(folder: Path) -> dict[str, float]:
+    """One day of one 10 Hz tag as 1,000 buckets, in a store of ten such tags."""
+    path = folder / "fast.db"
+    store = Store.open(path)
+    store.catalogue(make_tags(10))
+    for hour in range(24):
+        start_ns = T0_NS + hour * HOUR_S * NS
+        batch = signal(10, start_ns, HOUR_S * 10, NS // 10)
+        store.load(Samples(batch.tags + 1, batch.values, batch.quality, batch.time_ns))
+    store.close()
+    took = []
+    with Reader(path) as reader:
+        for k in range(7):
+            before = time.perf_counter()
+            reader.buckets(f"BENCH.T{k:04d}", T0_NS, T0_NS + DAY_S * NS, 1000)
+            took.append(1e3 * (time.perf_counter() - before))
+    return {
+        "query_day_at_10_hz_ms": statistics.median(took),
+        "bytes_per_sample_at_10_hz": path.stat().st_size / (10 * 10 * DAY_S),
+    }
+
+
+def run(msamples: float = 10.0) -> dict[str, float]:
+    """All figures by name; the name carries the unit."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        figures = ingest(folder) | commit_latency(folder)
+        figures |= load(folder / "long.db", msamples)
+        figures |= query(folder / "long.db", figures["hours"])
+        return figures | fast_tag(folder)
+
+
+def main() -> int:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(description="Historian benchmark")
+    parser.add_argument("--msamples", type=float, default=10.0, help="millions of samples to load")
+    for name, value in run(parser.parse_args().msamples).items():
+        print(f"{name:28s} {value:14,.3f}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,129 @@
+"""Queries of a store equal brute force over what was written into it."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from controller.clock import NS
+from controller.history import Reader
+from controller.history import seal as sealing
+from tests.support.history import (
+    MINUTE_NS,
+    T0_NS,
+    Row,
+    assert_buckets,
+    batch,
+    expected_buckets,
+    new_store,
+    seal,
+)
+
+HOUR_S = 3600
+VALUES = st.integers(-500, 500).map(lambda q: q / 100)
+QUALITIES = st.sampled_from([0, 0, 0, 0, 65, 130])
+OFFSETS = st.integers(0, 4 * HOUR_S).map(lambda s: s * NS) | st.integers(0, 4 * HOUR_S * NS)
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[list[Row] | None]:
+    """Batches as they were committed; None means: seal the journal now."""
+    steps: list[list[Row] | None] = []
+    for _ in range(draw(st.integers(1, 6))):
+        if steps and draw(st.booleans()):
+            steps.append(None)
+            continue
+        start, step = draw(OFFSETS), draw(st.sampled_from([1, 7, 60, 400])) * NS
+        values = draw(st.lists(st.tuples(VALUES, QUALITIES), min_size=1, max_size=60))
+        rows = [(1, v, q, T0_NS + start + k * step) for k, (v, q) in enumerate(values)]
+        strays = draw(st.lists(st.tuples(st.integers(1, 2), VALUES, QUALITIES, OFFSETS)))
+        rows += [(tag, v, q, T0_NS + t) for tag, v, q, t in strays]
+        steps.append(rows)
+    return steps
+
+
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sealing, "CHUNK_SAMPLES", 40)
+    monkeypatch.setattr(sealing, "ALWAYS_EXTENDED", 10)
+
+
+def write(path: Path, steps: list[list[Row] | None]) -> list[Row]:
+    """Write a history; returns every row in the order it was written."""
+    store = new_store(path, "PV", "OTHER")
+    written: list[Row] = []
+    for rows in steps:
+        if rows is None:
+            seal(store)
+        else:
+            store.commit(batch(rows))
+            written += rows
+    store.close()
+    return written
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    histories(),
+    st.integers(-HOUR_S, 5 * HOUR_S),
+    st.integers(1, 8 * HOUR_S),
+    st.integers(0, NS - 1),
+    st.integers(1, 40),
+    st.booleans(),
+)
+def test_buckets_equal_brute_force(
+    steps: list[list[Row] | None], start_s: int, span_s: int, odd_ns: int, n: int, aligned: bool
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "history.db"
+        written = write(path, steps)
+        start_ns = T0_NS + start_s * NS + odd_ns
+        with Reader(path) as reader:
+            found = reader.buckets("PV", start_ns, start_ns + span_s * NS, n, aligned=aligned)
+    assert found.edges_ns[0] == start_ns
+    assert found.edges_ns[-1] == start_ns + span_s * NS
+    assert found.damaged == found.inexact == 0
+    assert_buckets(found, expected_buckets(written, 1, found.edges_ns.tolist()))
+
+
+@settings(max_examples=100, deadline=None)
+@given(histories(), OFFSETS, OFFSETS, st.none() | st.integers(0, 50))
+def test_raw_samples_equal_what_was_written_last(
+    steps: list[list[Row] | None], a: int, b: int, limit: int | None
+) -> None:
+    start_ns, stop_ns = T0_NS + min(a, b), T0_NS + max(a, b)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "history.db"
+        written = write(path, steps)
+        with Reader(path) as reader:
+            found = reader.raw("PV", start_ns, stop_ns, limit)
+            held = reader.at("PV", stop_ns)
+            span = reader.span("PV")
+    kept = {t: (v, q) for tag, v, q, t in written if tag == 1}
+    wanted = [(t, *kept[t]) for t in sorted(kept) if start_ns <= t < stop_ns]
+    columns = (found.time_ns, found.values, found.quality)
+    rows = list(zip(*(c.tolist() for c in columns), strict=True))
+    assert rows == wanted[:limit]
+    assert found.truncated == (limit is not None and len(wanted) > limit)
+    earlier = [t for t in kept if t <= stop_ns]
+    assert (held is None) == (not earlier)
+    if held is not None:
+        assert (held.time_ns, held.value, held.quality) == (max(earlier), *kept[max(earlier)])
+    assert span == ((min(kept), max(kept)) if kept else None)
+
+
+def test_aligned_edges_of_long_windows_lie_on_whole_minutes(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    rows: list[Row] = [(1, k % 100 / 10, 0, T0_NS + k * 30 * NS) for k in range(4000)]
+    write(path, [rows, None])
+    start_ns = T0_NS + 17
+    with Reader(path) as reader:
+        found = reader.buckets("PV", start_ns, start_ns + 30 * HOUR_S * NS, 100)
+        equal = reader.buckets("PV", start_ns, start_ns + 30 * HOUR_S * NS, 100, aligned=False)
+    assert (found.edges_ns[1:-1] % MINUTE_NS == 0).all()
+    assert np.ptp(np.diff(equal.edges_ns)) <= 1
+    for result in (found, equal):
+        assert_buckets(result, expected_buckets(rows, 1, result.edges_ns.tolist()))

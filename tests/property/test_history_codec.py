@@ -1,0 +1,110 @@
+"""What goes into a chunk comes out of it, bit for bit."""
+
+import struct
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from controller.history.codec import Columns, DamageError, decode, encode, in_order, merge
+from controller.history.rows import pack_batch, pack_chunk, unpack_batch, unpack_chunk
+from tests.support.history import batch
+
+TIMES = st.lists(st.integers(-(2**61), 2**61), min_size=1, max_size=80, unique=True) | st.builds(
+    lambda start, steps: np.cumsum([start, *steps]).tolist(),
+    st.integers(0, 2 * 10**18),
+    st.lists(st.sampled_from([1, 100, 10**6, 10**8, 10**9, 10**9 + 1]), max_size=200),
+)
+ANY_BITS = st.binary(min_size=8, max_size=8).map(lambda b: struct.unpack("<d", b)[0])
+DECIMALS = st.integers(-(10**7), 10**7).map(lambda q: q / 100)
+SPECIAL = st.sampled_from([0.0, -0.0, float("nan"), float("inf"), -float("inf"), 5e-324, 2.0**53])
+VALUES = st.one_of(ANY_BITS, DECIMALS, SPECIAL, st.floats(width=32))
+RESOLUTIONS = st.sampled_from([0.0, 0.001, 0.01, 0.3, 1.0, 5.0, 1e-12, 1e300, float("nan")])
+
+
+@st.composite
+def columns(draw: st.DrawFn) -> Columns:
+    times = sorted(draw(TIMES))
+    n = len(times)
+    kind = draw(st.sampled_from([VALUES, DECIMALS, DECIMALS | SPECIAL, st.just(20.5)]))
+    values = draw(st.lists(kind, min_size=n, max_size=n))
+    quality = draw(st.lists(st.integers(0, 255), min_size=n, max_size=n) | st.just([0] * n))
+    return Columns(
+        np.array(times, np.int64), np.array(values, np.float64), np.array(quality, np.uint8)
+    )
+
+
+def assert_same(found: Columns, wanted: Columns) -> None:
+    np.testing.assert_array_equal(found.time_ns, wanted.time_ns)
+    np.testing.assert_array_equal(found.values.view(np.int64), wanted.values.view(np.int64))
+    np.testing.assert_array_equal(found.quality, wanted.quality)
+
+
+@settings(max_examples=400, deadline=None)
+@given(columns(), RESOLUTIONS)
+def test_chunk_round_trip_is_exact_to_the_bit(chunk: Columns, resolution: float) -> None:
+    assert_same(decode(encode(chunk, resolution)), chunk)
+
+
+@settings(deadline=None)
+@given(columns(), st.data())
+def test_any_changed_bit_of_a_chunk_is_found(chunk: Columns, data: st.DataObject) -> None:
+    row = pack_chunk(7, chunk, 0.01)
+    place = data.draw(st.integers(0, 8 * len(row.samples) - 1))
+    changed = bytearray(row.samples)
+    changed[place // 8] ^= 1 << (place % 8)
+    with pytest.raises(DamageError):
+        unpack_chunk(7, row.t_min, row.t_max, row.n, row.crc, bytes(changed))
+
+
+@settings(deadline=None)
+@given(columns(), st.data())
+def test_decoding_garbage_ends_in_damage_and_nothing_else(
+    chunk: Columns, data: st.DataObject
+) -> None:
+    blob = bytearray(encode(chunk, 0.01))
+    header = data.draw(st.binary(min_size=1, max_size=len(blob)))
+    blob[: len(header)] = header
+    blob[4:8] = len(chunk.time_ns).to_bytes(4, "little")  # a wild length is a matter of memory
+    try:
+        decode(bytes(blob))
+    except DamageError:
+        return
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 2**31 - 1), VALUES, st.integers(0, 255), st.integers(0, 2**62)),
+        min_size=1,
+    )
+)
+def test_journal_row_round_trip_is_exact(rows: list[tuple[int, float, int, int]]) -> None:
+    samples = batch(rows)
+    found = unpack_batch(pack_batch(3, samples))
+    np.testing.assert_array_equal(found.tags, samples.tags)
+    np.testing.assert_array_equal(found.values.view(np.int64), samples.values.view(np.int64))
+    np.testing.assert_array_equal(found.quality, samples.quality)
+    np.testing.assert_array_equal(found.time_ns, samples.time_ns)
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 9)), max_size=20)))
+def test_of_samples_with_equal_times_the_last_written_stays(
+    parts: list[list[tuple[int, int]]],
+) -> None:
+    written: dict[int, float] = {}
+    columns = []
+    for part in parts:
+        written |= {t: float(v) for t, v in part}
+        times, values = zip(*part, strict=True) if part else ((), ())
+        columns.append(
+            Columns(
+                np.array(times, np.int64), np.array(values, float), np.zeros(len(part), np.uint8)
+            )
+        )
+    merged = merge(columns)
+    assert dict(zip(merged.time_ns.tolist(), merged.values.tolist(), strict=True)) == written
+    assert merged.time_ns.tolist() == sorted(written)
+    assert in_order(merged) is merged
