@@ -62,13 +62,11 @@ class InstrumentFault(IntEnum):
     FAILED = 3  # level != 0: status Failed
 
 
-class _Chain:
-    """State of one instrument; kept apart from the table so that the table stays frozen.
+_Row = tuple[int, "_Chain | None", float, float, float, float, float, float, float, float, float]
 
-    What `Rack` needs in its inner loop is copied out of the specification, because that loop runs
-    for every instrument of the line ten times a plant second. `plain` chains have nothing but lag,
-    noise, steps and limits.
-    """
+
+class _Chain:
+    """What can differ from chain to chain over time; the specification stays frozen."""
 
     __slots__ = (
         "calibrate_at",
@@ -76,49 +74,30 @@ class _Chain:
         "drift",
         "extra_drift",
         "failed",
-        "fast",
         "frozen",
-        "gain_down",
         "gain_slow",
         "gain_up",
-        "high",
         "k",
-        "low",
-        "margin",
-        "noise",
-        "noise_relative",
         "offset",
-        "per_step",
-        "plain",
         "slow",
         "spec",
-        "step",
     )
 
     def __init__(self, k: int, spec: Instrument, phase: float) -> None:
         self.k = k
         self.spec = spec
-        down = spec.tau_s if spec.tau_down_s is None else spec.tau_down_s
         self.gain_up = _gain(spec.period_s, spec.tau_s)
-        self.gain_down = _gain(spec.period_s, down)
         self.gain_slow = _gain(spec.period_s, spec.slow_tau_s)
-        self.noise, self.noise_relative = spec.noise, spec.noise_relative
-        self.step = spec.step
-        self.per_step = 1.0 / spec.step if spec.step else 0.0
-        self.low, self.high = spec.low, spec.high
-        span = spec.high - spec.low
-        self.margin = 0.01 * span if isfinite(span) else 0.0
-        self.fast = self.slow = 0.0
-        self.drift = self.extra_drift = self.offset = 0.0
+        self.slow = self.drift = self.extra_drift = self.offset = 0.0
         self.frozen = self.failed = False
         self.calibrate_at = phase * spec.calibrate_every_s if spec.calibrate_every_s > 0 else inf
         self.calibrate_until = -inf
-        self.judge()
 
-    def judge(self) -> None:
-        """Find out again whether the chain is plain, after a change of its faults."""
+    @property
+    def plain(self) -> bool:
+        """Nothing but lag, noise, steps and limits."""
         spec = self.spec
-        self.plain = not (
+        return not (
             spec.slow_share
             or spec.drift_per_day
             or spec.calibrate_every_s > 0
@@ -129,11 +108,59 @@ class _Chain:
             or self.failed
         )
 
+    @property
+    def contact(self) -> bool:
+        """Shows the truth as it is: a switch, a counter."""
+        spec = self.spec
+        lags = spec.tau_s > 0 or bool(spec.tau_down_s)
+        limited = isfinite(spec.low) or isfinite(spec.high)
+        return self.plain and not (
+            lags or limited or spec.noise or spec.noise_relative or spec.step
+        )
+
+    def row(self) -> _Row:
+        """The constants of the inner loop."""
+        spec = self.spec
+        down = spec.tau_s if spec.tau_down_s is None else spec.tau_down_s
+        span = spec.high - spec.low
+        margin = 0.01 * span if isfinite(span) else 0.0
+        return (
+            self.k,
+            None if self.plain else self,
+            self.gain_up,
+            _gain(spec.period_s, down),
+            spec.noise,
+            spec.noise_relative,
+            1.0 / spec.step if spec.step else 0.0,
+            spec.step,
+            spec.low,
+            spec.high,
+            margin,
+        )
+
+
+class _Group:
+    """Instruments that are updated together, sorted by how much work they are."""
+
+    __slots__ = ("chains", "contacts", "period_s", "rows", "waited_s")
+
+    def __init__(self, period_s: float, chains: list[_Chain]) -> None:
+        self.period_s = period_s
+        self.chains = chains
+        self.waited_s = 0.0
+        self.sort()
+
+    def sort(self) -> None:
+        """Build the tables of the inner loop, at the start and after a change of a fault."""
+        self.contacts = [c.k for c in self.chains if c.contact]
+        self.rows = [c.row() for c in self.chains if not c.contact]
+
 
 class Rack:
     """All instruments of a station, in the order of the model's SENSORS.
 
-    `readings` and `status` are lists that are updated in place by `step`.
+    `readings` and `status` are lists that are updated in place by `step`. The inner loop runs for
+    every instrument of the line ten times a plant second; that is why it works on tuples.
     """
 
     _NOISE = 8192
@@ -144,11 +171,11 @@ class Rack:
         phases = self._rng.uniform(0.2, 1.0, len(instruments)).tolist()
         chains = [_Chain(k, s, p) for k, (s, p) in enumerate(zip(instruments, phases, strict=True))]
         self._chains = chains
+        self._lagged = [0.0] * len(chains)
         periods = sorted({spec.period_s for spec in instruments})
-        self._groups = [(p, [c for c in chains if c.spec.period_s == p]) for p in periods]
-        self._waited = [0.0] * len(periods)
+        self._groups = [_Group(p, [c for c in chains if c.spec.period_s == p]) for p in periods]
         self.readings = [0.0] * len(chains)
-        self.status = [int(Status.GOOD)] * len(chains)
+        self.status = [_GOOD] * len(chains)
         self._noise = self._rng.standard_normal(self._NOISE).tolist()
         self._next_noise = 0
         self._now = 0.0
@@ -156,14 +183,17 @@ class Rack:
 
     def settle(self, truth: Sequence[float]) -> None:
         """Start every chain at the true value, as if it had been watching for hours."""
+        self._lagged = list(truth)
+        self.readings[:] = truth
         for c in self._chains:
-            c.fast = c.slow = truth[c.k]
-            self.readings[c.k] = truth[c.k]
+            c.slow = truth[c.k]
         self._fresh = False
 
     def set_fault(self, sensor: str, fault: InstrumentFault, level: float) -> None:
         """Switch a fault of one instrument; level 0 ends it. Drift stays where it has got to."""
         c = self._chains[self._names[sensor]]
+        if c.contact:
+            self._lagged[c.k] = self.readings[c.k]
         if fault is InstrumentFault.FROZEN:
             c.frozen = level != 0
         elif fault is InstrumentFault.DRIFT:
@@ -172,53 +202,59 @@ class Rack:
             c.offset = level
         else:
             c.failed = level != 0
-        c.judge()
+        if c.contact:
+            self.status[c.k] = _GOOD
+        for group in self._groups:
+            group.sort()
 
     def step(self, dt: float, truth: Sequence[float]) -> None:
         """Advance by dt seconds (every chain is updated when its own period is over)."""
         if self._fresh:
             self.settle(truth)
         now = self._now = self._now + dt
-        waited = self._waited
-        for g, (period, chains) in enumerate(self._groups):
-            waited[g] += dt
-            if waited[g] + 1e-9 >= period:
-                waited[g] -= period
-                self._update(chains, now, truth)
+        readings = self.readings
+        for group in self._groups:
+            waited = group.waited_s + dt
+            if waited + 1e-9 >= group.period_s:
+                waited -= group.period_s
+                for k in group.contacts:
+                    readings[k] = truth[k]
+                self._update(group.rows, now, truth)
+            group.waited_s = waited
 
-    def _update(self, chains: list[_Chain], now: float, truth: Sequence[float]) -> None:
-        readings, status, noise = self.readings, self.status, self._noise
+    def _update(self, rows: list[_Row], now: float, truth: Sequence[float]) -> None:
+        readings, status, noise, lagged = self.readings, self.status, self._noise, self._lagged
         i = self._next_noise
-        if i + len(chains) > len(noise):
+        if i + len(rows) > len(noise):
             noise = self._noise = self._rng.standard_normal(self._NOISE).tolist()
             i = 0
-        for c in chains:
-            k = c.k
-            x = truth[k]
-            d = x - c.fast
-            c.fast += d * (c.gain_up if d > 0 else c.gain_down)
-            y = c.fast if c.plain else self._special(c, x, now)
-            if c.noise_relative:
-                y += (c.noise + c.noise_relative * abs(y)) * noise[i]
-            else:
-                y += c.noise * noise[i]
+        for k, special, up, down, sd, relative, per_step, step, low, high, margin in rows:
+            y = lagged[k]
+            d = truth[k] - y
+            lagged[k] = y = y + d * (up if d > 0 else down)
+            if special is not None:
+                y = self._special(special, y, truth[k], now)
+                if y != y:  # noqa: PLR0124 - not a number: held or failed, the status says which
+                    continue
+            if relative:
+                y += (sd + relative * abs(y)) * noise[i]
+            elif sd:
+                y += sd * noise[i]
             i += 1
-            if y != y:  # noqa: PLR0124 - not a number: held or failed, the status says which
-                continue
-            if c.step:
-                y = round(y * c.per_step) * c.step
+            if step:
+                y = round(y * per_step) * step
             status[k] = _GOOD
-            if y < c.low or y > c.high:
+            if y < low or y > high:
                 # Noise around a zero is clipped without a mark, as transmitters do.
-                if y < c.low - c.margin or y > c.high + c.margin:
+                if y < low - margin or y > high + margin:
                     status[k] = _SATURATED
-                y = c.low if y < c.low else c.high
+                y = low if y < low else high
             readings[k] = y
         self._next_noise = i
 
-    def _special(self, c: _Chain, x: float, now: float) -> float:
+    def _special(self, c: _Chain, y: float, x: float, now: float) -> float:
         """The reading before noise of a chain that is not plain; not a number when it holds."""
-        spec, y = c.spec, c.fast
+        spec = c.spec
         if spec.slow_share:
             d = x - c.slow
             c.slow += d * (c.gain_up if d > 0 else c.gain_slow)

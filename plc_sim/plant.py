@@ -206,7 +206,7 @@ class Plant:
                 density_kg_m3=film.made_density_g_per_cm3 * 1000.0,
                 thickness_m=film.made_film_um * 1e-6,
                 strength_pa=film.made_strength_mpa * 1e6,
-                dose_ppm_min=0.0,
+                dose_ppm_min=film.nips.wedge.dose_ppm_min,
                 lot=1 + int(film.film_m / LOT_M),
             )
         )

@@ -17,7 +17,7 @@ from plc_sim.instruments import Status
 
 SCAN_S = 0.05  # period of the PLC program, plant seconds
 HEART_S = 0.2  # period of the heartbeat, wall seconds
-MAX_BEATS = 4  # a ticket that saw an older heartbeat than this is too late
+MAX_BEATS = 2  # a ticket that saw an older heartbeat than this (0.4 to 0.6 s) is too late
 WATCHDOG_S = 1.5  # without an accepted ticket for this long (wall) the outputs have expired
 MAP_VERSION = 1  # agreed version of the tag map
 WORD = 65536

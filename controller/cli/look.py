@@ -24,6 +24,7 @@ from controller.history.query import Reader
 from controller.process import SOCKET, history_path
 
 REFRESH_S = 0.5
+COLUMN_WIDTH = 55
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -100,7 +101,7 @@ def _live_table(run: Path, station: str, pattern: str) -> Table:
     title += f", step {head['step']}" if head["step"] else ""
     rows = [r for r in answer["tags"] if pattern.upper() in r["tag"]]
     lines = max(5, screen.height - 5)
-    columns = max(1, min(3, -(-len(rows) // lines)))
+    columns = max(1, min(screen.width // COLUMN_WIDTH, -(-len(rows) // lines)))
     table = Table(title=f"{title}  {clock}  {head['reason']}", pad_edge=False)
     for _ in range(columns):
         table.add_column("tag", no_wrap=True)

@@ -40,6 +40,7 @@ GAUGE_S = 5.0  # half a scan of the gauge
 LOADING_GAIN = 0.30  # mg/cm2 per um of film gap
 STILL_M_PER_MIN = 0.2  # below this speed a gauge says nothing about the gap
 TORQUE_LIMIT_PCT = 85.0
+NO_FILM_INDEX = 0.05  # below it the index means "no film", not "no fibrils"
 OPTIMUM_KJ_PER_KG = 137.0  # total shear energy of most intact fibrils, nominal binder
 BEYOND_OPTIMUM = 1.1
 
@@ -118,7 +119,7 @@ class Station(Base):
         self._l11, self._l12 = self.loops["L11"], self.loops["L12"]
         self._torque, self._feed = self.at(".TORQUE"), self.at(".FEED.PV")
         self._refill, self._speed = self.at(".REFILL"), self.at(".V.LINE")
-        self._sme = self.at(".SME")
+        self._sme, self._index = self.at(".SME"), self.at(".FIBIDX")
 
     def start_permissives(self) -> Sequence[tuple[str, Permissive]]:
         """Link, remote, no trip. Dryness is waited for in the procedure, not demanded at START."""
@@ -209,6 +210,8 @@ class Station(Base):
         if self.usable(self._sme):
             l11.limit_out(30.0, min(140.0, max(30.0, roof)))
         track = l10.cascade_track if self._l11.active else None
+        if v[self._index] < NO_FILM_INDEX and self._l11.active:
+            track = l11.out  # no film has reached the index yet
         energy = self._l11.scan(now_s, v, q, track=track, limited=l10.cascade_limited)
         self._l10.scan(now_s, v, q, remote_sp=energy)
         speed = v[self._speed]

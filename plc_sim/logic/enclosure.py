@@ -262,7 +262,9 @@ class Logic:
         out[_ROT_OUT] = self._wanted(5)
         blocked = self._trips.held & HEATER_OFF
         allowed = not stopping and not blocked and self._trips.heater_allowed(s)
-        self._heating = allowed and s[_FAN] > FAN_RUNS and s[_FREG] > FLOW_OK
+        flows = s[_FAN] > FAN_RUNS and s[_FREG] > FLOW_OK
+        # Once it heats, lost flow is not a reason to stop quietly: the trip says why.
+        self._heating = allowed and (flows or self._heating)
         if self._heating and status[_TREG] != _FAILED:
             out[_HEAT_OUT] = self._loops.heater(self._wanted(3), s[_TREG], s[_FREG])
         else:

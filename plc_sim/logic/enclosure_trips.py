@@ -150,4 +150,5 @@ class Trips:
             self._still_s += SLOW_S
         speed = s[_SPEED]
         period = 3600.0 / (PULSES_PER_REV * speed) if speed > 0.1 else START_GRACE_S / 2
-        self.rotor_ok = self._still_s < max(ROTOR_ALARM_PERIODS * period, 60.0)
+        late = max(ROTOR_ALARM_PERIODS * period, 60.0)
+        self.rotor_ok = self._still_s < min(late, ROTOR_TRIP_S)

@@ -15,6 +15,7 @@ from urllib.parse import urlparse
 
 from controller.core.point import Point, Wire
 from controller.core.tag import Kind
+from controller.core.units import UNITS
 from plc_sim.instruments import Status
 from plc_sim.plc import Verdict
 
@@ -62,34 +63,6 @@ class Unit:
         return int.from_bytes(self.code.encode("ascii"), "big")
 
 
-UNITS = {
-    "": Unit("C62", "1", "one"),
-    "-": Unit("C62", "1", "one"),
-    "%": Unit("P1", "%", "percent"),
-    "1/min": Unit("C94", "min⁻¹", "reciprocal minute"),
-    "N": Unit("NEW", "N", "newton"),
-    "N/mm": Unit("F47", "N/mm", "newton per millimetre"),
-    "Pa": Unit("PAL", "Pa", "pascal"),
-    "W": Unit("WTT", "W", "watt"),
-    "deg": Unit("DD", "°", "degree [unit of angle]"),
-    "degC": Unit("CEL", "°C", "degree Celsius"),
-    "g/cm3": Unit("23", "g/cm³", "gram per cubic centimetre"),
-    "g/kg": Unit("GK", "g/kg", "gram per kilogram"),
-    "kJ/kg": Unit("B42", "kJ/kg", "kilojoule per kilogram"),
-    "kW": Unit("KWT", "kW", "kilowatt"),
-    "kWh": Unit("KWH", "kW·h", "kilowatt hour"),
-    "kg": Unit("KGM", "kg", "kilogram"),
-    "kg/h": Unit("E93", "kg/h", "kilogram per hour"),
-    "m": Unit("MTR", "m", "metre"),
-    "m/min": Unit("2X", "m/min", "metre per minute"),
-    "m3/h": Unit("MQH", "m³/h", "cubic metre per hour"),
-    "mg/cm2": Unit("H63", "mg/cm²", "milligram per square centimetre"),
-    "ppm": Unit("59", "ppm", "part per million"),
-    "ppmv": Unit("59", "ppm", "part per million"),
-    "um": Unit("4H", "µm", "micrometre (micron)"),
-}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Security:
     """Sign and encrypt with Aes256Sha256RsaPss; trusted: folder of client certificates (*.der).
@@ -109,11 +82,9 @@ class Security:
 
 
 def unit_of(point: Point) -> Unit:
-    """The published unit; LookupError names the point whose unit is not in the table."""
-    try:
-        return UNITS[point.unit]
-    except KeyError:
-        raise LookupError(f"{point.tag}: unit {point.unit!r} has no UNECE code here") from None
+    """The published unit; "one" where the list has none for ours."""
+    known = UNITS[point.unit]
+    return Unit(known.unece or "C62", known.symbol or "1", known.name)
 
 
 def texts_of(point: Point) -> tuple[str, ...]:

@@ -324,9 +324,7 @@ def test_any_plausible_parameters_still_give_a_drying_enclosure(seed):
     rng = Random(seed)
     table = tables.ENCLOSURE + tables.ROTOR
     drawn = {
-        p.name: rng.triangular(p.low, p.high, p.value)
-        for p in table
-        if p.source is Source.ASSUMED
+        p.name: rng.triangular(p.low, p.high, p.value) for p in table if p.source is Source.ASSUMED
     }
     bench = Bench(parameters=default_parameters() | drawn, soaked=False)
     bench.fan, bench.f_reg, bench.t_reg = 100.0, 100.0, 160.0

@@ -96,7 +96,7 @@ def test_lost_controller_leaves_the_enclosure_drying_at_the_plc_own_set_points()
     rig.run(WATCHDOG_S + 0.5)
     assert rig.tag("ENC.WDOG") == 1.0
     assert rig.mode is Mode.HOLD
-    rig.run(120.0)
+    rig.run(300.0)
     assert rig.tag("DHU.FAN.PV") == 80.0
     assert rig.tag("DHU.TREG.PV") == pytest.approx(140.0, abs=3.0)
     rig.connected = True
@@ -133,13 +133,18 @@ def test_lost_pressure_locks_gloves_purges_and_holds_the_lot():
 def test_high_pressure_opens_the_relief():
     rig = running()
     rig.set({"DHU.MAKEUP.SP": 100.0})
-    rig.run(20.0)
-    assert rig.model.chamber.pressure_pa < 160.0
-    assert rig.output("relief_open") == 1.0 or rig.tag("DHU.MAKEUP") < 100.0
+    highest = opened = 0.0
+    for _ in range(200):
+        rig.step()
+        highest = max(highest, rig.model.chamber.pressure_pa)
+        opened = max(opened, rig.output("relief_open"))
+    assert opened == 1.0
+    assert 150.0 < highest < 220.0
 
 
 @pytest.mark.parametrize(
-    ("level_g", "evacuated", "tripped"), [(0.05, False, False), (0.5, True, False), (2.0, True, True)]
+    ("level_g", "evacuated", "tripped"),
+    [(0.05, False, False), (0.5, True, False), (2.0, True, True)],
 )
 def test_hydrogen_sulfide_is_answered_by_level(level_g, evacuated, tripped):
     rig = running()
@@ -180,6 +185,7 @@ def test_feed_permit_and_lot_hold_follow_the_frost_point_with_delay_and_dead_ban
     held = rig.until(lambda: rig.tag("ENC.LOT.HOLD") == 1.0, 60.0)
     assert wet > 0.0
     assert 15.0 < held < 30.0
+    rig.fault("heater_failure", 1.0)
     rig.run(1800.0)
     assert rig.tag("ENC.DP.ZONE") > -50.0
     assert rig.tag("ENC.PERMIT") == 0.0
@@ -240,7 +246,11 @@ def test_independent_limiter_cuts_the_heat_below_any_program():
 
 @pytest.mark.parametrize(
     ("sensor", "trip"),
-    [("oxygen_pct", "oxygen low"), ("h2s_ppm", "hydrogen sulfide"), ("pressure_pa", "pressure low")],
+    [
+        ("oxygen_pct", "oxygen low"),
+        ("h2s_ppm", "hydrogen sulfide"),
+        ("pressure_pa", "pressure low"),
+    ],
 )
 def test_failed_safety_sensor_is_taken_for_the_worst(sensor, trip):
     rig = running()

@@ -48,7 +48,6 @@ def test_ice_pressure_agrees_with_the_ashrae_formula(degc):
 @pytest.mark.parametrize("degc", [1.0, 20.0, 60.0, 100.0, 140.0, 180.0])
 def test_water_pressure_agrees_with_the_ashrae_formula(degc):
 
-
     assert exp(h.water_pressure_log(degc)) == pytest.approx(
         psychrolib.GetSatVapPres(degc), rel=1e-6
     )
@@ -67,7 +66,6 @@ def test_mass_ratio_inverts_vapour_pressure(w):
 def test_frost_point_is_four_kelvin_above_the_dew_point_over_water_at_minus_60():
     p = h.ice_pressure_pa(-60.0)
     magnus_water = 6.112e2, 17.62, 243.12
-
 
     m = log(p / magnus_water[0])
     dew = magnus_water[2] * m / (magnus_water[1] - m)

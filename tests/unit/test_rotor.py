@@ -78,9 +78,7 @@ def test_outlet_frost_point_has_the_shape_of_the_reference_model(w_reg, expected
 
 
 def _enclosure_outlet(rev_per_h=4.0, t_reg=140.0, **changed):
-    rotor = settle(
-        (2.4, 0.1e-3, 15.0), (0.24, 0.0, t_reg), rev_per_h, own_air=True, **changed
-    )
+    rotor = settle((2.4, 0.1e-3, 15.0), (0.24, 0.0, t_reg), rev_per_h, own_air=True, **changed)
     return frost_point_of_w(rotor.w_out)
 
 

@@ -112,7 +112,7 @@ async def test_fifty_reconnections_leave_no_task_no_socket_and_no_dead_subscript
     child: ChildBench,
 ) -> None:
     async def once(paused_s: float) -> None:
-        driver = make_driver(child.endpoint, small_map(), stale_s=0.5, timeout_s=0.25)
+        driver = make_driver(child.endpoint, small_map(), stale_s=0.5, timeout_s=0.5)
         try:
             await driver.connect()
             await beats(driver, 1)

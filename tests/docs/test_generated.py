@@ -1,0 +1,47 @@
+"""The generated reference pages are what the code would make today."""
+
+from pathlib import Path
+
+import pytest
+
+from plc_sim.faults import FAULTS
+from plc_sim.models import parameters_coater
+from tests.support import generated
+
+
+def test_reference_pages_are_current() -> None:
+    assert generated.stale() == []
+
+
+def test_written_pages_are_not_stale(tmp_path: Path) -> None:
+    generated.write(tmp_path)
+    assert generated.stale(tmp_path) == []
+
+
+@pytest.mark.parametrize("page", generated.PAGES)
+def test_an_edited_or_missing_page_is_stale(page: str, tmp_path: Path) -> None:
+    generated.write(tmp_path)
+    (tmp_path / page).write_text("edited")
+    assert generated.stale(tmp_path) == [page]
+    (tmp_path / page).unlink()
+    assert generated.stale(tmp_path) == [page]
+
+
+def test_check_names_stale_pages_and_ends_with_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(generated, "stale", lambda: ["tags.md"])
+    assert generated.main(["--check"]) == 1
+    assert "docs/reference/tags.md" in capsys.readouterr().err
+
+
+def test_pages_hold_every_fault_and_parameter_once() -> None:
+    rows = [r for r in generated.faults().splitlines() if r.startswith(("| F", "| - |"))]
+    assert len(rows) == len(FAULTS)
+    shown = generated.parameters()
+    assert [p.name for p in parameters_coater.TABLE if shown.count(f"| `{p.name}` |") < 1] == []
+
+
+def test_pages_do_not_depend_on_the_machine() -> None:
+    for make in generated.PAGES.values():
+        assert str(generated.ROOT) not in make()
