@@ -166,7 +166,7 @@ class Line:
         for sc in config.stations:
             station = build_station(sc, self.table, recorder)
             if sc.name in remembered:
-                station.recall(remembered[sc.name])
+                station.recall(remembered[sc.name], clock.utc_ns())
 
             def fresh(sc: StationConfig = sc) -> Driver:
                 return make(sc, index, clock, config.map_version)

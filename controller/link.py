@@ -21,6 +21,7 @@ from controller.supervise import together
 STALE_S = 0.65  # three heartbeats of 0.2 s and a little
 WRITE_S = 0.2  # the output image is renewed this often (wall); the PLC lets it expire at 1.5 s
 FIRST_BEAT_S = 1.0
+CONFIRM_S = 10.0  # a value that is not sent has not changed: history is told so this often (plant)
 CONNECT_S = 5.0
 
 
@@ -46,6 +47,8 @@ class Link:
         self._heart = table.index(f"{station.prefix}.HEART")
         self._tags = np.arange(region.start, region.split, dtype=np.int32)
         self._values = table.value[region.start : region.split]  # views, not copies
+        self._qualities = table.quality[region.start : region.split]
+        self._confirmed_at_s = 0.0
         self._beat: float | None = None
         self._beat_at_s = 0.0
         self._up = False
@@ -56,22 +59,26 @@ class Link:
         """Connect, read everything, take over, then receive and write until something breaks."""
         driver = self._make_driver()
         try:
-            async with asyncio.timeout(CONNECT_S):
-                await driver.connect()
-                self._beat = None
-                await self._first_beat(driver)
-                self._take(await driver.read_all())
-                self._station.adopt()
+            await self._take_over(driver)
             self._up = True
             await together(self._receive(driver), self._write(driver))
-        except TimeoutError as error:
-            raise LinkLost(f"{self._station.name}: no answer within {CONNECT_S:g} s") from error
         finally:
             if self._up:
                 self._station.timing.link_losses += 1
             self._up = False
             self._mark(Quality.BAD_LINK)
             await driver.close()
+
+    async def _take_over(self, driver: Driver) -> None:
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                await driver.connect()
+                self._beat = None
+                await self._first_beat(driver)
+                self._take(await driver.read_all())
+                self._station.adopt(self._clock.utc_ns())
+        except TimeoutError as error:
+            raise LinkLost(f"{self._station.name}: no answer within {CONNECT_S:g} s") from error
 
     def check(self) -> None:
         """Called before every scan: Bad when the heartbeat stands still."""
@@ -81,6 +88,10 @@ class Link:
         if self._up and not self._stale and age_s > STALE_S:
             self._mark(Quality.BAD_STALE)
         timing.link_up = self._up and not self._stale
+        now_s = self._clock.now_s()
+        if timing.link_up and now_s - self._confirmed_at_s >= CONFIRM_S:
+            self._confirmed_at_s = now_s
+            self._record_image(self._clock.utc_ns())
 
     async def _first_beat(self, driver: Driver) -> None:
         """A connection counts only when the heartbeat is seen to move."""
@@ -102,7 +113,9 @@ class Link:
 
     async def _receive(self, driver: Driver) -> None:
         while True:
-            self._take(await driver.receive())
+            samples = await driver.receive()
+            if not self._stale:  # once all tags went Bad only a full read brings them all back
+                self._take(samples)
             if self._stale:
                 raise LinkLost(f"{self._station.name}: heartbeat stands still")
 
@@ -143,12 +156,10 @@ class Link:
         self._stale = True
         time_ns = self._clock.utc_ns()
         self._table.mark_bad(self._station.name, quality, time_ns)
-        n = len(self._tags)
-        self._recorder.record(
-            Samples(
-                self._tags,
-                self._values.copy(),
-                np.full(n, int(quality), dtype=np.uint8),
-                np.full(n, time_ns, dtype=np.int64),
-            )
-        )
+        self._record_image(time_ns)
+
+    def _record_image(self, time_ns: int) -> None:
+        """All device tags as they stand, at this time; the filter stores what is due."""
+        times = np.full(len(self._tags), time_ns, dtype=np.int64)
+        image = Samples(self._tags, self._values.copy(), self._qualities.copy(), times)
+        self._recorder.record(image)

@@ -8,6 +8,7 @@ import hashlib
 import json
 import logging
 import os
+import threading
 from dataclasses import asdict
 from pathlib import Path
 
@@ -25,12 +26,15 @@ class MemoryFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._last = ""
+        self._one_at_a_time = threading.Lock()  # a save that was given up still runs in its thread
 
     def save(self, memories: dict[str, Memory]) -> bool:
         """Write if anything changed; False when the disk refused (the next change tries again)."""
         body = json.dumps({name: asdict(m) for name, m in memories.items()}, sort_keys=True)
-        if body == self._last:
-            return True
+        with self._one_at_a_time:
+            return body == self._last or self._write(body)
+
+    def _write(self, body: str) -> bool:
         text = json.dumps({"version": VERSION, "sum": _sum(body), "body": body})
         new = self._path.with_suffix(".new")
         try:
@@ -62,7 +66,7 @@ class MemoryFile:
                 return _parse(path.read_text())
             except FileNotFoundError:
                 continue
-            except (OSError, ValueError, KeyError, TypeError) as error:
+            except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
                 log.warning("%s is damaged (%s), trying an older copy", path.name, error)
         return {}
 

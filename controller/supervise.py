@@ -62,9 +62,11 @@ class Supervisor:
         while True:
             begun_s = self._clock.link_s()
             try:
-                await service()
+                await _whole(service())
                 said = ""
             except Exception as error:
+                if self._clock.link_s() - begun_s > HEALTHY_S:
+                    said = ""  # it ran well in between, so this is news
                 text = f"{type(error).__name__}: {error}"
                 if text != said:
                     known = isinstance(error, DriverError)
@@ -83,6 +85,20 @@ async def together(*works: Coroutine[Any, Any, None]) -> None:
     try:
         async with asyncio.TaskGroup() as group:
             for work in works:
-                group.create_task(work)
+                group.create_task(_whole(work))
     except BaseExceptionGroup as several:
         raise several.exceptions[0] from None
+
+
+async def _whole(work: Awaitable[None]) -> None:
+    """Await; a cancellation that nobody asked for counts as a failure, not as an order to end.
+
+    A library that cancels one of its own futures would otherwise end a service in silence.
+    """
+    try:
+        await work
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise DriverError("cancelled from inside") from None

@@ -1,6 +1,7 @@
 """Entry point of the simulated plant: `python -m plc_sim run|station|score`."""
 
 import asyncio
+import errno
 import logging
 import signal
 import sys
@@ -15,7 +16,7 @@ from controller.config import LineConfig, load_line
 from controller.core.errors import ConfigError, DrylineError
 from plc_sim.fault_file import read_schedule
 from plc_sim.plant import Plant
-from plc_sim.plant_process import run_plant
+from plc_sim.plant_process import EXIT_PORT, run_plant
 from plc_sim.score import print_score
 from plc_sim.station_process import run_station
 
@@ -57,7 +58,12 @@ def station(name: str, line: Line, run: Run, speed: Speed = 1.0, epoch: Epoch = 
     """One PLC with its protocol server."""
     _start_logging()
     config = _load(line)
-    _run(run_station(config, name, run, SystemClock(speed, epoch)))
+    try:
+        _run(run_station(config, name, run, SystemClock(speed, epoch)))
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        _fail(f"PLC of {name}: {error.strerror}: another line runs on these ports", EXIT_PORT)
 
 
 @app.command()

@@ -13,6 +13,7 @@ from typing import Self
 
 _MAGIC = 4_201_202.0
 _HEADER = 8  # magic, plant time, plant tick, PLC cycle, boot counter, 3 spare
+_BOOTS = 4
 FAULTS = ("comm_drop", "stale_values", "plc_restart", "clock_skew", "local_mode", "swapped_words")
 
 
@@ -108,10 +109,13 @@ class FieldBus:
 
     def count_boot(self) -> int:
         """One up at every start of a PLC process; survives it, like a battery-backed counter."""
-        self._cells[4] += 1.0
-        return int(self._cells[4])
+        self._cells[_BOOTS] += 1.0
+        return int(self._cells[_BOOTS])
 
     def clear(self) -> None:
-        """Forget an earlier life of the plant: no faults, no outputs, no boots."""
+        """Forget an earlier life of the plant: no faults, no outputs. Boots go on counting, so that
+        a controller that outlived the plant sees that the PLCs are not the ones it knew."""
+        boots = self._cells[_BOOTS]
         for k in range(len(self._cells)):
             self._cells[k] = 0.0
+        self._cells[_BOOTS] = boots

@@ -88,7 +88,7 @@ class Lockstep:
         self.step()
         for cell in self._cells:
             self._read(cell)
-            cell.station.adopt()
+            cell.station.adopt(self.clock.utc_ns())
 
     def _cell(self, name: str, config: LineConfig) -> _Cell:
         sc = config.station(name)
@@ -221,7 +221,7 @@ class Lockstep:
             cell.plc.restart()
             cell.sequence, cell.written = 0, []
             self._read(cell)
-            cell.station.adopt()
+            cell.station.adopt(self.clock.utc_ns())
         elif name == "local_mode":
             cell.plc.remote = level == 0.0
         elif name in ("comm_drop", "stale_values"):
@@ -232,4 +232,4 @@ class Lockstep:
             else:
                 cell.status_seen = []
                 self._read(cell)
-                cell.station.adopt()
+                cell.station.adopt(self.clock.utc_ns())

@@ -6,6 +6,7 @@ it on purpose. One that is paused or dead leaves the outputs to the cards, which
 
 import asyncio
 import contextlib
+import fcntl
 import logging
 import signal
 import sys
@@ -17,6 +18,7 @@ from typing import Any
 from controller.clock import SystemClock
 from controller.config import LineConfig
 from controller.console import Console, Json
+from controller.core.errors import DrylineError
 from controller.supervise import Supervisor
 from plc_sim.faults import FAULTS, Injection, find
 from plc_sim.fieldbus import FieldBus
@@ -28,13 +30,18 @@ CARD_WATCHDOG_S = 0.5  # an output card without a PLC cycle for this long (wall)
 MAX_TICKS = 40  # ticks made up in one go before plant time is allowed to slip
 RESPAWN_S = 1.0
 SOCKET = "plant.sock"
+LOCK = "plant.lock"
+EXIT_PORT = 3  # a PLC process ends so when its port is taken: starting it again is no cure
 
 
 class PlcProcess:
     """One child process, watched."""
 
-    def __init__(self, station: str, command: list[str], clock: SystemClock) -> None:
+    def __init__(
+        self, station: str, command: list[str], clock: SystemClock, failed: asyncio.Event
+    ) -> None:
         self.station = station
+        self._failed = failed
         self._command = command
         self._clock = clock
         self._process: asyncio.subprocess.Process | None = None
@@ -52,6 +59,9 @@ class PlcProcess:
                 code = await self._process.wait()
             finally:
                 await self._end()
+            if code == EXIT_PORT:
+                self._failed.set()
+                await asyncio.Event().wait()
             if self._wanted.is_set():
                 log.warning("PLC of %s ended with %s, restarting", self.station, code)
                 await self._clock.sleep_link(RESPAWN_S)
@@ -205,7 +215,16 @@ async def run_plant(
     config: LineConfig, plant: Plant, run: Path, clock: SystemClock, plc_command: list[str]
 ) -> None:
     """Run plant and PLC processes until cancelled. plc_command: a station's name is appended."""
+    failed = asyncio.Event()
     with contextlib.ExitStack() as stack:
+        lock = stack.enter_context((run / LOCK).open("w"))
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise DrylineError(
+                f"{run}: a simulated plant runs in this folder already; "
+                "stop it or use another --run"
+            ) from error
         buses = {}
         for name, site in plant.sites.items():
             shape = (len(site.model.SENSORS), len(site.model.ACTUATORS))
@@ -214,9 +233,10 @@ async def run_plant(
         service = PlantService(plant, buses, clock)
         for station in config.stations:
             command = [sys.executable, "-m", "plc_sim", *plc_command, station.name]
-            service.plcs[station.name] = PlcProcess(station.name, command, clock)
+            service.plcs[station.name] = PlcProcess(station.name, command, clock, failed)
         async with Supervisor(clock) as supervisor, Console(run / SOCKET, service.answer):
             supervisor.keep("plant", service.run)
             for plc in service.plcs.values():
                 supervisor.keep(f"PLC of {plc.station}", plc.watch)
-            await asyncio.Event().wait()
+            await failed.wait()
+    raise DrylineError("a PLC could not open its port; the simulated plant has stopped")

@@ -236,6 +236,8 @@ class Plc:
             return WriteAnswer(Verdict.LOCAL)
         held = self.image.value
         for slot, value in items:
+            if not 0 <= slot < len(held):
+                return WriteAnswer(Verdict.UNKNOWN)
             point = self.image.points[slot]
             if value == held[slot] and point.access is Access.WRITE:
                 continue  # taken before, so in range

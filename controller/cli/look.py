@@ -21,6 +21,7 @@ from controller.core.errors import DrylineError
 from controller.core.event import EventKind
 from controller.core.sample import quality_text
 from controller.history.query import Reader
+from controller.line import tag_table
 from controller.process import SOCKET, history_path
 
 REFRESH_S = 0.5
@@ -34,7 +35,24 @@ def tags(
     json: AsJson = False,
 ) -> None:
     """Print the tag dictionary: every tag with unit, range, writer, address."""
-    rows = told(lambda: tag_dictionary(load_line(line)))
+    config = told(lambda: load_line(line))
+    rows = tag_dictionary(config)
+    known = {r["name"] for r in rows}
+    rows += [
+        {
+            **dict.fromkeys(rows[0], ""),
+            "name": tag.name,
+            "station": tag.station,
+            "description": tag.description,
+            "unit": tag.unit,
+            "low": tag.low,
+            "high": tag.high,
+            "kind": tag.kind.value,
+            "writer": tag.writer.value,
+        }
+        for tag in tag_table(config).tags
+        if tag.name not in known
+    ]
     rows = [r for r in rows if not station or r["station"] == station]
     if json:
         print_json(rows)

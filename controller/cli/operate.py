@@ -196,6 +196,7 @@ def add_to(app: typer.Typer) -> None:
     """Register the commands."""
     for verb in VERBS:
         app.command(name=verb)(_verb(verb))
-    app.command(name="set")(set_point)
+    # Frost points are negative: "-63" must not be taken for an option.
+    app.command(name="set", context_settings={"ignore_unknown_options": True})(set_point)
     for function in (mode, tune, fault, plc):
         app.command()(function)

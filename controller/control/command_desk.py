@@ -7,11 +7,13 @@ from controller.control.pid_config import LoopMode
 from controller.control.states import next_state
 from controller.core.errors import DrylineError, Refused
 from controller.core.event import Answer, Command, EventKind, Verb
+from controller.core.tag import Kind
 
 if TYPE_CHECKING:
     from controller.control.station import Station
 
 PROCEDURE_VERBS = frozenset(Verb) - {Verb.SET, Verb.MODE, Verb.TUNE}
+TO_MOTION = frozenset({Verb.START, Verb.RESTART, Verb.UNHOLD, Verb.RESUME})
 
 
 class CommandDesk:
@@ -44,7 +46,7 @@ class CommandDesk:
     def _procedure(self, command: Command) -> None:
         s, verb = self._s, command.verb
         next_state(s.procedure.state, verb)  # a wrong state is the first thing to say
-        if verb is Verb.START:
+        if verb in TO_MOTION:
             s.require_permissives()
         if verb in (Verb.START, Verb.UNHOLD, Verb.RESET):
             s.reset_trips()
@@ -63,6 +65,8 @@ class CommandDesk:
 
     def _tune(self, command: Command) -> None:
         loop = self._loop(command.target)
+        if loop.gains_follow:
+            raise Refused("computed", [f"gains of {loop.name} follow {loop.gains_follow}"])
         try:
             kc, ti_s, td_s = (float(x) for x in str(command.value).split(","))
         except ValueError:
@@ -91,16 +95,30 @@ class CommandDesk:
             s.v[s.settings[key]] = number
         elif any(target == f"{loop.name}.SP" for loop in s.loops.values()):
             self._loop(target.removesuffix(".SP")).pid.set_sp(number)
-        elif target in s.owner:
-            s.owner[target].pid.set_out(number)
         elif (k := s.offset.get(target, -1)) in s.writable:
-            point = s.writable[k]
-            _check(target, number, point.low, point.high, point.unit)
-            if not s.adopted:
-                raise Refused("link", [f"{target}: the PLC has not been read yet"])
-            s.v[k] = number
+            self._set_output(k, target, number)
         else:
             raise Refused("unknown", [f"{target!r} is no set point of {s.name}"])
+
+    def _set_output(self, k: int, target: str, number: float) -> None:
+        s = self._s
+        if target in (f"{s.prefix}.CMD", f"{s.prefix}.RESET"):
+            text = f"{target} belongs to the procedure: START, STOP, HOLD, ABORT, RESET move it"
+            raise Refused("computed", [text])
+        if source := s.COMPUTED.get(target.removeprefix(s.prefix)):
+            raise Refused("computed", [f"{target} follows {source}"])
+        if not s.takeover.adopted:
+            raise Refused("link", [f"{target}: the PLC has not been read yet"])
+        if s.takeover.local:
+            raise Refused("local", [f"{target}: the station is switched to local"])
+        point = s.writable[k]
+        _check(target, number, point.low, point.high, point.unit)
+        if point.kind is not Kind.REAL and number != int(number):
+            raise Refused("value", [f"{target} = {number:g}: must be a whole number"])
+        if target in s.owner:
+            s.owner[target].set_out(number)
+        else:
+            s.v[k] = number
 
 
 def _check(target: str, value: float, low: float, high: float, unit: str) -> None:

@@ -2,6 +2,7 @@
 
 from controller.control.pid import Pid
 from controller.control.pid_config import Limited, LoopMode, LoopStatus
+from controller.core.errors import Refused
 from controller.core.tag import HistoryRule, Kind, Tag, Writer
 
 _FIELDS = ("SP", "WSP", "OP", "MODE", "STATUS")
@@ -11,18 +12,28 @@ class Loop:
     """Tags NAME.SP (target), .WSP (working set point), .OP, .MODE and .STATUS around one Pid.
 
     name: "ENC.L1". pv, out: tags; out may be "" for a loop whose output only feeds another one.
-    wanted: the mode taken while the station is in a state where loops run.
+    wanted: the mode taken while the station is in a state where loops run. gains_follow: what the
+    station schedules the gains by, so that nobody tunes them by hand; "" when they are free.
     """
 
     def __init__(
-        self, name: str, pid: Pid, *, pv: str, out: str = "", wanted: LoopMode = LoopMode.AUTO
+        self,
+        name: str,
+        pid: Pid,
+        *,
+        pv: str,
+        out: str = "",
+        wanted: LoopMode = LoopMode.AUTO,
+        gains_follow: str = "",
     ) -> None:
         self.name = name
         self.pid = pid
         self.pv = pv
         self.out = out
         self.wanted = wanted
+        self.gains_follow = gains_follow
         self.active = False
+        self._resting = float("nan")  # output of a pid that has left the adopted value alone
         self._pv = self._out = self._base = -1
 
     def tags(self, station: str) -> tuple[Tag, ...]:
@@ -73,10 +84,26 @@ class Loop:
         self._base = offset[f"{self.name}.SP"]
 
     def adopt(self, v: list[float], held: float) -> None:
-        """Take what the plant holds as the output, so that the first step is bumpless."""
+        """Take what the plant holds as the output, so that the first step is bumpless.
+
+        A value outside the limits of the loop stays as it is until the loop is made to move it.
+        """
         self.pid.initialise(held)
+        self._resting = self.pid.out
+        if self._out >= 0:
+            v[self._out] = held
+
+    def start_from(self, v: list[float], value: float) -> None:
+        """Put the output, taken into the limits, where the loop shall take it over."""
+        self.pid.initialise(value)
+        self._resting = float("nan")
         if self._out >= 0:
             v[self._out] = self.pid.out
+
+    def set_out(self, value: float) -> None:
+        """Change the output by hand; Refused unless the loop is in MAN."""
+        self.pid.set_out(value)
+        self._resting = float("nan")
 
     def activate(self, active: bool) -> None:
         """Enter (wanted mode) or leave (MAN) the states in which loops run."""
@@ -85,6 +112,11 @@ class Loop:
 
     def want(self, mode: LoopMode) -> None:
         """Change the mode now if the loop is active, and for the next time it becomes active."""
+        if mode not in self.pid.config.modes:
+            names = ", ".join(m.name for m in self.pid.config.modes)
+            raise Refused(
+                "mode_not_allowed", [f"{self.name}: mode {mode.name} is not one of {names}"]
+            )
         if self.active:
             self.pid.set_mode(mode)
         self.wanted = mode
@@ -111,7 +143,8 @@ class Loop:
         """Write output and tags, for a pid that another block has scanned."""
         pid = self.pid
         out = pid.out
-        if self._out >= 0:
+        if self._out >= 0 and (out != self._resting or pid.mode is not LoopMode.MAN):
+            self._resting = float("nan")
             v[self._out] = out
         b = self._base
         v[b : b + 5] = (pid.sp_target, pid.sp, out, pid.mode, pid.status)

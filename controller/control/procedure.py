@@ -43,6 +43,9 @@ class Step:
     timeout_s: float = 600.0
 
 
+# States that say for ever after why they were entered: "complete" would tell nobody anything.
+_KEEPS_REASON = frozenset({State.HELD, State.PAUSED, State.STOPPED, State.ABORTED})
+
 # Where a time-out leads: away from an acting state that cannot finish. Aborting and stopping
 # have nowhere safer to go, so they end as if complete, with the reason recorded.
 _ON_TIMEOUT: Mapping[State, Verb | None] = {
@@ -115,6 +118,10 @@ class Procedure:
         self.since_s = -1.0
         self._on_change(old, state, reason)
 
+    def enter_again(self) -> None:
+        """Let the step under way write its wishes once more, at the next scan."""
+        self._entered = False
+
     def scan(self, now_s: float) -> None:
         """Advance by at most one step or state."""
         if self.since_s < 0:
@@ -124,14 +131,14 @@ class Procedure:
             # EXECUTE without steps is continuous: it ends by COMPLETE, STOP or a fault.
             target = when_done(self.state)
             if target is not None and (steps or self.state is not State.EXECUTE):
-                self.go(target, "complete")
+                self.go(target, self.reason if target in _KEEPS_REASON else "complete")
             return
         step = steps[self.step_index]
         if not self._entered:
-            self._entered = True
+            step.enter()
+            self._entered = True  # not before: a step whose wishes failed has not been entered
             self._step_since_s = now_s
             self._met_since_s = None
-            step.enter()
             return
         for condition in step.until:
             if not condition.test():
@@ -152,6 +159,6 @@ class Procedure:
         if verb is None:
             self.step_index += 1
             self._entered = False
-            self.reason = text
+            self.reason = f"{self.reason}; {text}"
             return
         self.go(next_state(self.state, verb), text)

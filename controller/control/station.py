@@ -17,22 +17,24 @@ from controller.control.pid_config import LoopMode
 from controller.control.procedure import Procedure, Step
 from controller.control.states import TABLE, State, restored
 from controller.control.station_parts import (
-    AfterLinkLoss,
+    ACTIVE,
+    DOWN,
+    QUIET,
     Memory,
     ScanTiming,
     StationSetup,
+    changed_severity,
     health_tags,
+    setting_tags,
 )
+from controller.control.takeover import Takeover
 from controller.core.event import Answer, Command, Event, EventKind
-from controller.core.point import READ_BACK, Access
+from controller.core.point import Access
 from controller.core.ports import EventLog
 from controller.core.sample import FIRST_BAD, GOOD, Quality, quality_text
 from controller.core.table import TagTable
-from controller.core.tag import Tag, Writer
+from controller.core.tag import Tag
 
-_QUIET = frozenset({State.IDLE, State.STOPPED, State.COMPLETED, State.ABORTED})
-_DOWN = frozenset({State.ABORTING, State.ABORTED, State.STOPPING, State.STOPPED, State.RESETTING})
-_ACTIVE = frozenset(State) - _QUIET - _DOWN - {State.HOLDING, State.HELD}
 MAX_QUEUE = 64
 
 
@@ -41,12 +43,14 @@ class Station:
 
     A kind calls `super().__init__` first and defines `loops_of`, `steps`, `control` and, where it
     needs them, `start_permissives`, `trips`, `ALARMS`, `SETTINGS` (name -> (default, low, high,
-    unit, text): the values of its built-in procedure, each a tag PREFIX.SET.name) and `FOREIGN`
-    (tags of other stations it may read; their quality counts as anybody else's).
+    unit, text): the values of its built-in procedure, each a tag PREFIX.SET.name), `FOREIGN`
+    (tags of other stations it may read; their quality counts as anybody else's) and `COMPUTED`
+    (outputs that nobody sets by hand -> what decides them; a leading "." stands for the prefix).
     """
 
     ALARMS: ClassVar[tuple[tuple[str, tuple[AlarmLimit, ...]], ...]] = ()
     FOREIGN: ClassVar[tuple[str, ...]] = ()
+    COMPUTED: ClassVar[Mapping[str, str]] = {}
     SETTINGS: ClassVar[Mapping[str, tuple[float, float, float, str, str]]] = {}
     LOOP_STATES: ClassVar[frozenset[State]] = frozenset({State.EXECUTE})
 
@@ -58,18 +62,7 @@ class Station:
     @classmethod
     def own_tags(cls, name: str, prefix: str) -> tuple[Tag, ...]:
         """All tags that the station itself writes and that are not in the I/O list."""
-        settings = tuple(
-            Tag(
-                name=f"{prefix}.SET.{key}",
-                station=name,
-                description=text,
-                writer=Writer.STATION,
-                unit=unit,
-                low=low,
-                high=high,
-            )
-            for key, (_, low, high, unit, text) in cls.SETTINGS.items()
-        )
+        settings = setting_tags(name, prefix, cls.SETTINGS)
         loops = tuple(t for loop in cls.loops_of(prefix).values() for t in loop.tags(name))
         return health_tags(name, prefix) + settings + loops
 
@@ -88,35 +81,26 @@ class Station:
         self.q = [int(Quality.BAD_NO_DATA)] * len(names)
         self._q_seen = self.q[: self._own]
         self._q_shown: list[int] = []
-        self.now_s = 0.0
-        self._utc_ns = 0
+        self.now_s, self._utc_ns = 0.0, 0
         p = self.prefix
-        self._heart, self._boot = self.offset[f"{p}.HEART"], self.offset[f"{p}.BOOT"]
-        self._plc_trip = self.offset[f"{p}.TRIP"]
-        self._trip_labels = table.tags[region.start + self._plc_trip].labels
-        self._plc_state, self._reset = self.offset[f"{p}.STATE"], self.offset[f"{p}.RESET"]
-        self._cmd = self.offset[f"{p}.CMD"]
         self._health = self.offset[f"{p}.SERVICE.STATE"]
         self.settings = {key: self.offset[f"{p}.SET.{key}"] for key in self.SETTINGS}
         self.loops = self.loops_of(p)
         self._loop_list = list(self.loops.values())
-        self._writes = [pt for pt in setup.points if pt.access is Access.WRITE]
-        self._out = [self.offset[pt.tag] for pt in self._writes]
-        self._held = [self.offset[pt.tag + READ_BACK] for pt in self._writes]
-        self.writable = {self.offset[pt.tag]: pt for pt in self._writes}
+        self.writable = {
+            self.offset[pt.tag]: pt for pt in setup.points if pt.access is Access.WRITE
+        }
+        self._out = list(self.writable)
         self.owner = {loop.out: loop for loop in self._loop_list if loop.out}
         foreign = [n for n in self.FOREIGN if n in table]
         self._foreign_index = [table.index(n) for n in foreign]
         self._foreign_at = {n: k for k, n in enumerate(foreign)}
-        self._fv: list[float] = []
-        self._fq: list[int] = []
+        self._fv, self._fq = [0.0] * len(foreign), [int(Quality.BAD_NO_DATA)] * len(foreign)
         self._desk = CommandDesk(self)
         self._queue: deque[tuple[Command, Callable[[Answer], None]]] = deque()
         self.timing = ScanTiming()
-        self.adopted = False
+        self.takeover = Takeover(self)
         self.faulted = False
-        self._boot_seen: float | None = None
-        self._link_was_up = False
         self.changed = False  # something in `memory()` changed; the shell saves and clears it
         for loop in self._loop_list:
             loop.bind(self.offset)
@@ -124,9 +108,8 @@ class Station:
             self.v[self.settings[key]] = default
         self.procedure = Procedure(self.steps(), self._state_changed)
         self._bind_blocks()
-        for k in range(self._own, len(self.v)):
-            if k not in self.writable:
-                self.q[k] = GOOD
+        for k in set(range(self._own, len(self.v))) - set(self.writable):
+            self.q[k] = GOOD
         self._commit()
 
     def _bind_blocks(self) -> None:
@@ -161,7 +144,7 @@ class Station:
 
     def interlocks(self, now_s: float) -> None:
         """The last word of the controller on outputs (the PLC has the very last)."""
-        if not self._trip_at or self.procedure.state not in _ACTIVE:
+        if not self._trip_at or self.procedure.state not in ACTIVE:
             return
         v, q = self.v, self.q
         at = self._trip_at
@@ -185,30 +168,38 @@ class Station:
     def scan(self, now_s: float, utc_ns: int) -> None:
         """One scan. Raises only for mistakes of the program itself."""
         table = self.table
-        own = self._own
-        self.v[:own] = table.value[self._start : self._split].tolist()
-        q = table.quality[self._start : self._split].tolist()
-        self.q[:own] = q
+        q = self._snapshot()
         if self._foreign_index:
             self._fv = table.value[self._foreign_index].tolist()
             self._fq = table.quality[self._foreign_index].tolist()
         self.now_s, self._utc_ns = now_s, utc_ns
         if q != self._q_seen:
             self._tell_quality(q)
-        self._watch_link()
+        self.takeover.watch()
         while self._queue:
-            self._take(*self._queue.popleft())
+            command, reply = self._queue.popleft()
+            self._record(self._desk.execute(command), reply)
         self.procedure.scan(now_s)
         self.control(now_s)
         self.interlocks(now_s)
         self.alarms(now_s)
+        if self.takeover.local:
+            self.takeover.follow()
+        self.timing.count += 1
         self._commit()
 
+    def _snapshot(self) -> list[int]:
+        """Copy what the device wrote into the image; returns the qualities."""
+        table, own = self.table, self._own
+        self.v[:own] = table.value[self._start : self._split].tolist()
+        q: list[int] = table.quality[self._start : self._split].tolist()
+        self.q[:own] = q
+        return q
+
     def _commit(self) -> None:
-        v, t = self.v, self.timing
-        state = self.procedure.state
+        v, t, h = self.v, self.timing, self._health
         procedure = self.procedure
-        h = self._health
+        state = procedure.state
         v[h : h + 12] = (
             state,
             TABLE[state].packml,
@@ -230,7 +221,6 @@ class Station:
             table.quality[self._split : self._stop] = quality
             self._q_shown = quality
         table.time_ns[self._split : self._stop] = self._utc_ns
-        t.count += 1
 
     def fault(self, error: Exception, utc_ns: int) -> None:
         """Called by the shell when `scan` raised: own tags go Bad and nothing more is written."""
@@ -246,6 +236,8 @@ class Station:
     def mend(self) -> None:
         """Called by the shell when a scan succeeded again after a fault."""
         self.faulted = False
+        if self.takeover.adopted:
+            self.takeover.follow()
         self.hold("station fault has gone; held until somebody says UNHOLD")
 
     # -- reading and writing the image -----------------------------------------------------------
@@ -261,7 +253,7 @@ class Station:
     def foreign(self, name: str) -> tuple[float, int]:
         """Value and quality of another station's tag; Bad when there is none."""
         k = self._foreign_at.get(name)
-        if k is None or k >= len(self._fv):
+        if k is None:
             return 0.0, int(Quality.BAD_NO_DATA)
         return self._fv[k], self._fq[k]
 
@@ -273,42 +265,25 @@ class Station:
         """Write an output from a step; the loop that owns it starts from there."""
         loop = self.owner.get(self._names[k])
         if loop is not None:
-            loop.adopt(self.v, value)
+            loop.start_from(self.v, value)
         else:
             self.v[k] = value
 
     def outputs(self) -> list[float] | None:
         """The output image in the order of the W points; None while nothing may be written."""
-        if not self.adopted or self.faulted:
+        if not self.takeover.adopted or self.takeover.local or self.faulted:
             return None
         v = self.v
         return [v[k] for k in self._out]
 
     # -- link and restart ------------------------------------------------------------------------
 
-    def adopt(self) -> None:
+    def adopt(self, utc_ns: int) -> None:
         """Take over what the PLC holds, so that the first write changes nothing. Called by the
         link after a full read has been applied to the table."""
-        v = self.table.value[self._start : self._split].tolist()
-        self.v[: self._own] = v
-        self.q[: self._own] = self.table.quality[self._start : self._split].tolist()
-        for out, held in zip(self._out, self._held, strict=True):
-            self.v[out] = v[held]
-            self.q[out] = GOOD
-        for loop in self._loop_list:
-            if loop.out:
-                loop.adopt(self.v, self.v[self.offset[loop.out]])
-        boot = v[self._boot]
-        if self._boot_seen is not None and boot != self._boot_seen:
-            self.tell(EventKind.DEVICE, f"{self.prefix}.BOOT", f"PLC restarted (boot {boot:g})")
-            self.hold("PLC restarted with default set points; UNHOLD sends the set points again")
-        elif self._boot_seen is None and v[self._plc_state] and self.procedure.state in _QUIET:
-            mode = f"mode {v[self._plc_state]:g}"
-            self.procedure.force(
-                State.HELD, f"the PLC was found active ({mode}); UNHOLD to run, STOP to stop it"
-            )
-        self._boot_seen = boot
-        self.adopted = True
+        self._utc_ns = utc_ns
+        self._snapshot()
+        self.takeover.adopt()
         self._commit()
 
     def memory(self) -> Memory:
@@ -321,15 +296,18 @@ class Station:
         settings = {key: self.v[k] for key, k in self.settings.items()}
         return Memory(self.procedure.state.name, self.procedure.reason, loops, settings)
 
-    def recall(self, memory: Memory) -> None:
+    def recall(self, memory: Memory, utc_ns: int) -> None:
         """Come back after a restart of the program: held if it was active, never in motion."""
+        self._utc_ns = utc_ns
         for key, value in memory.settings.items():
             if key in self.settings:
-                self.v[self.settings[key]] = value
+                _, low, high, *_ = self.SETTINGS[key]
+                self.v[self.settings[key]] = min(max(value, low), high)
         for key, saved in memory.loops.items():
             loop = self.loops.get(key)
             if loop is not None:
-                loop.wanted = LoopMode(int(saved["wanted"]))
+                mode = LoopMode(int(saved["wanted"]))
+                loop.wanted = mode if mode in loop.pid.config.modes else loop.wanted
                 loop.pid.tune(saved["kc"], saved["ti_s"], saved["td_s"])
                 sp = min(max(saved["sp"], loop.pid.sp_low), loop.pid.sp_high)
                 loop.pid.set_sp(sp)
@@ -342,51 +320,34 @@ class Station:
 
     def hold(self, reason: str) -> None:
         """Hold the station if it is active."""
-        if self.procedure.state in _QUIET or self.procedure.state in _DOWN:
+        if self.procedure.state in QUIET | DOWN:
             return
         if self.procedure.state not in (State.HELD, State.HOLDING):
             self.procedure.go(State.HOLDING, reason)
         else:
             self.procedure.reason = reason
 
-    def _watch_link(self) -> None:
-        up = self.adopted and self.q[self._heart] < FIRST_BAD
-        if up != self._link_was_up:
-            self._link_was_up = up
-            why = quality_text(self.q[self._heart])
-            self.tell(EventKind.LINK, self.name, "link up" if up else f"link lost ({why})")
-            if not up and self.setup.after_link_loss is AfterLinkLoss.HOLD:
-                self.hold(f"link to the PLC lost ({why})")
-        trip = self.v[self._plc_trip]
-        if up and trip and self.procedure.state not in _DOWN | _QUIET:
-            label = self._trip_labels[int(trip)] if trip < len(self._trip_labels) else f"{trip:g}"
-            self.tell(EventKind.DEVICE, f"{self.prefix}.TRIP", f"PLC tripped: {label}")
-            self.procedure.go(State.ABORTING, f"PLC tripped: {label}")
-
     def _tell_quality(self, q: list[int]) -> None:
-        groups: dict[int, list[str]] = {}
-        for k, (new, old) in enumerate(zip(q, self._q_seen, strict=True)):
-            if new >> 6 != old >> 6:
-                groups.setdefault(new, []).append(self._names[k])
-        self._q_seen = q
-        for quality, names in groups.items():
-            shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+        names = self._names[: self._own]
+        for quality, tags, text in changed_severity(names, q, self._q_seen):
             self.tell(
-                EventKind.QUALITY, names[0], f"{shown}: {quality_text(quality)}", tags=len(names)
+                EventKind.QUALITY, tags[0], f"{text}: {quality_text(quality)}", tags=len(tags)
             )
+        self._q_seen = q
 
     # -- commands --------------------------------------------------------------------------------
 
     def submit(self, command: Command, reply: Callable[[Answer], None]) -> None:
         """Queue a command for the next scan; `reply` is called with the answer then."""
-        if len(self._queue) >= MAX_QUEUE:
-            reasons = (f"{MAX_QUEUE} commands are waiting; try again",)
-            reply(Answer(command=command, accepted=False, code="busy", reasons=reasons))
+        if len(self._queue) < MAX_QUEUE:
+            self._queue.append((command, reply))
             return
-        self._queue.append((command, reply))
+        reasons = (f"{MAX_QUEUE} commands are waiting; try again",)
+        self._record(Answer(command=command, accepted=False, code="busy", reasons=reasons), reply)
 
-    def _take(self, command: Command, reply: Callable[[Answer], None]) -> None:
-        answer = self._desk.execute(command)
+    def _record(self, answer: Answer, reply: Callable[[Answer], None]) -> None:
+        """Tell what became of a command, to the log and to the person who asked."""
+        command = answer.command
         verdict = "accepted" if answer.accepted else f"refused ({'; '.join(answer.reasons)})"
         value = "" if command.value is None else f" = {command.value}"
         what = f"{command.verb} {command.target}".rstrip()

@@ -1,11 +1,17 @@
 """What surrounds a station: its set-up, its memory, the figures of its scan and their tags."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from controller.control.states import State
 from controller.core.point import Point
 from controller.core.tag import HistoryRule, Kind, Tag, Writer
+
+QUIET = frozenset({State.IDLE, State.STOPPED, State.COMPLETED, State.ABORTED})
+DOWN = frozenset({State.ABORTING, State.ABORTED, State.STOPPING, State.STOPPED, State.RESETTING})
+ACTIVE = frozenset(State) - QUIET - DOWN - {State.HOLDING, State.HELD}
+SHOWN_TAGS = 5  # of a group of tags that change quality together
 
 
 class AfterLinkLoss(StrEnum):
@@ -89,3 +95,34 @@ def health_tags(station: str, prefix: str) -> tuple[Tag, ...]:
         )
         for name, text, unit, high, kind in _HEALTH
     )
+
+
+def setting_tags(
+    station: str, prefix: str, settings: Mapping[str, tuple[float, float, float, str, str]]
+) -> tuple[Tag, ...]:
+    """The tags of the values of a station's built-in procedure."""
+    return tuple(
+        Tag(
+            name=f"{prefix}.SET.{key}",
+            station=station,
+            description=text,
+            writer=Writer.STATION,
+            unit=unit,
+            low=low,
+            high=high,
+        )
+        for key, (_, low, high, unit, text) in settings.items()
+    )
+
+
+def changed_severity(
+    names: Sequence[str], new: Sequence[int], old: Sequence[int]
+) -> Iterator[tuple[int, list[str], str]]:
+    """Tags whose severity changed, grouped by their new quality: quality, tags, a short list."""
+    groups: dict[int, list[str]] = {}
+    for name, now, before in zip(names, new, old, strict=True):
+        if now >> 6 != before >> 6:
+            groups.setdefault(now, []).append(name)
+    for quality, tags in groups.items():
+        more = f" and {len(tags) - SHOWN_TAGS} more" if len(tags) > SHOWN_TAGS else ""
+        yield quality, tags, ", ".join(tags[:SHOWN_TAGS]) + more

@@ -38,6 +38,7 @@ __all__ = ["Driver", "Settings"]
 logging.getLogger("asyncua").setLevel(logging.WARNING)  # at INFO every message is formatted
 
 _VALUE: Final = ua.AttributeIds.Value
+_NAMESPACES: Final = ua.NodeId(ua.ObjectIds.Server_NamespaceArray)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _LINK_ERRORS: Final = (OSError, ua.UaError)  # a TimeoutError is an OSError
@@ -70,6 +71,7 @@ class Driver:
         self._nodes: list[ua.NodeId] = []
         self._ticket: list[ua.NodeId] = []
         self._heard_s = 0.0  # link time at which the subscription last delivered a heartbeat
+        self._suspected = False  # the heartbeat moved without being delivered
         self._idle_since_s = 0.0
         self._renew_at_s = 0.0
         self._publishes: list[asyncio.Future[Any]] = []
@@ -192,8 +194,7 @@ class Driver:
     async def _open(self) -> None:
         s = self._settings
         client = self._client = Client(s.endpoint, timeout=s.timeout_s)
-        client.name = client.description = "Dryline controller"
-        client.application_uri = s.application_uri
+        client.name, client.application_uri = "Dryline controller", s.application_uri
         client.session_timeout = fixed.SESSION_MS
         if s.security is not Security.NONE:
             await client.set_security(
@@ -212,8 +213,7 @@ class Driver:
 
     async def _check_map(self) -> None:
         s, image = self._settings, self._image
-        answer = await self._read([ua.NodeId(ua.ObjectIds.Server_NamespaceArray)])
-        uris = _content(answer[0]) or []
+        uris = _content((await self._read([_NAMESPACES]))[0]) or []
         if s.namespace not in uris:
             raise self._fault(f"no namespace {s.namespace!r}; the server has {', '.join(uris)}")
         index = uris.index(s.namespace)
@@ -278,8 +278,7 @@ class Driver:
         )
         answered = next((f for f in self._publishes if f in done), None)
         if answered is None:
-            if self._client is None:
-                self._lost("closed")
+            self._protocol()  # LinkLost if somebody closed it
             return None
         self._publishes.remove(answered)
         try:
@@ -312,17 +311,21 @@ class Driver:
         if rows and max(rows) >= len(self._nodes):
             raise self._fault("notification for a point that was never asked for")
         if self._image.has_heart(rows):
-            self._heard_s = self._clock.link_s()
+            self._heard_s, self._suspected = self._clock.link_s(), False
         return self._shape(rows, [item.Value for item in items], stamped=True) if rows else None
 
     async def _probe(self) -> None:
-        """Look whether the device's heart beats although the subscription does not say so."""
+        """Look whether the device's heart beats although the subscription does not say so.
+
+        A heart that has just begun to beat again gets a little time to be reported.
+        """
         known = self._image.heart
         await self._read_ticket()
-        if self._image.heart != known:
-            now = self._image.heart
-            self._lost(f"subscription is dead: it delivered heartbeat {known}, device is at {now}")
-        self._heard_s = self._clock.link_s()
+        if self._suspected:
+            self._lost(f"subscription is dead: the device is at heartbeat {self._image.heart}")
+        self._suspected = self._image.heart != known
+        early_s = self._settings.stale_s - fixed.GRACE_S if self._suspected else 0.0
+        self._heard_s = self._clock.link_s() - early_s
 
     async def _renew(self) -> None:
         if self._clock.link_s() >= self._renew_at_s and self._client is not None:

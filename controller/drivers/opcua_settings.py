@@ -19,6 +19,7 @@ LIFETIME: Final = 100  # publishing intervals without our Publish after which it
 QUEUE: Final = 10  # samples a point may have waiting in the server
 SESSION_MS: Final = 15_000  # an abandoned session frees the server after this
 RENEW_S: Final = 2_400.0  # of a secure channel that lives one hour
+GRACE_S: Final = 0.5  # for a heartbeat seen by reading to arrive by subscription too
 CLOSE_S: Final = 0.3
 
 

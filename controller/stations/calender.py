@@ -6,6 +6,7 @@ the gauge could follow it.
 """
 
 from collections.abc import Mapping, Sequence
+from math import nan
 from typing import ClassVar
 
 from controller.control.alarm import AlarmLimit, Level
@@ -37,7 +38,7 @@ ROLL_TURN_M = 0.7854  # circumference of a 250 mm roll
 GAUGE_M = 1.25  # web from the nip to the gauge
 THICKNESS_GAIN = -0.026  # um per N/mm near 600 N/mm
 CYLINDER_S = 2.8  # lag of line load and gauge together
-SMITH_CLOSED_S = 8.0  # closed-loop time constant asked of the Smith predictor
+SMITH_SHARE = 0.55  # closed-loop time constant asked of the Smith predictor, of the dead time
 STILL_M_PER_MIN = 0.2
 CONTROLLED_M_PER_MIN = 0.8  # below, a turn and the way to the gauge take minutes: L16 waits
 ROUGH_RUN_OUT_UM = 3.0  # above this run-out the gain is halved
@@ -53,16 +54,17 @@ class Station(Base):
     """Loops, steps and schedules of the calender."""
 
     FOREIGN = ("COAT.V.LINE", "COAT.LOAD.C", "COAT.METER")
+    COMPUTED: ClassVar[Mapping[str, str]] = {".V.SP": "the coater and L17, or CAL.SET.V when alone"}
     SETTINGS: ClassVar[Mapping[str, tuple[float, float, float, str, str]]] = {
         "THK": (104.0, 50.0, 200.0, "um", "thickness"),
-        "LOAD.START": (600.0, 150.0, 1200.0, "N/mm", "line load until the loop takes over"),
+        "LOAD.START": (600.0, 150.0, 1100.0, "N/mm", "line load until the loop takes over"),
         "TROLL": (80.0, 25.0, 130.0, "degC", "roll temperature"),
         "V": (5.0, 0.5, 20.0, "m/min", "speed when the coater gives none"),
         "MODE": (0.0, 0.0, 1.0, "", "0 line load, 1 gap"),
         "GAP": (60.0, 20.0, 400.0, "um", "gap in gap mode"),
         "LOADING": (30.0, 10.0, 50.0, "mg/cm2", "areal loading the line load belongs to"),
         "SMITH": (1.0, 0.0, 1.0, "", "1: Smith predictor in L16"),
-        "FF": (1.0, 0.0, 1.0, "", "share of the loading feed-forward in L16"),
+        "FF": (0.5, 0.0, 1.0, "", "share of the loading feed-forward in L16"),
         "WEB": (30.0, 10.0, 80.0, "%", "buffer position at which threading may begin"),
         "ALONE": (0.0, 0.0, 1.0, "", "1: run on leader without waiting for the coater"),
         "TENS": (60.0, 20.0, 150.0, "N", "web tension"),
@@ -124,7 +126,13 @@ class Station(Base):
             )
         )
         return {
-            "L16": Loop(f"{prefix}.L16", thickness, pv=f"{prefix}.THK.C", out=f"{prefix}.LOAD.SP"),
+            "L16": Loop(
+                f"{prefix}.L16",
+                thickness,
+                pv=f"{prefix}.THK.C",
+                out=f"{prefix}.LOAD.SP",
+                gains_follow="the web speed",
+            ),
             "L17": Loop(f"{prefix}.L17", buffer, pv="BUF.POS"),
         }
 
@@ -139,6 +147,8 @@ class Station(Base):
         self._web = DeadTime(0.0)
         self._thk, self._meter = self.at(".THK.C"), self.at(".METER")
         self._v, self._v_sp = self.at(".V.PV"), self.at(".V.SP")
+        self._load, self._load_sp = self.at(".LOAD.PV"), self.at(".LOAD.SP")
+        self._rolled_from_m: float | None = None
         self._ecc, self._mode, self._buffer = self.at(".ECC"), self.at(".MODE"), self.at("BUF.POS")
 
     def start_permissives(self) -> Sequence[tuple[str, Permissive]]:
@@ -218,25 +228,42 @@ class Station(Base):
     def _thickness(self, now_s: float, speed_m_per_min: float) -> None:
         v, q, pid = self.v, self.q, self._l16.pid
         ff = self._loading_ff()
-        if speed_m_per_min == 0.0 or v[self._mode] != 0.0:
-            self._turn.reset()
+        smith = self.setting("SMITH") != 0.0
+        self._smith.switch(Prediction.ON if smith else Prediction.OFF)
+        if not self._seen_at_gauge(speed_m_per_min):
             self._smith.scan(
                 now_s, v[self._thk], q[self._thk], v[self._meter], ff=ff, track=pid.out
             )
         else:
-            mean = self._turn.push(v[self._meter], v[self._thk], ROLL_TURN_M)
+            seen = v[self._thk] if self.usable(self._thk) else nan  # a Bad value leaves a gap
+            mean = self._turn.push(v[self._meter], seen, ROLL_TURN_M)
             pv = mean if self._turn.coverage > 0.9 else v[self._thk]
-            smith = self.setting("SMITH") != 0.0
-            self._smith.switch(Prediction.ON if smith else Prediction.OFF)
             pid.tune(self._gain(speed_m_per_min, smith=smith), CYLINDER_S, 0.0)
             self._smith.scan(now_s, pv, q[self._thk], v[self._meter], ff=ff)
         self._l16.publish(v)
+
+    def _seen_at_gauge(self, speed_m_per_min: float) -> bool:
+        """Whether the web at the gauge was rolled at the present load and speed.
+
+        Until it is, the gauge still shows what came off before: a loop that believed it would run
+        into its limit while threading.
+        """
+        v = self.v
+        at_load = abs(v[self._load] - v[self._load_sp]) < 0.1 * v[self._load_sp]
+        if speed_m_per_min == 0.0 or v[self._mode] != 0.0:
+            self._rolled_from_m = None
+        elif self._rolled_from_m is None and at_load:
+            self._rolled_from_m = v[self._meter]
+        if self._rolled_from_m is None or v[self._meter] < self._rolled_from_m + GAUGE_M:
+            self._turn.reset()
+            return False
+        return True
 
     def _gain(self, speed_m_per_min: float, *, smith: bool) -> float:
         """SIMC gain (Skogestad 2003) for the dead time at this speed, N/mm per um."""
         half_turn_s = 0.5 * ROLL_TURN_M * 60.0 / speed_m_per_min
         dead_s = GAUGE_M * 60.0 / speed_m_per_min
-        closed_s = SMITH_CLOSED_S if smith else 2.0 * dead_s + half_turn_s
+        closed_s = SMITH_SHARE * dead_s if smith else 2.0 * dead_s + half_turn_s
         kc = CYLINDER_S / (-THICKNESS_GAIN * (closed_s + CYLINDER_S))
         rough = self.usable(self._ecc) and self.v[self._ecc] > ROUGH_RUN_OUT_UM
         return 0.5 * kc if rough else kc

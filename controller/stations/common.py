@@ -34,41 +34,43 @@ class Conditions:
         """The tag has exactly this value."""
         s, k = self._s, self._s.at(tag)
         return Condition(
-            text=text, test=lambda: s.usable(k) and s.v[k] == value, show=self._show(k)
+            text=text, test=lambda: s.usable(k) and s.v[k] == value, show=self.shown(tag)
         )
 
     def below(self, tag: str, limit: Callable[[], float], text: str) -> Condition:
         """The tag is at or below a limit."""
         s, k = self._s, self._s.at(tag)
         return Condition(
-            text=text, test=lambda: s.usable(k) and s.v[k] <= limit(), show=self._show(k)
+            text=text, test=lambda: s.usable(k) and s.v[k] <= limit(), show=self.shown(tag)
         )
 
     def above(self, tag: str, limit: Callable[[], float], text: str) -> Condition:
         """The tag is at or above a limit."""
         s, k = self._s, self._s.at(tag)
         return Condition(
-            text=text, test=lambda: s.usable(k) and s.v[k] >= limit(), show=self._show(k)
+            text=text, test=lambda: s.usable(k) and s.v[k] >= limit(), show=self.shown(tag)
         )
 
     def within(self, tag: str, target: str, band: float, text: str) -> Condition:
         """The tag is within a band around another tag of the same station."""
         s, k, sp = self._s, self._s.at(tag), self._s.at(target)
+        shown = self.shown(tag)
         return Condition(
             text=text,
             test=lambda: s.usable(k) and abs(s.v[k] - s.v[sp]) <= band,
-            show=lambda: f"{self._show(k)()}, wanted {s.v[sp]:g}",
+            show=lambda: f"{shown()}, wanted {s.v[sp]:g}",
         )
 
-    def _show(self, k: int) -> Callable[[], str]:
-        s = self._s
+    def shown(self, name: str) -> Callable[[], str]:
+        """The live value of a tag for a reader, or that it is Bad."""
+        s, k = self._s, self._s.at(name)
         tag = s.table.tags[s.table.region(s.name).start + k]
 
         def text() -> str:
             if not s.usable(k):
                 return f"{tag.name} is Bad"
             value = s.v[k]
-            if tag.labels and value < len(tag.labels):
+            if 0 <= value < len(tag.labels):
                 return f"{tag.name} = {tag.labels[int(value)]}"
             return f"{tag.name} = {value:g} {tag.unit}".rstrip()
 
@@ -116,7 +118,7 @@ def usual_steps(
             Condition(  # a machine that stands is not started in order to be held
                 text=f"machine in {hold.name.lower()} or stopped",
                 test=lambda: station.usable(state) and station.v[state] in (hold, Mode.STOP),
-                show=lambda: f"{station.prefix}.STATE = {Mode(int(station.v[state])).name.lower()}",
+                show=c.shown(".STATE"),
             ),
         ),
         timeout_s=60.0,

@@ -36,7 +36,7 @@ class Station(Base):
         "READY": (-62.0, -80.0, -30.0, "degC", "frost point at which the enclosure is ready"),
         "FREG": (60.0, 40.0, 100.0, "%", "regeneration flow in production"),
         "FAN.START": (100.0, 40.0, 100.0, "%", "supply fan while pulling down"),
-        "TREG.START": (160.0, 100.0, 190.0, "degC", "regeneration temperature while pulling down"),
+        "TREG.START": (160.0, 100.0, 170.0, "degC", "regeneration temperature while pulling down"),
         "NROT": (4.0, 1.0, 12.0, "rev/h", "rotor speed"),
         "PRESS": (50.0, 20.0, 100.0, "Pa", "enclosure pressure"),
         "TEMP": (22.0, 18.0, 26.0, "degC", "air temperature"),
@@ -59,6 +59,7 @@ class Station(Base):
         ),
         (".H2S", (AlarmLimit(level=Level.HI, limit=1.0, deadband=0.3),)),
     )
+    COMPUTED: ClassVar[Mapping[str, str]] = {".DP.SP": "ENC.L1.SP"}
     LOOP_STATES = frozenset(
         {
             State.EXECUTE,

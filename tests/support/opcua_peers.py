@@ -236,6 +236,7 @@ class ChildBench:
         self._pipe, far = context.Pipe()
         self._process = context.Process(target=_child, args=(far,), daemon=True)
         self._process.start()
+        far.close()  # a child that dies then ends the waiting below
         self.endpoint: str = self._pipe.recv()
         return self
 

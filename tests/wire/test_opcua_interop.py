@@ -11,7 +11,7 @@ import pytest
 from controller.core.point import Access, Wire
 from controller.core.sample import Quality
 from controller.core.table import TagTable
-from plc_sim.servers.opcua_map import UNITS
+from plc_sim.servers.opcua_map import unit_of
 from tests.support.node_peer import FOLDER, node
 from tests.support.opcua_peers import NAMESPACE, PREFIX, Bench, connected, make_driver, small_map
 
@@ -72,8 +72,9 @@ def test_analogue_points_tell_range_and_unit(seen: dict) -> None:
             assert "unit" not in about
             continue
         assert about["range"] == [p.low, p.high]
-        assert about["unit"]["id"] == UNITS[p.unit].number
-        assert about["unit"]["symbol"] == UNITS[p.unit].symbol
+        assert about["unit"]["id"] == unit_of(p).number
+        assert about["unit"]["symbol"] == unit_of(p).symbol
+    assert seen["nodes"]["TST.LOAD.PV"]["unit"]["id"] == int.from_bytes(b"F47")  # N/mm
     celsius = seen["nodes"]["TST.SP"]["unit"]
     assert (celsius["known"], celsius["meaning"]) == ("°C", "degree Celsius")
 

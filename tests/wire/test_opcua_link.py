@@ -193,6 +193,21 @@ async def test_a_plc_that_stands_still_keeps_its_link(bench: Bench) -> None:
         await beats(driver, 2)
 
 
+async def test_a_heart_that_begins_to_beat_again_is_not_taken_for_a_dead_subscription(
+    bench: Bench,
+) -> None:
+    driver = bench.driver(stale_s=0.5)
+    async with connected(driver):
+        receiving = asyncio.create_task(drain(driver))
+        for k in range(8):  # each at another moment between two looks of the driver
+            bench.server.stale = True
+            await asyncio.sleep(0.8 + 0.06 * k)
+            bench.server.stale = False
+            await asyncio.sleep(0.3)
+            assert not receiving.done(), receiving.exception()
+        receiving.cancel()
+
+
 async def test_a_dropped_server_refuses_and_comes_back_on_its_port(bench: Bench) -> None:
     driver = bench.driver()
     async with connected(driver):

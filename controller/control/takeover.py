@@ -1,0 +1,119 @@
+"""Who decides the outputs of a station: a lost link, a restarted PLC, a switch in local.
+
+Whenever somebody else may have moved them, the station starts from what the PLC holds. The wanted
+mode alone stays the station's own: a stop or a hold asked for meanwhile must still arrive.
+"""
+
+from typing import TYPE_CHECKING
+
+from controller.control.states import State
+from controller.control.station_parts import DOWN, QUIET, AfterLinkLoss
+from controller.core.event import EventKind
+from controller.core.point import READ_BACK
+from controller.core.sample import GOOD, quality_text
+
+if TYPE_CHECKING:
+    from controller.control.station import Station
+
+
+class Takeover:
+    """Watches link, boot counter, remote switch and PLC trip of one station.
+
+    adopted: the PLC has been read once, so there is something to write. local: the remote switch
+    is off, so nothing is written and set points follow the PLC.
+    """
+
+    def __init__(self, station: "Station") -> None:
+        self._s = s = station
+        p = s.prefix
+        self._heart, self._boot = s.at(".HEART"), s.at(".BOOT")
+        self._trip, self._state = s.at(".TRIP"), s.at(".STATE")
+        self._remote = s.at(".REMOTE")
+        self._mode, self._mode_held = s.at(".CMD"), s.at(f".CMD{READ_BACK}")
+        self._trip_tag = f"{p}.TRIP"
+        self._labels = s.table.tags[s.table.index(self._trip_tag)].labels
+        self._set_points = [
+            (out, s.at(p.tag + READ_BACK)) for out, p in s.writable.items() if out != self._mode
+        ]
+        self.adopted = False
+        self.local = False
+        self._boot_seen: float | None = None
+        self._link_was_up = False
+
+    def adopt(self) -> None:
+        """Take over what the PLC holds; the image has just been read in full."""
+        s = self._s
+        first = self._boot_seen is None
+        if first or self._restarted():
+            s.v[self._mode] = s.v[self._mode_held]
+        elif self._link_was_up:
+            self._lost("back before a scan saw it")
+        self.adopted = True
+        self.follow()
+        if first and s.procedure.state in QUIET and s.v[self._state] and not s.v[self._trip]:
+            mode = f"mode {s.v[self._state]:g}"
+            s.procedure.force(
+                State.HELD, f"the PLC was found active ({mode}); UNHOLD to run, STOP to stop it"
+            )
+        s.procedure.enter_again()
+        if s.usable(self._boot):
+            self._boot_seen = s.v[self._boot]
+
+    def _restarted(self) -> bool:
+        """Tell of a PLC that has restarted since it was last read, and hold the station."""
+        s, boot = self._s, self._s.v[self._boot]
+        if boot == self._boot_seen or not s.usable(self._boot):
+            return False
+        s.tell(EventKind.DEVICE, f"{s.prefix}.BOOT", f"PLC restarted (boot {boot:g})")
+        s.hold("PLC restarted with default set points; UNHOLD sends the set points again")
+        return True
+
+    def follow(self) -> None:
+        """Set points become what the PLC holds, without a bump; the wanted mode stays."""
+        s = self._s
+        s.q[self._mode] = GOOD
+        for out, held in self._set_points:
+            s.v[out] = s.v[held]
+            s.q[out] = GOOD
+        for loop in s.loops.values():
+            if loop.out:
+                loop.adopt(s.v, s.v[s.offset[loop.out]])
+
+    def watch(self) -> None:
+        """Once a scan, before commands."""
+        s = self._s
+        up = self.adopted and s.usable(self._heart)
+        if up != self._link_was_up:
+            self._link_was_up = up
+            why = quality_text(s.q[self._heart])
+            s.tell(EventKind.LINK, s.name, "link up" if up else f"link lost ({why})")
+            if not up:
+                self._lost(why)
+        if up and s.usable(self._remote):
+            self._switch(local=s.v[self._remote] == 0.0)
+        if up and s.usable(self._trip) and s.v[self._trip]:
+            self._tripped(int(s.v[self._trip]))
+
+    def _lost(self, why: str) -> None:
+        s = self._s
+        if s.setup.after_link_loss is AfterLinkLoss.HOLD:
+            s.hold(f"link to the PLC lost ({why})")
+
+    def _switch(self, *, local: bool) -> None:
+        if local != self.local:
+            self.local = local
+            s = self._s
+            where = "local" if local else "remote"
+            s.tell(EventKind.DEVICE, f"{s.prefix}.REMOTE", f"station switched to {where}")
+            if not local:
+                s.procedure.enter_again()
+            elif s.setup.after_link_loss is AfterLinkLoss.HOLD:
+                s.hold("station switched to local")
+
+    def _tripped(self, code: int) -> None:
+        s = self._s
+        if s.procedure.state in DOWN | QUIET:
+            return
+        label = self._labels[code] if 0 <= code < len(self._labels) else str(code)
+        s.tell(EventKind.DEVICE, self._trip_tag, f"PLC tripped: {label}")
+        s.procedure.go(State.ABORTING, f"PLC tripped: {label}")

@@ -1,0 +1,62 @@
+"""`make bench`: every figure of this project, printed as a table and kept in bench-out/bench.json.
+
+Nothing is asserted here. Ratios inside one run are firm, absolute figures belong to the machine.
+"""
+
+import argparse
+import json
+import platform
+import sys
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+from tests.bench import (
+    bench_control,
+    bench_historian,
+    bench_line,
+    bench_lockstep,
+    bench_modbus,
+    bench_opcua,
+)
+
+OUT = Path("bench-out/bench.json")
+PACKAGES = ("asyncua", "pymodbus", "numpy", "simple-pid")
+
+
+def main() -> None:
+    """Run all benchmarks, or those named on the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", help="lockstep line control opcua modbus historian")
+    parser.add_argument("--msamples", type=float, default=100.0, help="size of the history, million")
+    chosen = parser.parse_args()
+    benches: dict[str, Callable[[], Mapping[str, float]]] = {
+        "lockstep": bench_lockstep.run,
+        "line": bench_line.run,
+        "control": bench_control.run,
+        "opcua": bench_opcua.run,
+        "modbus": bench_modbus.run,
+        "historian": lambda: bench_historian.run(chosen.msamples),
+    }
+    unknown = set(chosen.names) - set(benches)
+    if unknown:
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(benches)}")
+    figures: dict[str, Mapping[str, float]] = {}
+    for name in chosen.names or benches:
+        figures[name] = benches[name]()
+        print(f"\n{name}")
+        for key, value in figures[name].items():
+            print(f"  {key:50} {value:14.4g}")
+        sys.stdout.flush()
+    about = {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        **{package: version(package) for package in PACKAGES},
+    }
+    OUT.parent.mkdir(exist_ok=True)
+    OUT.write_text(json.dumps({"about": about, "figures": figures}, indent=1) + "\n")
+    print(f"\nwritten to {OUT}")
+
+
+if __name__ == "__main__":
+    main()

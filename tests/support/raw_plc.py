@@ -1,0 +1,81 @@
+"""Independent eyes on the simulated PLCs: bare library clients that know nothing of our drivers."""
+
+import asyncio
+from collections.abc import Sequence
+
+from asyncua import Client, ua
+from pymodbus.client import ModbusTcpClient
+
+from controller.config import StationConfig
+from controller.core.point import Access, Point, Wire
+from tests.support.black_hole import LoopThread
+
+TIMEOUT_S = 2.0
+
+
+class RawPlc:
+    """Reads tags of one PLC, past the controller and past every relay.
+
+    station: from the line folder of the plant, whose addresses are the real ones.
+    """
+
+    def __init__(self, station: StationConfig, loop: LoopThread) -> None:
+        self.points = {p.tag: p for p in station.points}
+        self.written = tuple(p.tag for p in station.points if p.access is Access.WRITE)
+        self._station = station
+        self._loop = loop
+        self._modbus: ModbusTcpClient | None = None
+        self._opcua: Client | None = None
+
+    def read(self, tags: Sequence[str]) -> list[float]:
+        """The values the PLC shows now, engineering units."""
+        points = [self.points[tag] for tag in tags]
+        if self._station.protocol == "modbus":
+            return [self._read_modbus(p) for p in points]
+        return self._loop.call(self._read_opcua(points), 2 * TIMEOUT_S)
+
+    def close(self) -> None:
+        """Drop the connection; the next read opens a new one."""
+        if self._modbus is not None:
+            self._modbus.close()
+            self._modbus = None
+        if self._opcua is not None:
+            client, self._opcua = self._opcua, None
+            self._loop.call(_leave(client))
+
+    def _read_modbus(self, point: Point) -> float:
+        if self._modbus is None:
+            s = self._station.settings.model_dump()
+            self._modbus = ModbusTcpClient(s["host"], port=s["port"], timeout=TIMEOUT_S)
+            assert self._modbus.connect()
+        area, _, digits = point.address.partition(":")
+        address = int(digits)
+        if area == "di":
+            return float(self._modbus.read_discrete_inputs(address, count=1).bits[0])
+        count = 2 if point.wire is Wire.UINT32 else 1
+        words = self._modbus.read_holding_registers(address, count=count).registers
+        raw = words[0] * 65536 + words[1] if count == 2 else words[0]
+        if point.wire is Wire.INT16 and raw > 32767:
+            raw -= 65536
+        return raw * point.scale
+
+    async def _read_opcua(self, points: Sequence[Point]) -> list[float]:
+        settings = self._station.settings.model_dump()
+        if self._opcua is None:
+            client = Client(settings["endpoint"], timeout=TIMEOUT_S)
+            await client.connect()
+            self._opcua = client
+        index = await self._opcua.get_namespace_index(settings["namespace"])
+        nodes = [
+            self._opcua.get_node(ua.NodeId(p.address.removeprefix("s="), index)) for p in points
+        ]
+        values = await self._opcua.read_values(nodes)
+        return [float(v) * p.scale for v, p in zip(values, points, strict=True)]
+
+
+async def _leave(client: Client) -> None:
+    try:
+        async with asyncio.timeout(1.0):
+            await client.disconnect()
+    except (OSError, ua.UaError):
+        client.disconnect_socket()
