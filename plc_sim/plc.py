@@ -222,6 +222,7 @@ class Plc:
         for slot, value in items:
             self.image.value[slot] = value
         self._last_seq = sequence
+        self.image.value[self._seq] = float(sequence)
         self._last_write_s = link_s
         return answer
 

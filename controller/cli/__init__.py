@@ -38,7 +38,7 @@ def told(work: Callable[[], Result]) -> Result:
             errors.print(str(problem), style="red", markup=False, highlight=False, soft_wrap=True)
         errors.print(f"{len(error.problems)} problem(s); nothing was started.", markup=False)
         raise typer.Exit(EXIT_INPUT) from None
-    except (DrylineError, LookupError, ValueError) as error:
+    except (DrylineError, LookupError, ValueError, OSError) as error:
         text = str(error).strip("'\"")
         errors.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(EXIT_FAILED) from None

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from controller.cli import SHIPPED_LINE, AsJson, LineFolder, RunFolder, print_json, screen, told
@@ -53,6 +54,9 @@ def tags(
         for tag in tag_table(config).tags
         if tag.name not in known
     ]
+    names = list(dict.fromkeys(r["station"] for r in rows))
+    if station and station not in names:
+        told(lambda: _raise(f"no station {station!r}; stations: {', '.join(map(str, names))}"))
     rows = [r for r in rows if not station or r["station"] == station]
     if json:
         print_json(rows)
@@ -76,7 +80,8 @@ def status(run: RunFolder = Path("run"), json: AsJson = False) -> None:
         return
     for name, s in answer["stations"].items():
         link = "link up" if s["link_up"] else "NO LINK"
-        screen.print(f"[bold]{name}[/bold]  {s['state']}  {link}  {s['reason']}", highlight=False)
+        told_by = escape(s["reason"])  # may hold what a person typed
+        screen.print(f"[bold]{name}[/bold]  {s['state']}  {link}  {told_by}", highlight=False)
         if s["step"]:
             screen.print(f"  step {s['step']}, times out in {s['left_s']:g} s", highlight=False)
         for reason in s["waiting_for"]:
@@ -120,7 +125,7 @@ def _live_table(run: Path, station: str, pattern: str) -> Table:
     rows = [r for r in answer["tags"] if pattern.upper() in r["tag"]]
     lines = max(5, screen.height - 5)
     columns = max(1, min(screen.width // COLUMN_WIDTH, -(-len(rows) // lines)))
-    table = Table(title=f"{title}  {clock}  {head['reason']}", pad_edge=False)
+    table = Table(title=escape(f"{title}  {clock}  {head['reason']}"), pad_edge=False)
     for _ in range(columns):
         table.add_column("tag", no_wrap=True)
         table.add_column("value", justify="right", no_wrap=True)
@@ -168,7 +173,9 @@ def history(
             told(lambda: save_plot(reader, names, start_ns, stop_ns, png))
             screen.print(f"{png} written", highlight=False)
             return
-        rows = [r for n in names for r in _history_rows(reader, n, start_ns, stop_ns, buckets)]
+        rows = told(
+            lambda: [r for n in names for r in _history_rows(reader, n, start_ns, stop_ns, buckets)]
+        )
     if json:
         print_json(rows)
     elif as_csv:
@@ -182,6 +189,12 @@ def history(
 
 def _raise(text: str) -> None:
     raise DrylineError(text)
+
+
+def _kind(text: str) -> EventKind:
+    if text not in list(EventKind):
+        raise DrylineError(f"no kind {text!r} of events; kinds: {', '.join(EventKind)}")
+    return EventKind(text)
 
 
 def _history_rows(
@@ -234,7 +247,7 @@ def events(
 ) -> None:
     """Print the newest events: state changes, commands, faults, quality changes."""
     path = told(lambda: history_path(load_line(line), run))
-    wanted = told(lambda: EventKind(kind)) if kind else None
+    wanted = told(lambda: _kind(kind)) if kind else None
     with told(lambda: Reader(path)) as reader:
         found = reader.events(station=station or None, kind=wanted, limit=limit)
     if json:

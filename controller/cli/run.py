@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from controller.cli import (
+    EXIT_FAILED,
     EXIT_INPUT,
     SHIPPED_LINE,
     AsJson,
@@ -71,8 +72,9 @@ def up(
             _start_all(run, children)
         while all(child.poll() is None for child in children):
             time.sleep(PERIOD_S)
-    _end(children)
-    raise typer.Exit(max((c.returncode or 0) for c in children) and 1)
+    died = any(child.poll() for child in children)
+    _end(children)  # a child that was told to end before it could listen dies of the signal
+    raise typer.Exit(EXIT_FAILED if died or any(c.returncode > 0 for c in children) else 0)
 
 
 def _interrupt(*_: object) -> None:

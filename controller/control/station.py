@@ -74,9 +74,8 @@ class Station:
         self._own = region.split - region.start
         # Packing a list into the array's memory beats numpy's own conversion threefold.
         self._pack = Struct(f"{region.stop - region.split}d").pack_into
-        names = [t.name for t in table.tags[region.start : region.stop]]
+        self._names = names = [t.name for t in table.tags[region.start : region.stop]]
         self.offset = {name: k for k, name in enumerate(names)}
-        self._names = names
         self.v = [0.0] * len(names)
         self.q = [int(Quality.BAD_NO_DATA)] * len(names)
         self._q_seen = self.q[: self._own]

@@ -36,7 +36,6 @@ from controller.drivers.opcua_settings import Security, Settings
 
 __all__ = ["Driver", "Settings"]
 logging.getLogger("asyncua").setLevel(logging.WARNING)  # at INFO every message is formatted
-
 _VALUE: Final = ua.AttributeIds.Value
 _NAMESPACES: Final = ua.NodeId(ua.ObjectIds.Server_NamespaceArray)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -324,7 +323,7 @@ class Driver:
         if self._suspected:
             self._lost(f"subscription is dead: the device is at heartbeat {self._image.heart}")
         self._suspected = self._image.heart != known
-        early_s = self._settings.stale_s - fixed.GRACE_S if self._suspected else 0.0
+        early_s = self._suspected * (self._settings.stale_s - fixed.GRACE_S)
         self._heard_s = self._clock.link_s() - early_s
 
     async def _renew(self) -> None:

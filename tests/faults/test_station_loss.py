@@ -128,6 +128,8 @@ def test_lost_station_goes_bad_and_comes_back_and_its_neighbours_do_not_notice(
     line: LineUnderTest, sampler: Sampler, figures: list[str], station: str, way: str
 ) -> None:
     heart = f"{PREFIX[station]}.HEART"
+    if station == "enclosure":
+        line.run_until(station, state="EXECUTE", within_s=60.0)
     before = line.station(station)
     lost_ns = line.clock.utc_ns()
     damage(line, station, way)
@@ -154,7 +156,7 @@ def test_lost_station_goes_bad_and_comes_back_and_its_neighbours_do_not_notice(
     assert seconds(bad_ns - lost_ns) <= BAD_S
     assert seconds(good_ns - back_ns) <= GOOD_S
     for tag in line.device_tags(station):
-        outage = line.samples(tag, bad_ns, good_ns)
+        outage = line.samples(tag, bad_ns, back_ns)
         assert len(outage), f"{tag}: the loss is not in history"
         assert (outage.quality >= 128).all(), f"{tag}: Good in history during the loss"
     for name in STATIONS:
@@ -209,5 +211,3 @@ def check_neighbour(
     )
     assert late <= bar
     assert missed == 0
-
-

@@ -375,9 +375,7 @@ class LineUnderTest:
 
     # -- waiting ---------------------------------------------------------------------------------
 
-    def wait_for(
-        self, test: Callable[[], Found], what: str, within_s: float = READY_S
-    ) -> Found:
+    def wait_for(self, test: Callable[[], Found], what: str, within_s: float = READY_S) -> Found:
         """Poll until `test` gives something true; an AssertionError shows both logs."""
         deadline = time.monotonic() + within_s
         while True:
