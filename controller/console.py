@@ -97,7 +97,12 @@ def ask(path: Path, request: Json, timeout_s: float = ANSWER_S) -> Json:
         ) from error
     if not line:
         raise DrylineError(f"{os.fspath(path)} closed the connection without an answer")
-    reply: Json = json.loads(line)
+    try:
+        reply = json.loads(line)
+    except ValueError:
+        reply = None
+    if not isinstance(reply, dict):
+        raise DrylineError(f"{os.fspath(path)} gave an answer that makes no sense")
     if "error" in reply:
         raise DrylineError(str(reply["error"]))
     return reply

@@ -3,8 +3,10 @@
 import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import EnumMeta
-from typing import Any, Literal, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 from pydantic import BaseModel, ValidationError
@@ -39,6 +41,35 @@ def quoted(words: Iterable[str]) -> str:
     return ", ".join(repr(str(word)) for word in words)
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One mistake: where below the model, what stands there, and our words for it.
+
+    of_key: the key itself is the mistake, not its value.
+    """
+
+    path: KeyPath
+    value: str
+    message: str
+    of_key: bool
+
+
+def findings(
+    error: ValidationError, model: type[BaseModel], hidden: Sequence[str] = ()
+) -> list[Finding]:
+    """One finding for each of pydantic's. hidden: fields that do not come from the file."""
+    return [
+        Finding(
+            path=tuple(found["loc"]),
+            value="" if found["type"] == "missing" else shown(found["input"]),
+            message=_message(found, model, hidden),
+            of_key=found["type"] == "extra_forbidden",
+        )
+        for found in error.errors(include_url=False)
+        if found["loc"][:1] not in {(name,) for name in hidden}
+    ]
+
+
 def problems_of(
     error: ValidationError,
     model: type[BaseModel],
@@ -47,20 +78,16 @@ def problems_of(
     base: KeyPath = (),
     hidden: Sequence[str] = (),
 ) -> list[Problem]:
-    """One problem for each finding.
-
-    base: where in the file the model stands; hidden: its fields that do not come from the file.
-    """
+    """One problem for each finding. base: where in the file the model stands; hidden: as there."""
     return [
         Problem(
             file=file,
-            line=line_of(lines, path := (*base, *found["loc"])),
+            line=line_of(lines, path := (*base, *found.path)),
             field=dotted(path),
-            value="" if found["type"] == "missing" else shown(found["input"]),
-            message=_message(found, model, hidden),
+            value=found.value,
+            message=found.message,
         )
-        for found in error.errors(include_url=False)
-        if found["loc"][:1] not in {(name,) for name in hidden}
+        for found in findings(error, model, hidden)
     ]
 
 
@@ -98,10 +125,18 @@ def _model_at(model: type[BaseModel], loc: Sequence[str | int]) -> type[BaseMode
     """The model that validates the table at `loc`."""
     if not loc:
         return model
-    annotation = _annotation_at(model, loc)
+    annotation = _bare(_annotation_at(model, loc))
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return None
+
+
+def _bare(annotation: object) -> object:
+    """`X` for `X | None`, else the annotation as it is."""
+    if get_origin(annotation) in (Union, UnionType):
+        others = [a for a in get_args(annotation) if a is not NoneType]
+        return others[0] if len(others) == 1 else annotation
+    return annotation
 
 
 def _field_at(model: type[BaseModel], loc: Sequence[str | int]) -> FieldInfo | None:
@@ -113,6 +148,8 @@ def _field_at(model: type[BaseModel], loc: Sequence[str | int]) -> FieldInfo | N
 
 
 def _table(annotation: object) -> str:
+    if get_origin(annotation) is list:
+        return "an array"
     is_model = isinstance(annotation, type) and issubclass(annotation, BaseModel)
     return "a table" if is_model or get_origin(annotation) is dict else ""
 
@@ -120,11 +157,14 @@ def _table(annotation: object) -> str:
 def _annotation_at(model: type[BaseModel], loc: Sequence[str | int]) -> object:
     annotation: Any = model
     for part in loc:
+        annotation = _bare(annotation)
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             field = annotation.model_fields.get(str(part))
             annotation = field.annotation if field else None
         elif get_origin(annotation) is dict:
             annotation = get_args(annotation)[1]
+        elif get_origin(annotation) is list and isinstance(part, int):
+            annotation = get_args(annotation)[0]
         else:
             return None
     return annotation
@@ -143,7 +183,8 @@ def _allowed(field: FieldInfo) -> str:
     if choices := _choices(field):
         words = [quoted(choices)]
     else:
-        name = _TYPES.get(field.annotation) or _table(field.annotation)
+        annotation = _bare(field.annotation)
+        name = _TYPES.get(annotation) or _table(annotation)
         words = [", ".join(word for word in (name, *_limits(field.metadata)) if word)]
     if field.description:
         words.append(f"({field.description})")

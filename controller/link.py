@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from controller.control.station import Station
 from controller.core.errors import LinkLost, WriteFailed
@@ -20,6 +21,7 @@ from controller.supervise import together
 
 STALE_S = 0.65  # three heartbeats of 0.2 s and a little
 WRITE_S = 0.2  # the output image is renewed this often (wall); the PLC lets it expire at 1.5 s
+DEAD_S = 3.0  # without a heartbeat for this long the connection is given up, whatever hangs
 FIRST_BEAT_S = 1.0
 CONFIRM_S = 10.0  # a value that is not sent has not changed: history is told so this often (plant)
 CONNECT_S = 5.0
@@ -45,9 +47,12 @@ class Link:
         self._make_driver = make_driver
         region = table.region(station.name)
         self._heart = table.index(f"{station.prefix}.HEART")
+        self._boot = table.index(f"{station.prefix}.BOOT") - region.start
+        self._booted = 0.0
         self._tags = np.arange(region.start, region.split, dtype=np.int32)
         self._values = table.value[region.start : region.split]  # views, not copies
         self._qualities = table.quality[region.start : region.split]
+        self._times = table.time_ns[region.start : region.split]
         self._confirmed_at_s = 0.0
         self._beat: float | None = None
         self._beat_at_s = 0.0
@@ -61,7 +66,7 @@ class Link:
         try:
             await self._take_over(driver)
             self._up = True
-            await together(self._receive(driver), self._write(driver))
+            await together(self._receive(driver), self._write(driver), self._watch())
         finally:
             if self._up:
                 self._station.timing.link_losses += 1
@@ -76,6 +81,7 @@ class Link:
                 self._beat = None
                 await self._first_beat(driver)
                 self._take(await driver.read_all())
+                self._booted = self._values[self._boot]
                 self._station.adopt(self._clock.utc_ns())
         except TimeoutError as error:
             raise LinkLost(f"{self._station.name}: no answer within {CONNECT_S:g} s") from error
@@ -91,7 +97,7 @@ class Link:
         now_s = self._clock.now_s()
         if timing.link_up and now_s - self._confirmed_at_s >= CONFIRM_S:
             self._confirmed_at_s = now_s
-            self._record_image(self._clock.utc_ns())
+            self._confirm()
 
     async def _first_beat(self, driver: Driver) -> None:
         """A connection counts only when the heartbeat is seen to move."""
@@ -118,6 +124,8 @@ class Link:
                 self._take(samples)
             if self._stale:
                 raise LinkLost(f"{self._station.name}: heartbeat stands still")
+            if self._values[self._boot] != self._booted:  # under an open connection
+                raise LinkLost(f"{self._station.name}: the PLC has restarted")
 
     async def _write(self, driver: Driver) -> None:
         station, clock = self._station, self._clock
@@ -135,6 +143,12 @@ class Link:
                         station.tell(EventKind.DEVICE, station.name, f"write refused: {error}")
             due_s = max(due_s + WRITE_S, clock.link_s())
             await clock.sleep_link(due_s - clock.link_s())
+
+    async def _watch(self) -> None:
+        """Give up a connection on which a call of the driver hangs in spite of its deadline."""
+        while self._clock.link_s() - self._beat_at_s <= DEAD_S:
+            await self._clock.sleep_link(0.5)
+        raise LinkLost(f"{self._station.name}: no heartbeat for {DEAD_S:g} s")
 
     def _take(self, samples: Samples) -> None:
         beat = self._beat_in(samples)
@@ -156,10 +170,19 @@ class Link:
         self._stale = True
         time_ns = self._clock.utc_ns()
         self._table.mark_bad(self._station.name, quality, time_ns)
-        self._record_image(time_ns)
+        self._record_image(slice(None), time_ns)
 
-    def _record_image(self, time_ns: int) -> None:
-        """All device tags as they stand, at this time; the filter stores what is due."""
-        times = np.full(len(self._tags), time_ns, dtype=np.int64)
-        image = Samples(self._tags, self._values.copy(), self._qualities.copy(), times)
+    def _confirm(self) -> None:
+        """Tell history that what was not sent still holds.
+
+        It is known until the newest source time, not until now: something later may be on its way.
+        """
+        newest_ns = int(self._times.max())
+        self._record_image(np.flatnonzero(self._times < newest_ns), newest_ns)
+
+    def _record_image(self, rows: slice | NDArray[np.intp], time_ns: int) -> None:
+        """Device tags as they stand, at this time; the filter stores what is due."""
+        tags = self._tags[rows]
+        times = np.full(len(tags), time_ns, dtype=np.int64)
+        image = Samples(tags, self._values[rows].copy(), self._qualities[rows].copy(), times)
         self._recorder.record(image)

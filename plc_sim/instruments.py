@@ -25,6 +25,18 @@ _GOOD, _SATURATED = int(Status.GOOD), int(Status.SATURATED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """A regular pause in which an instrument keeps its last reading: calibration, cleaning.
+
+    marked: whether the status says so (HELD); otherwise it stays Good.
+    """
+
+    every_s: float
+    for_s: float
+    marked: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Instrument:
     """One measuring chain.
 
@@ -32,8 +44,7 @@ class Instrument:
     the same). slow_share, slow_tau_s: a part of the response that follows much more slowly when
     falling (desorption of a polymer probe). noise: standard deviation; noise_relative: the same as
     a share of the reading. step: quantisation, 0 for none. low, high: range, saturating.
-    drift_per_day: unit per day. calibrate_every_s, calibrate_for_s: the output is frozen that
-    often for that long, without any mark in the status where `marks_hold` is False.
+    drift_per_day: unit per day. holds: pauses of the output, each on its own schedule.
     """
 
     sensor: str
@@ -48,9 +59,7 @@ class Instrument:
     low: float = -inf
     high: float = inf
     drift_per_day: float = 0.0
-    calibrate_every_s: float = 0.0
-    calibrate_for_s: float = 0.0
-    marks_hold: bool = False
+    holds: tuple[Hold, ...] = ()
 
 
 class InstrumentFault(IntEnum):
@@ -69,29 +78,42 @@ class _Chain:
     """What can differ from chain to chain over time; the specification stays frozen."""
 
     __slots__ = (
-        "calibrate_at",
-        "calibrate_until",
         "drift",
         "extra_drift",
         "failed",
         "frozen",
         "gain_slow",
         "gain_up",
+        "hold_at",
+        "hold_marked",
+        "hold_until",
+        "holds_due",
         "k",
         "offset",
         "slow",
         "spec",
     )
 
-    def __init__(self, k: int, spec: Instrument, phase: float) -> None:
+    def __init__(self, k: int, spec: Instrument, phases: Sequence[float]) -> None:
         self.k = k
         self.spec = spec
         self.gain_up = _gain(spec.period_s, spec.tau_s)
         self.gain_slow = _gain(spec.period_s, spec.slow_tau_s)
         self.slow = self.drift = self.extra_drift = self.offset = 0.0
         self.frozen = self.failed = False
-        self.calibrate_at = phase * spec.calibrate_every_s if spec.calibrate_every_s > 0 else inf
-        self.calibrate_until = -inf
+        self.holds_due = [h.every_s * x for h, x in zip(spec.holds, phases, strict=False)]
+        self.hold_at = min(self.holds_due, default=inf)
+        self.hold_until = -inf
+        self.hold_marked = False
+
+    def begin_hold(self, now: float) -> None:
+        """Start what is due; the longest of overlapping pauses ends the hold."""
+        for k, hold in enumerate(self.spec.holds):
+            if now >= self.holds_due[k]:
+                self.holds_due[k] += hold.every_s
+                if now + hold.for_s > self.hold_until:
+                    self.hold_until, self.hold_marked = now + hold.for_s, hold.marked
+        self.hold_at = min(self.holds_due)
 
     @property
     def plain(self) -> bool:
@@ -100,7 +122,7 @@ class _Chain:
         return not (
             spec.slow_share
             or spec.drift_per_day
-            or spec.calibrate_every_s > 0
+            or spec.holds
             or self.extra_drift
             or self.drift
             or self.offset
@@ -168,8 +190,11 @@ class Rack:
     def __init__(self, instruments: Sequence[Instrument], seed: int) -> None:
         self._rng = np.random.default_rng(seed)
         self._names = {spec.sensor: k for k, spec in enumerate(instruments)}
-        phases = self._rng.uniform(0.2, 1.0, len(instruments)).tolist()
-        chains = [_Chain(k, s, p) for k, (s, p) in enumerate(zip(instruments, phases, strict=True))]
+        first = self._rng.uniform(0.2, 1.0, len(instruments)).tolist()
+        # Further holds have a generator of their own: adding one leaves all noise as it was.
+        most = max((len(spec.holds) for spec in instruments), default=0)
+        further = np.random.default_rng((seed, 1)).uniform(0.2, 1.0, (len(first), most)).tolist()
+        chains = [_Chain(k, s, (first[k], *further[k])) for k, s in enumerate(instruments)]
         self._chains = chains
         self._lagged = [0.0] * len(chains)
         periods = sorted({spec.period_s for spec in instruments})
@@ -264,11 +289,10 @@ class Rack:
         if c.failed or not isfinite(y):
             self.status[c.k] = int(Status.FAILED)
             return nan
-        if now >= c.calibrate_at:
-            c.calibrate_until = now + spec.calibrate_for_s
-            c.calibrate_at += spec.calibrate_every_s
-        if c.frozen or now < c.calibrate_until:
-            held = now < c.calibrate_until and spec.marks_hold
+        if now >= c.hold_at:
+            c.begin_hold(now)
+        if c.frozen or now < c.hold_until:
+            held = now < c.hold_until and c.hold_marked
             self.status[c.k] = int(Status.HELD) if held else _GOOD
             return nan
         return y + c.drift + c.offset

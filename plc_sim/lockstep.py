@@ -8,6 +8,7 @@ stations; what travels between them is what would travel over the wire.
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import nan
 from struct import Struct
 
 from controller.clock import ManualClock
@@ -209,10 +210,13 @@ class Lockstep:
         if outputs is None:
             return
         cell.sequence = (cell.sequence + 1) % 65536
-        # The PLC holds what it took last, so equal outputs need the ticket only.
-        changed = outputs != cell.written
-        items = list(zip(cell.write_slots, outputs, strict=True)) if changed else []
-        cell.written = outputs
+        # The PLC holds what it took last, so only what changed has to travel with the ticket.
+        items: list[tuple[int, float]] = []
+        if outputs != cell.written:
+            held = cell.written or [nan] * len(outputs)
+            new = zip(cell.write_slots, outputs, held, strict=True)
+            items = [(slot, value) for slot, value, old in new if value != old]
+            cell.written = outputs
         cell.plc.write(now_s, cell.sequence, cell.plc.heart(now_s), items)
 
     def _play(self, station: str, name: str, level: float) -> None:

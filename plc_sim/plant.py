@@ -15,6 +15,7 @@ from plc_sim.field import coater as coater_field
 from plc_sim.field import enclosure as enclosure_field
 from plc_sim.instruments import Instrument, InstrumentFault, Rack
 from plc_sim.models import calender, coater, enclosure
+from plc_sim.models.parameters import numbers
 from plc_sim.models.surroundings import Surroundings
 from plc_sim.models.web import Slice, Web
 
@@ -24,10 +25,6 @@ ENCLOSURE_TICKS = round(enclosure.Model.PERIOD_S / TICK_S)
 COATER_TICKS = round(coater.Model.PERIOD_S / TICK_S)
 CALENDER_TICKS = round(calender.Model.PERIOD_S / TICK_S)
 COUPLING_TICKS = 20  # heat, air and moisture change slowly; permits are wired straight through
-BUFFER_LIMIT = 0.97  # dancer position of the limit switch that is wired to the coater
-LOT_M = 200.0  # length of a coater lot
-HEAT_SHARE = 0.4  # of the drive power that reaches the enclosure air
-ROLL_HEAT_SHARE = 0.3  # of the heat of hot rolls; the rest goes into their shrouds and exhaust
 SAFE_OUTPUTS = {
     "nip_open": 1.0,
     "open": 1.0,
@@ -36,6 +33,7 @@ SAFE_OUTPUTS = {
     "gap_um": 500.0,
 }
 STATIONS = ("enclosure", "coater", "calender")
+CHANGEABLE = ("line", "film", *STATIONS)
 
 
 class Model(Protocol):
@@ -91,17 +89,19 @@ class Plant:
         surroundings: Surroundings | None = None,
         soaked: bool = True,
         stations: Sequence[str] = STATIONS,
+        parameters: Mapping[str, Mapping[str, float]] | None = None,
     ) -> None:
-        """stations: those whose physics run; the others stand still (for experiments on one)."""
+        """stations: those whose physics run; the others stand still (for experiments on one).
+
+        parameters: section -> name -> value instead of that of `plc_sim.models.parameters`, for
+        the sections in CHANGEABLE; of the film they hold for coater and calender. The day is
+        changed by the scenario of the surroundings.
+        """
         self.now_s = 0.0
         self._tick = 0
         self.surroundings = surroundings or Surroundings(seed=seed)
         self.web = Web()
-        self.enclosure = enclosure.Model(
-            seed=seed * 101 + 1, soaked=soaked, surroundings=self.surroundings
-        )
-        self.coater = coater.Model(seed=seed * 101 + 2)
-        self.calender = calender.Model(self.web, seed=seed * 101 + 3)
+        self._build_models(seed, soaked, parameters or {})
         self.faults = FaultSchedule()
         racks: dict[
             str, tuple[Model, Sequence[Instrument], Mapping[str, tuple[str, InstrumentFault]]]
@@ -127,6 +127,28 @@ class Plant:
         self._feed_permit, self._rolls_permit = (
             names.index("feed_permit"),
             names.index("rolls_permit"),
+        )
+
+    def _build_models(
+        self, seed: int, soaked: bool, parameters: Mapping[str, Mapping[str, float]]
+    ) -> None:
+        unknown = sorted(set(parameters) - set(CHANGEABLE))
+        if unknown:
+            raise ValueError(
+                f"parameters: no section {', '.join(unknown)}; sections: {', '.join(CHANGEABLE)}"
+            )
+        changed = {name: dict(parameters.get(name, {})) for name in CHANGEABLE}
+        film = changed["film"]
+        self._line = numbers("line", changed["line"])
+        self.enclosure = enclosure.Model(
+            seed=seed * 101 + 1,
+            soaked=soaked,
+            surroundings=self.surroundings,
+            parameters=changed["enclosure"],
+        )
+        self.coater = coater.Model(seed=seed * 101 + 2, parameters=film | changed["coater"])
+        self.calender = calender.Model(
+            self.web, seed=seed * 101 + 3, parameters=film | changed["calender"]
         )
 
     def actuate(self, station: str, values: Sequence[float]) -> None:
@@ -175,14 +197,15 @@ class Plant:
 
     def _couple(self) -> None:
         """What the stations do to each other through air and heat, once a plant second."""
-        box, film, mill = self.enclosure, self.coater, self.calender
+        box, film, mill, line = self.enclosure, self.coater, self.calender, self._line
         if "calender" in self.sites:
-            film.buffer_permit = float(self.web.position < BUFFER_LIMIT)
+            film.buffer_permit = float(self.web.position < line["buffer_limit"])
         film.enclosure_ppmv = box.ppmv
         film.enclosure_temp_degc = box.temp_degc
         mill.ambient_degc = box.temp_degc
-        box.machine_heat_w = HEAT_SHARE * (film.drive_power_w + mill.drive_power_w)
-        box.roll_heat_w = ROLL_HEAT_SHARE * (film.roll_heat_w + mill.roll_heat_w)
+        drive_w = film.drive_power_w + mill.drive_power_w
+        box.machine_heat_w = line["drive_heat_share"] * drive_w
+        box.roll_heat_w = line["roll_heat_share"] * (film.roll_heat_w + mill.roll_heat_w)
         box.product_kg_per_h = film.powder_kg_per_h
         box.web_m_per_s = film.line_m_per_s
         self.web.expose(box.ppmv, COUPLING_TICKS * TICK_S)
@@ -207,7 +230,7 @@ class Plant:
                 thickness_m=film.made_film_um * 1e-6,
                 strength_pa=film.made_strength_mpa * 1e6,
                 dose_ppm_min=film.nips.wedge.dose_ppm_min,
-                lot=1 + int(film.film_m / LOT_M),
+                lot=1 + int(film.film_m / self._line["lot_m"]),
             )
         )
 

@@ -34,6 +34,10 @@ class Mode(IntEnum):
     TRIP = 5
 
 
+_MODES = tuple(Mode)  # by code; calling the enum costs ten times as much
+_TRIP = int(Mode.TRIP)
+
+
 class Verdict(IntEnum):
     """The PLC's answer to a write."""
 
@@ -166,8 +170,10 @@ class Plc:
         """One scan; returns the actuators in the order of logic.ACTUATORS."""
         v = self.image.value
         expired = self._last_write_s is None or link_s - self._last_write_s > WATCHDOG_S
-        command = Mode(int(v[self._cmd])) if v[self._cmd] < Mode.TRIP else Mode.STOP
-        command = self._expire(expired, command)
+        wanted = int(v[self._cmd])
+        command = _MODES[wanted] if 0 <= wanted < _TRIP else _MODES[0]
+        if expired or self._must_rest:
+            command = self._expire(expired, command)
         cause = self.logic.interlocks(s, status)
         if cause and not self.trip_code:
             self.trip_code = cause
@@ -176,12 +182,13 @@ class Plc:
             if not cause:
                 self.trip_code = 0
         if self.trip_code:
-            command = Mode.TRIP
+            command = _MODES[_TRIP]
         out = self.logic.scan(now_s, command, s, status)
         self._turn ^= 1
-        if self._turn:
+        if self._turn:  # the wire is served every second scan
             for slot, k in self._copies:
                 v[slot] = s[k]
+            v[self._remote] = float(self.remote)
             if status != self._status_seen:
                 self._status_seen = list(status)
                 for slot, k in self._copies:
@@ -189,10 +196,7 @@ class Plc:
         v[self._heart] = float(int(link_s / HEART_S) % WORD)
         v[self._state] = float(self.logic.mode)
         v[self._trip] = float(self.trip_code)
-        v[self._remote] = float(self.remote)
         v[self._wdog] = float(expired)
-        v[self._rejects] = float(self._rejected)
-        v[self._seq] = float(self._last_seq)
         return out
 
     def _expire(self, expired: bool, command: Mode) -> Mode:
@@ -218,6 +222,7 @@ class Plc:
         answer = self._judge(link_s, sequence, beat, items)
         if answer.verdict is not Verdict.ACCEPTED:
             self._rejected = (self._rejected + 1) % WORD
+            self.image.value[self._rejects] = float(self._rejected)
             return answer
         for slot, value in items:
             self.image.value[slot] = value

@@ -42,13 +42,19 @@ class Row:
 
 
 def rig(
-    *stations: str, seed: int = 1, scenario: Scenario | None = None, soaked: bool = True
+    *stations: str,
+    seed: int = 1,
+    scenario: Scenario | None = None,
+    soaked: bool = True,
+    parameters: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Lockstep:
-    """A line of the named stations (all when none is named) in lockstep."""
+    """A line of the named stations (all when none is named) in lockstep; see `Plant`."""
     config = load_line(SHIPPED_LINE)
     chosen = tuple(s for s in config.stations if not stations or s.name in stations)
     names = tuple(s.name for s in chosen)
-    plant = Plant(seed, Surroundings(seed, scenario), soaked=soaked, stations=names)
+    plant = Plant(
+        seed, Surroundings(seed, scenario), soaked=soaked, stations=names, parameters=parameters
+    )
     return Lockstep(replace(config, stations=chosen), plant)
 
 

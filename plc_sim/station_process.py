@@ -17,6 +17,7 @@ from plc_sim.plc import SCAN_S, Logic, Plc
 from plc_sim.servers import modbus, opcua
 
 log = logging.getLogger("plc_sim.station")
+RESTART = FAULTS.index("plc_restart")
 PUBLISH_SCANS = 2
 LATE_S = 0.5
 PLANT_S = 10.0
@@ -99,16 +100,18 @@ async def _wait_for_plant(bus: FieldBus, station: str, clock: SystemClock) -> No
 
 
 async def _cycle(plc: Plc, bus: FieldBus, server: Server, clock: SystemClock) -> None:
+    """Scan until the fault "plc_restart" ends this life; the plant starts the next one."""
     played = [0.0] * len(FAULTS)
+    played[RESTART] = bus.faults()[RESTART]  # this life may be what that fault led to
     due_s = clock.now_s()
     turn = 0
     while True:
         await clock.sleep_until(due_s)
         levels = bus.faults()
         if levels != played:
+            if levels[RESTART] and not played[RESTART]:
+                return
             _play(plc, server, played, levels)
-            if levels[FAULTS.index("plc_restart")] and not played[FAULTS.index("plc_restart")]:
-                bus.count_boot()
             played = levels
         readings, status = bus.readings()
         bus.drive(plc.scan(clock.link_s(), due_s, readings, status))
@@ -124,12 +127,9 @@ async def _cycle(plc: Plc, bus: FieldBus, server: Server, clock: SystemClock) ->
 
 def _play(plc: Plc, server: Server, old: list[float], new: list[float]) -> None:
     for name, before, level in zip(FAULTS, old, new, strict=True):
-        if before == level:
+        if before == level or name == "plc_restart":
             continue
-        if name == "plc_restart":
-            if level:
-                plc.restart()
-        elif name == "local_mode":
+        if name == "local_mode":
             plc.remote = level == 0.0
         elif hasattr(server, attribute := WIRE_FAULTS[name]):
             setattr(server, attribute, level if name == "clock_skew" else level != 0.0)

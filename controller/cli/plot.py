@@ -1,4 +1,4 @@
-"""A plot of history: one panel a unit, min/max band and mean, gaps left open."""
+"""A plot of history: one panel a unit, mean over time and min/max band, the unknown left open."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -31,16 +31,13 @@ def save_plot(
         axis = axes[panels.index(units[name])]
         b = reader.buckets(name, start_ns, stop_ns, POINTS)
         middle = (b.edges_ns[:-1] + b.edges_ns[1:]) // 2
-        # A tag that is stored on change is drawn through buckets without samples, except where
-        # something Bad lies between: that stays open.
-        seen = (b.count > 0) | (b.bad > 0)
-        when = [datetime.fromtimestamp(t / NS, UTC) for t in middle[seen].tolist()]
-        (curve,) = axis.plot(when, b.mean[seen], linewidth=1.2, label=name)
-        axis.fill_between(
-            when, b.minimum[seen], b.maximum[seen], alpha=0.2, color=curve.get_color()
-        )
-        bad = np.flatnonzero(b.bad[seen] > 0)
-        for k in bad.tolist():
+        when = [datetime.fromtimestamp(t / NS, UTC) for t in middle.tolist()]
+        # NaN where nothing is known: the curve stays open there. The band takes in the mean, which
+        # may lie outside the samples of a bucket when a value from before held through most of it.
+        (curve,) = axis.plot(when, b.mean, linewidth=1.2, label=name)
+        low, high = np.fmin(b.minimum, b.mean), np.fmax(b.maximum, b.mean)
+        axis.fill_between(when, low, high, alpha=0.2, color=curve.get_color())
+        for k in np.flatnonzero(b.bad > 0).tolist():
             axis.axvline(when[k], color="crimson", alpha=0.15, linewidth=1)
     for axis, unit in zip(axes, panels, strict=True):
         axis.set_ylabel(unit or "-")

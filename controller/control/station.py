@@ -169,8 +169,8 @@ class Station:
         table = self.table
         q = self._snapshot()
         if self._foreign_index:
-            self._fv = table.value[self._foreign_index].tolist()
-            self._fq = table.quality[self._foreign_index].tolist()
+            self._fv = [table.value.item(k) for k in self._foreign_index]
+            self._fq = [table.quality.item(k) for k in self._foreign_index]
         self.now_s, self._utc_ns = now_s, utc_ns
         if q != self._q_seen:
             self._tell_quality(q)
@@ -313,7 +313,7 @@ class Station:
         state = State[memory.state]
         back = restored(state)
         why = memory.reason if back is state else f"controller restarted in {state.name}"
-        if back is State.HELD:
+        if back is State.HELD and not why.endswith("UNHOLD to continue"):
             why += "; UNHOLD to continue"
         self.procedure.force(back, why)
 

@@ -50,11 +50,16 @@ class Takeover:
             self._lost("back before a scan saw it")
         self.adopted = True
         self.follow()
-        if first and s.procedure.state in QUIET and s.v[self._state] and not s.v[self._trip]:
+        active = s.v[self._state] and not s.v[self._trip]
+        motion = s.setup.after_link_loss is AfterLinkLoss.HOLD
+        if first and active and s.procedure.state in QUIET:
             mode = f"mode {s.v[self._state]:g}"
             s.procedure.force(
                 State.HELD, f"the PLC was found active ({mode}); UNHOLD to run, STOP to stop it"
             )
+        elif first and active and motion and s.procedure.state is State.HELD:
+            # A restart quicker than the PLC's watchdog finds the machine moving: held it shall be.
+            s.procedure.go(State.HOLDING, s.procedure.reason)
         s.procedure.enter_again()
         if s.usable(self._boot):
             self._boot_seen = s.v[self._boot]

@@ -348,7 +348,7 @@ class Driver:
             raw.append(number)
             status.append(code)
             source_ns.append(0 if stamp is None else (stamp - _EPOCH) // _MICROSECOND * 1000)
-        return self._image.samples(rows, raw, status, source_ns if stamped else None)
+        return self._image.samples(rows, raw, status, source_ns, stamped=stamped)
 
     def _protocol(self) -> UASocketProtocol:
         protocol = self._client.uaclient.protocol if self._client else None

@@ -19,6 +19,7 @@ from controller.drivers.columns import Columns
 TYPE_MISMATCH: Final = 0x80740000  # also said here of a value that is not of the agreed type
 FIRST_BAD: Final = 0x80000000
 
+CATCH_UP_S: Final = 2.0  # so long after a read of everything older notifications may come
 _NOT_APPLIED: Final = 0x80F10000  # BadTransactionFailed: another element of the write is to blame
 _SEQUENCE_USED: Final = 0x80880000  # BadSequenceNumberInvalid
 _OVERFLOW: Final = 0x480  # info bits: data value, the server's queue of the point has overflown
@@ -94,6 +95,8 @@ class DeviceImage:
         self.sequence: int | None = None
         self._heart_row = heart
         self._message = 0
+        self._read_at_s = -CATCH_UP_S
+        self._read_ns: dict[int, int] = {}
         self._clock = clock
         self._max_skew_s = max_skew_s
         self._start = (clock.utc_ns(), clock.link_s())
@@ -144,9 +147,24 @@ class DeviceImage:
         rows: Sequence[int],
         raw: Sequence[float],
         status: Sequence[int],
-        source_ns: Sequence[int] | None,
+        source_ns: Sequence[int],
+        *,
+        stamped: bool,
     ) -> Samples:
-        """Columns; source_ns None stamps everything with the time of arrival."""
+        """Columns; source_ns: 0 where the device gave no time.
+
+        stamped False is for a read of everything, which carries the time of arrival. What the
+        subscription still delivers from before that read is older than what is known: left out.
+        """
+        if not stamped:
+            self._read_at_s = self._clock.link_s()
+            self._read_ns = dict(zip(rows, source_ns, strict=True))
+        elif self._clock.link_s() - self._read_at_s < CATCH_UP_S:
+            news = [
+                k for k, row in enumerate(rows) if not 0 < source_ns[k] <= self._read_ns.get(row, 0)
+            ]
+            rows, raw = [rows[k] for k in news], [raw[k] for k in news]
+            status, source_ns = [status[k] for k in news], [source_ns[k] for k in news]
         now_ns = self._clock.utc_ns()
         times = np.zeros(len(rows), dtype=np.int64)
         quality = [GOOD if code == 0 else self._quality(code) for code in status]
@@ -154,9 +172,9 @@ class DeviceImage:
             k = len(rows) - 1 - rows[::-1].index(self._heart_row)
             if quality[k] == GOOD:
                 self.heart = int(raw[k])
-                if source_ns is not None and source_ns[k]:
+                if stamped and source_ns[k]:
                     self.clock_skew_s = (source_ns[k] - now_ns) / 1e9
-        if source_ns is not None and abs(self.clock_skew_s) <= self._max_skew_s * self._speed():
+        if stamped and abs(self.clock_skew_s) <= self._max_skew_s * self._speed():
             times[:] = source_ns
         return self._columns.shape(
             np.array(rows, dtype=np.int64),

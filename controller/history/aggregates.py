@@ -5,12 +5,13 @@ Uncertain and Bad samples are counted beside them, so that a gap is seen as a ga
 that is not a finite number counts as Bad.
 
 The integral over time takes a Good sample to hold until the next sample of any quality (see
-`holding`). A row carries what lies between its own first and last sample and the times of both;
-what lies between two rows is added when they are put together. So rows may be made one by one, and
-add up to what all the samples would have given.
+`holding`). A row carries the integral between its own first and last sample and the times of both;
+what lies between two rows is added when they are combined. So rows made apart add up to what all
+their samples would have given at once.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +23,13 @@ Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Totals:
-    """One row a stretch of time.
+class Aggregates:
+    """One row a stretch of time that has samples, in the order of their first samples.
 
-    good, uncertain, bad: counts; integral: value times nanoseconds over the `known_ns` in which a
-    Good value held; minimum, maximum, first, last: NaN (total: 0) where there is no Good sample.
+    good, uncertain, bad: counts; minimum, maximum, first, last: NaN where there is no Good sample.
+    first_ns, last_ns: times of the first and last sample of any quality; integral: value times
+    nanoseconds, over the `known_ns` between these two during which a Good value held. held: the
+    last sample is Good, so `last` holds on after it.
     """
 
     good: Ints
@@ -35,20 +38,10 @@ class Totals:
     minimum: Floats
     maximum: Floats
     total: Floats
+    integral: Floats
     first: Floats
     last: Floats
-    integral: Floats
     known_ns: Ints
-
-
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Aggregates(Totals):
-    """One row a stretch that has samples, in the order of their first samples.
-
-    first_ns, last_ns: times of the first and last sample of any quality; integral and known_ns are
-    of the time between these two. held: the last sample is Good, so `last` holds on after it.
-    """
-
     first_ns: Ints
     last_ns: Ints
     held: Mask
@@ -56,9 +49,53 @@ class Aggregates(Totals):
     def __len__(self) -> int:
         return len(self.first_ns)
 
-    def rows(self, which: Mask | NDArray[np.intp]) -> "Aggregates":
+    def rows(self, which: slice | NDArray[np.intp]) -> "Aggregates":
         """Some of the rows."""
         return Aggregates(**{f.name: getattr(self, f.name)[which] for f in fields(self)})
+
+    def where(self, mask: Mask) -> "Aggregates":
+        """The rows for which the mask is true; without copying when they are neighbours."""
+        places = np.flatnonzero(mask)
+        if len(places) and places[-1] - places[0] + 1 == len(places):
+            return self.rows(slice(int(places[0]), int(places[-1]) + 1))
+        return self.rows(places)
+
+
+class _Sections:
+    """Neighbouring stretches of columns, [bounds[k], bounds[k + 1]) each; some may be empty."""
+
+    def __init__(self, bounds: NDArray[np.integer[Any]]) -> None:
+        self._begins, self._ends = bounds[:-1], bounds[1:]
+        self.lengths = self._ends - self._begins
+        self._filled = np.flatnonzero(self.lengths)
+
+    def sums(self, column: NDArray[Any]) -> NDArray[Any]:
+        """Sum of each; 0 of an empty one."""
+        return self._reduced(np.add, column, np.zeros(len(self.lengths), column.dtype))
+
+    def extremes(self, ufunc: np.ufunc, column: Floats) -> Floats:
+        """Minimum or maximum of each; NaN of an empty one."""
+        return self._reduced(ufunc, column, np.full(len(self.lengths), np.nan))
+
+    def firsts(self, column: Floats) -> Floats:
+        """First of each; NaN of an empty one."""
+        return self._picked(column, self._begins)
+
+    def lasts(self, column: Floats) -> Floats:
+        """Last of each; NaN of an empty one."""
+        return self._picked(column, self._ends - 1)
+
+    def _picked(self, column: Floats, places: NDArray[np.integer[Any]]) -> Floats:
+        out = np.full(len(self.lengths), np.nan)
+        out[self._filled] = column[places[self._filled]]
+        return out
+
+    def _reduced(self, ufunc: np.ufunc, column: NDArray[Any], out: NDArray[Any]) -> NDArray[Any]:
+        if len(self._filled):
+            # Empty ones are left out: reduceat would repeat a neighbour.
+            inside = column[: self._ends[-1]]
+            out[self._filled] = ufunc.reduceat(inside, self._begins[self._filled])
+        return out
 
 
 def aggregate(columns: Columns, marks_ns: Ints, hold_ns: int) -> Aggregates:
@@ -67,101 +104,96 @@ def aggregate(columns: Columns, marks_ns: Ints, hold_ns: int) -> Aggregates:
     hold_ns: how long a sample holds at most.
     """
     bounds = np.searchsorted(columns.time_ns, marks_ns)
-    present = np.flatnonzero(bounds[1:] > bounds[:-1])
-    inside = columns.rows(slice(int(bounds[0]), int(bounds[-1])))
-    starts, stops = bounds[:-1][present] - bounds[0], bounds[1:][present] - bounds[0]
-    time_ns, values, quality = inside
+    time_ns, values, quality = columns.rows(slice(int(bounds[0]), int(bounds[-1])))
+    bounds = bounds[np.append(True, bounds[1:] > bounds[:-1])] - bounds[0]
+    starts, ends = bounds[:-1], bounds[1:] - 1
     usable = quality < FIRST_UNCERTAIN
     usable &= np.isfinite(values)
-    steps = np.empty(len(time_ns), np.int64)
-    np.minimum(time_ns[1:] - time_ns[:-1], hold_ns, out=steps[:-1])
-    steps[stops - 1] = 0  # what follows a stretch's last sample belongs to the time between rows
-    if usable.all():
-        uncertain = bad = np.zeros(len(present), np.int64)
-        begins, ends = starts, stops
-    else:
+    held_ns = np.zeros(len(time_ns), np.int64)
+    np.minimum(time_ns[1:] - time_ns[:-1], hold_ns, out=held_ns[:-1])
+    held_ns[ends] = 0  # what follows the last sample of a stretch lies between rows
+    sections = good = _Sections(bounds)
+    uncertain = bad = np.zeros(len(starts), np.int64)
+    if not usable.all():
         doubtful = (quality >= FIRST_UNCERTAIN) & (quality < FIRST_BAD)
-        uncertain = _between(np.flatnonzero(doubtful), starts, stops)
-        bad = _between(np.flatnonzero(~usable & ~doubtful), starts, stops)
-        steps, values = steps[usable], values[usable]
-        begins, ends = np.searchsorted(np.flatnonzero(usable), (starts, stops))
-    filled = ends > begins
-    with np.errstate(over="ignore", invalid="ignore"):  # near the end of the range of float64
-        curve = {
-            "minimum": _reduced(np.minimum, values, begins, filled),
-            "maximum": _reduced(np.maximum, values, begins, filled),
-            "total": _reduced(np.add, values, begins, filled, 0.0),
-            "integral": _reduced(np.add, values * steps, begins, filled, 0.0),
-        }
+        uncertain = sections.sums(doubtful.astype(np.int64))
+        good = _Sections(np.searchsorted(np.flatnonzero(usable), bounds))
+        bad = sections.lengths - good.lengths - uncertain
+        values, held_ns = values[usable], held_ns[usable]
+    with np.errstate(over="ignore", invalid="ignore"):  # close to the largest float64
+        total, integral = good.sums(values), good.sums(values * held_ns)
     return Aggregates(
-        **curve,
-        good=ends - begins,
+        good=good.lengths,
         uncertain=uncertain,
         bad=bad,
-        first=_taken(values, begins, filled),
-        last=_taken(values, ends - 1, filled),
-        known_ns=_between_sums(steps, begins, ends),
+        minimum=good.extremes(np.minimum, values),
+        maximum=good.extremes(np.maximum, values),
+        total=total,
+        integral=integral,
+        first=good.firsts(values),
+        last=good.lasts(values),
+        known_ns=good.sums(held_ns),
         first_ns=time_ns[starts],
-        last_ns=time_ns[stops - 1],
-        held=usable[stops - 1],
+        last_ns=time_ns[ends],
+        held=usable[ends],
     )
 
 
-def combine(rows: Aggregates, edges_ns: Ints) -> Totals:
-    """Rows put together: one row for every bucket [edges[k], edges[k + 1]).
-
-    Without the time between the rows. A row belongs to the bucket in which it begins.
-    """
-    bounds = np.searchsorted(rows.first_ns, edges_ns)
-    usable = np.flatnonzero(rows.good)
-    begins, ends = (np.searchsorted(usable, b) for b in (bounds[:-1], bounds[1:]))
-    filled = ends > begins
+def combine(rows: Aggregates, marks_ns: Ints, hold_ns: int) -> Aggregates:
+    """Rows put together over [marks[k], marks[k + 1]), for every k in which one begins."""
+    bounds = np.searchsorted(rows.first_ns, marks_ns)
+    rows = rows.rows(slice(int(bounds[0]), int(bounds[-1])))
+    bounds = bounds[np.append(True, bounds[1:] > bounds[:-1])] - bounds[0]
+    starts, ends = bounds[:-1], bounds[1:] - 1
+    held_ns = np.zeros(len(rows), np.int64)
+    np.clip(rows.first_ns[1:] - rows.last_ns[:-1], 0, hold_ns, out=held_ns[:-1])
+    held_ns[ends] = 0  # of the last row of a stretch: lies between the new rows
+    held_ns[~rows.held] = 0
+    sections = good = _Sections(bounds)
+    extremes, values = (rows.minimum, rows.maximum), (rows.first, rows.last)
+    usable = rows.good > 0
+    if not usable.all():
+        good = _Sections(np.searchsorted(np.flatnonzero(usable), bounds))
+        extremes = (rows.minimum[usable], rows.maximum[usable])
+        values = (rows.first[usable], rows.last[usable])
     with np.errstate(over="ignore", invalid="ignore"):
-        return Totals(
-            good=_between_sums(rows.good, bounds[:-1], bounds[1:]),
-            uncertain=_between_sums(rows.uncertain, bounds[:-1], bounds[1:]),
-            bad=_between_sums(rows.bad, bounds[:-1], bounds[1:]),
-            minimum=_reduced(np.minimum, rows.minimum[usable], begins, filled),
-            maximum=_reduced(np.maximum, rows.maximum[usable], begins, filled),
-            total=_reduced(np.add, rows.total[usable], begins, filled, 0.0),
-            integral=_reduced(np.add, rows.integral[usable], begins, filled, 0.0),
-            first=_taken(rows.first[usable], begins, filled),
-            last=_taken(rows.last[usable], ends - 1, filled),
-            known_ns=_between_sums(rows.known_ns, bounds[:-1], bounds[1:]),
-        )
+        between = np.where(rows.held, rows.last, 0.0) * held_ns
+        total, integral = sections.sums(rows.total), sections.sums(rows.integral + between)
+    return Aggregates(
+        good=sections.sums(rows.good),
+        uncertain=sections.sums(rows.uncertain),
+        bad=sections.sums(rows.bad),
+        minimum=good.extremes(np.minimum, extremes[0]),
+        maximum=good.extremes(np.maximum, extremes[1]),
+        total=total,
+        integral=integral,
+        first=good.firsts(values[0]),
+        last=good.lasts(values[1]),
+        known_ns=sections.sums(rows.known_ns + held_ns),
+        first_ns=rows.first_ns[starts],
+        last_ns=rows.last_ns[ends],
+        held=rows.held[ends],
+    )
 
 
 def join(first: Aggregates, second: Aggregates) -> Aggregates:
-    """Rows of both in the order of their first samples."""
-    if not len(second):
-        return first
-    both = {
-        f.name: np.concatenate((getattr(first, f.name), getattr(second, f.name)))
-        for f in fields(Aggregates)
-    }
-    order = np.argsort(both["first_ns"], kind="stable")
-    return Aggregates(**{name: column[order] for name, column in both.items()})
+    """Rows of both in the order of their first samples, and none reaching farther than the next.
 
-
-def _between(places: NDArray[np.intp], starts: Ints, stops: Ints) -> Ints:
-    """How many of the sorted places lie in each [start, stop)."""
-    return np.searchsorted(places, stops) - np.searchsorted(places, starts)
-
-
-def _between_sums(numbers: Ints, starts: Ints, stops: Ints) -> Ints:
-    """Sums of whole numbers over each [start, stop)."""
-    running = np.append(0, np.cumsum(numbers, dtype=np.int64))
-    return np.asarray(running[stops] - running[starts])
-
-
-def _reduced(
-    ufunc: np.ufunc, column: Floats, begins: Ints, filled: Mask, empty: float = np.nan
-) -> Floats:
-    """A reduction over [begins[k], begins[k + 1]) where filled.
-
-    Stretches that are not filled are left out: `reduceat` would repeat a neighbour.
+    A sample that came after raw samples were let go may lie inside an older row. The value that
+    holds on is then the one of the row that reaches farthest.
     """
-    out = np.full(len(filled), empty)
-    if filled.any():
-        stop = ...
-    return out
+    both = first
+    if len(second):
+        names = [field.name for field in fields(Aggregates)]
+        pairs = {name: (getattr(first, name), getattr(second, name)) for name in names}
+        both = Aggregates(**{name: np.concatenate(pair) for name, pair in pairs.items()})
+    if (both.first_ns[1:] < both.first_ns[:-1]).any():
+        both = both.rows(np.argsort(both.first_ns, kind="stable"))
+    reached = np.maximum.accumulate(both.last_ns)
+    if (reached == both.last_ns).all():
+        return both
+    owner = np.where(reached == both.last_ns, np.arange(len(both)), 0)
+    owner = np.maximum.accumulate(owner)
+    held = both.held[owner]
+    last = np.where(held, both.last[owner], both.last)
+    return replace(both, last_ns=reached, last=last, held=held)

@@ -11,35 +11,41 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from controller.core.errors import StoreError
 from controller.core.event import Event, EventKind
 from controller.core.sample import Sample
-from controller.history import rollup
+from controller.history.aggregates import Aggregates, aggregate, combine, join
 from controller.history.codec import (
     NO_SAMPLES,
     Columns,
     DamageError,
+    Floats,
     Ints,
     between,
     merge,
 )
+from controller.history.holding import held_after, hold_ns
+from controller.history.journal import JournalView
 from controller.history.results import Buckets, Series, StoredTag
-from controller.history.rollup import MINUTE_NS, Aggregates
-from controller.history.rows import JournalRow, unpack_batch, unpack_chunk, unpack_rollup
+from controller.history.rollup import MINUTE_NS, NO_MINUTES, Minutes, joined, rows_of
+from controller.history.rows import unpack_chunk, unpack_rollup
 from controller.history.schema import open_for_reading
 
 ALIGNED_FROM_NS = 10 * MINUTE_NS  # buckets this wide get their edges on whole minutes
 FAR = 2**62
 
+T = TypeVar("T", np.float64, np.int64)
 
-@dataclass(frozen=True, slots=True)
-class _Lying:
+
+class _Lying(NamedTuple):
     """Where a chunk lies and whether its samples are still there."""
 
     chunk_id: int
@@ -57,6 +63,7 @@ class Reader:
         self.path = path
         self._connection = open_for_reading(path)
         self._turn = threading.Lock()
+        self._view = JournalView()
         self._damaged = 0
 
     def close(self) -> None:
@@ -79,8 +86,8 @@ class Reader:
         """All tags ever stored, in the order they were added."""
         with self._snapshot() as connection:
             rows = connection.execute(
-                "SELECT id, name, unit, station, description, kind, resolution, low, high, labels"
-                " FROM tag ORDER BY id"
+                "SELECT id, name, unit, station, description, kind, resolution, low, high, labels,"
+                " max_interval_s FROM tag ORDER BY id"
             ).fetchall()
         return tuple(_tag(row) for row in rows)
 
@@ -148,7 +155,8 @@ class Reader:
     ) -> Buckets:
         """Aggregates of a window in n buckets, exact with respect to the edges returned.
 
-        Whole minutes come from roll-ups, minutes cut by an edge from their samples. From ten
+        The value that holds when the window begins is carried in from before it. Whole minutes
+        come from roll-ups, minutes cut by an edge from their samples. From ten
         minutes a bucket on, inner edges are put on whole minutes, which makes long windows fast;
         `aligned=False` keeps all buckets equally long at the price of decoding every cut minute.
         """
@@ -157,18 +165,20 @@ class Reader:
         edges = _edges(start_ns, stop_ns, n, aligned=aligned)
         with self._snapshot():
             tag_id = self._id(tag)
-            fresh = self._journal(tag_id, start_ns, stop_ns)
-            chunks = self._chunks(tag_id, start_ns, stop_ns)
+            limit_ns = self._limit_ns(tag_id)
+            lead_ns = (start_ns - limit_ns) // MINUTE_NS * MINUTE_NS  # what held at the start
+            fresh = self._journal(tag_id, lead_ns, stop_ns)
+            chunks = _leading(self._chunks(tag_id, lead_ns, stop_ns), start_ns)
+            marks = np.append(lead_ns, edges)
             if (stop_ns - start_ns) // n < ALIGNED_FROM_NS and all(chunk.raw for chunk in chunks):
                 parts = [self._samples(tag_id, chunk) for chunk in chunks]
-                samples = between(merge([*parts, fresh]), start_ns, stop_ns)
-                whole, inexact = rollup.aggregate(samples, edges), 0
+                samples = between(merge([*parts, fresh]), lead_ns, stop_ns)
+                rows, inexact = aggregate(samples, marks, limit_ns), 0
             else:
-                rolled, samples, marks, inexact = self._mixed(tag_id, chunks, fresh, edges)
-                pieces = rollup.aggregate(samples, marks)
-                whole = rollup.combine(rollup.join(rolled, pieces), edges)
+                minutes, inexact = self._mixed(tag_id, chunks, fresh, marks)
+                rows = combine(minutes, marks, limit_ns)
             damaged = self._damaged
-        return _buckets(edges, whole, inexact, damaged)
+        return _buckets(edges, rows, limit_ns, inexact, damaged)
 
     def events(
         self,
@@ -232,6 +242,13 @@ class Reader:
         )
         return [_Lying(*row) for row in rows]
 
+    def _limit_ns(self, tag_id: int) -> int:
+        """How long a sample of the tag holds at most."""
+        (interval_s,) = self._connection.execute(
+            "SELECT max_interval_s FROM tag WHERE id = ?", (tag_id,)
+        ).fetchone()
+        return hold_ns(interval_s)
+
     def _samples(self, tag_id: int, chunk: _Lying) -> Columns:
         if not chunk.raw:
             return NO_SAMPLES
@@ -246,63 +263,66 @@ class Reader:
 
     def _journal(self, tag_id: int, start_ns: int, stop_ns: int) -> Columns:
         """Samples not sealed yet, sorted, of equal times the last written."""
-        parts = []
-        for row in self._connection.execute(
-            "SELECT seq, n, t_min, t_max, crc, columns FROM journal"
-            " WHERE t_max >= ? AND t_min < ? ORDER BY seq",
-            (start_ns, stop_ns),
-        ):
-            try:
-                batch = unpack_batch(JournalRow(*row))
-            except DamageError:
-                self._damaged += 1
-                continue
-            rows = np.flatnonzero(batch.tags == tag_id)
-            if len(rows):
-                columns = Columns(batch.time_ns, batch.values, batch.quality)
-                parts.append(columns.rows(rows))
-        return between(merge(parts), start_ns, stop_ns)
+        columns, damaged = self._view.columns(self._connection, tag_id, start_ns, stop_ns)
+        self._damaged += damaged
+        return columns
 
     def _mixed(
         self, tag_id: int, chunks: list[_Lying], fresh: Columns, edges: Ints
-    ) -> tuple[Aggregates, Columns, Ints, int]:
-        """Roll-ups of whole minutes, samples of the others, the marks that divide those, inexact.
+    ) -> tuple[Aggregates, int]:
+        """Roll-ups of whole minutes and aggregates of the others; minutes that are inexact.
 
         Minutes are taken from samples when an edge cuts them or unsealed samples fall into them.
+        edges[0] is the whole minute from which on is read, edges[1] the start of the window.
         """
         cut = np.union1d(edges[edges % MINUTE_NS != 0] // MINUTE_NS, fresh.time_ns // MINUTE_NS)
-        plain = [self._rollup(tag_id, chunk) for chunk in chunks]
-        rolled = rollup.rows_of(b"".join(plain))
-        lengths = np.array([len(rows) // rollup.ROW.itemsize for rows in plain], np.int64)
-        owner = np.repeat(np.arange(len(chunks)), lengths)
+        packed = self._rollups(tag_id, chunks)
+        owner = np.repeat(np.arange(len(chunks)), [len(minutes) for minutes in packed])
         raw = np.array([chunk.raw for chunk in chunks], np.bool_)[owner]
-        is_cut = np.isin(rolled.time_ns // MINUTE_NS, cut)
+        rolled = rows_of(joined(packed))
+        is_cut = np.isin(rolled.first_ns // MINUTE_NS, cut)
         opened = np.unique(owner[is_cut & raw])
         parts = [self._samples(tag_id, chunks[k]) for k in opened.tolist()]
         samples = between(merge([*parts, fresh]), int(edges[0]), int(edges[-1]))
         samples = samples.rows(np.isin(samples.time_ns // MINUTE_NS, cut))
         marks = np.union1d(edges, np.concatenate((cut, cut + 1)) * MINUTE_NS)
         marks = marks[(marks >= edges[0]) & (marks <= edges[-1])]
-        inside = (rolled.time_ns >= edges[0]) & (rolled.time_ns < edges[-1])
-        kept = inside & ~(is_cut & raw)
-        inexact = int(np.count_nonzero(inside & is_cut & ~raw))
-        return rollup.chosen(rolled, kept), samples, marks, inexact
+        inside = (rolled.first_ns >= edges[0]) & (rolled.first_ns < edges[-1])
+        inexact = inside & is_cut & ~raw & (rolled.last_ns >= edges[1])
+        # No stretch is longer than a minute, a sample holds at least as long.
+        pieces = aggregate(samples, marks, MINUTE_NS)
+        rows = join(rolled.where(inside & ~(is_cut & raw)), pieces)
+        return rows, int(np.count_nonzero(inexact))
 
-    def _rollup(self, tag_id: int, chunk: _Lying) -> bytes:
-        crc, rolled = self._connection.execute(
-            "SELECT rollup_crc, rollup FROM chunk WHERE id = ?", (chunk.chunk_id,)
-        ).fetchone()
+    def _rollups(self, tag_id: int, chunks: list[_Lying]) -> list[Minutes]:
+        """Roll-ups of chunks that follow one another in the order of their ends."""
+        if not chunks:
+            return []
+        found = self._connection.execute(
+            "SELECT id, rollup_crc, rollup FROM chunk WHERE tag = ? AND t_max BETWEEN ? AND ?",
+            (tag_id, chunks[0].t_max, chunks[-1].t_max),
+        )
+        packed = {chunk_id: (crc, rolled) for chunk_id, crc, rolled in found}
+        return [self._rollup(tag_id, chunk, *packed[chunk.chunk_id]) for chunk in chunks]
+
+    def _rollup(self, tag_id: int, chunk: _Lying, crc: int, rolled: bytes) -> Minutes:
         try:
             return unpack_rollup(tag_id, chunk.t_min, chunk.t_max, crc, rolled)
         except DamageError:
             self._damaged += 1
-            return b""
+            return NO_MINUTES
 
 
 def _tag(row: sqlite3.Row) -> StoredTag:
     names = [field.name for field in fields(StoredTag)]
     values = dict(zip(names, row, strict=True))
     return StoredTag(**values | {"labels": tuple(json.loads(values["labels"]))})
+
+
+def _leading(chunks: list[_Lying], start_ns: int) -> list[_Lying]:
+    """Chunks in the order of their ends; of those before the start only the newest."""
+    before = sum(chunk.t_max < start_ns for chunk in chunks)
+    return chunks[max(before - 1, 0) :]
 
 
 def _edges(start_ns: int, stop_ns: int, n: int, *, aligned: bool) -> Ints:
@@ -313,22 +333,43 @@ def _edges(start_ns: int, stop_ns: int, n: int, *, aligned: bool) -> Ints:
     return np.array([start_ns, *inner, stop_ns], np.int64)
 
 
-def _buckets(edges: Ints, whole: Aggregates, inexact: int, damaged: int) -> Buckets:
-    mean = np.full(len(whole.good), np.nan)
-    np.divide(whole.total, whole.good, out=mean, where=whole.good > 0)
+def _buckets(edges: Ints, rows: Aggregates, limit_ns: int, inexact: int, damaged: int) -> Buckets:
+    """Buckets from one row for each that has samples, after one for what held before."""
+    integral, known_ns = held_after(rows, edges, limit_ns)
+    rows = rows.where(rows.first_ns >= edges[0])
+    place = np.searchsorted(edges, rows.first_ns, side="right") - 1
+    with np.errstate(over="ignore", invalid="ignore"):  # close to the largest float64
+        integral[place] += rows.integral
+    known_ns[place] += rows.known_ns
+
+    def spread(column: NDArray[T], empty: float) -> NDArray[T]:
+        out = np.full(len(edges) - 1, empty, column.dtype)
+        out[place] = column
+        return out
+
     return Buckets(
         edges_ns=edges,
-        minimum=whole.minimum,
-        maximum=whole.maximum,
-        mean=mean,
-        first=whole.first,
-        last=whole.last,
-        count=whole.good,
-        uncertain=whole.uncertain,
-        bad=whole.bad,
+        minimum=spread(rows.minimum, np.nan),
+        maximum=spread(rows.maximum, np.nan),
+        mean=_ratio(integral, known_ns),
+        # It is above 1 where an inexact minute went whole to a bucket that has a part of it.
+        known=np.nan_to_num(np.minimum(_ratio(known_ns, np.diff(edges)), 1.0)),
+        first=spread(rows.first, np.nan),
+        last=spread(rows.last, np.nan),
+        sample_mean=spread(_ratio(rows.total, rows.good), np.nan),
+        count=spread(rows.good, 0),
+        uncertain=spread(rows.uncertain, 0),
+        bad=spread(rows.bad, 0),
         inexact=inexact,
         damaged=damaged,
     )
+
+
+def _ratio(total: Floats, of: Floats | Ints) -> Floats:
+    """Total divided by `of`, NaN where that is 0."""
+    out = np.full(len(of), np.nan)
+    np.divide(total, of, out=out, where=of > 0)
+    return out
 
 
 def _event(

@@ -7,7 +7,10 @@ from controller.history.codec import Floats, Ints, Octets
 
 @dataclass(frozen=True, slots=True)
 class StoredTag:
-    """A tag as the store knows it. `id` is the store's own number, not a live index."""
+    """A tag as the store knows it.
+
+    id: the store's own number, not a live index. max_interval_s: the longest it ever had.
+    """
 
     id: int
     name: str
@@ -19,6 +22,7 @@ class StoredTag:
     low: float
     high: float
     labels: tuple[str, ...]
+    max_interval_s: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,9 +47,16 @@ class Series:
 class Buckets:
     """Aggregates of one tag in n buckets; bucket k is [edges_ns[k], edges_ns[k + 1]).
 
-    minimum, maximum, mean, first, last: of Good samples, NaN where there are none. count,
-    uncertain, bad: samples by severity; all zero marks a gap. inexact: minutes whose raw samples
-    retention let go while a bucket edge cuts them; each went to one bucket whole. damaged: stored
+    mean: weighted by time, of what is known; NaN where nothing is. known: share of the bucket's
+    time in which a Good value held (see `holding`), 0..1; 0 marks a gap. A bucket without samples
+    has the mean of the value that holds through it.
+
+    minimum, maximum, first, last, sample_mean: of the Good samples inside, NaN where there are
+    none; sample_mean gives each the same weight, so it leans to where values changed. count,
+    uncertain, bad: samples by severity.
+
+    inexact: minutes whose raw samples retention let go while a bucket edge cuts them, or later
+    samples fall into them; each went whole to the bucket in which it begins. damaged: stored
     pieces that failed their checksum and are left out.
     """
 
@@ -53,8 +64,10 @@ class Buckets:
     minimum: Floats
     maximum: Floats
     mean: Floats
+    known: Floats
     first: Floats
     last: Floats
+    sample_mean: Floats
     count: Ints
     uncertain: Ints
     bad: Ints

@@ -111,7 +111,7 @@ def unpack_chunk(tag: int, t_min: int, t_max: int, n: int, crc: int, samples: by
     return columns
 
 
-def unpack_rollup(tag: int, t_min: int, t_max: int, crc: int, blob: bytes) -> bytes:
+def unpack_rollup(tag: int, t_min: int, t_max: int, crc: int, blob: bytes) -> rollup.Minutes:
     """The plain roll-up rows of a chunk; DamageError when they are not what was written."""
     if checksum(blob, tag, t_min, t_max) != crc:
         raise DamageError(f"roll-up of tag {tag} from {t_min} fails its checksum")

@@ -16,7 +16,7 @@ from types import TracebackType
 from controller.core.errors import StoreError
 
 APPLICATION_ID = 0x44524C48  # "DRLH"
-VERSION = 1
+VERSION = 2
 PAGE_BYTES = 4096
 BUSY_MS = 5_000
 
@@ -24,7 +24,8 @@ TABLES = """
 CREATE TABLE tag (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL, unit TEXT NOT NULL, station TEXT NOT NULL,
     description TEXT NOT NULL, kind TEXT NOT NULL, resolution REAL NOT NULL, low REAL NOT NULL,
-    high REAL NOT NULL, labels TEXT NOT NULL, opened INTEGER NOT NULL, UNIQUE (name, unit));
+    high REAL NOT NULL, labels TEXT NOT NULL, max_interval_s REAL NOT NULL,
+    opened INTEGER NOT NULL, UNIQUE (name, unit));
 CREATE TABLE journal (
     seq INTEGER PRIMARY KEY, n INTEGER NOT NULL, t_min INTEGER NOT NULL, t_max INTEGER NOT NULL,
     crc INTEGER NOT NULL, columns BLOB NOT NULL);
@@ -89,7 +90,7 @@ def open_for_writing(
 ) -> sqlite3.Connection:
     """A connection in autocommit mode to an existing or new store, checked and durable.
 
-    StoreError when the file is no Dryline history or of a newer version; sqlite3.DatabaseError
+    StoreError when the file is no Dryline history or of another version; sqlite3.DatabaseError
     when it is one but damaged.
     """
     connection = sqlite3.connect(
@@ -117,7 +118,8 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
     elif identity != APPLICATION_ID:
         raise _foreign(path)
-    check_version(connection, path)
+    else:
+        check_version(connection, path)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     if empty:
@@ -168,13 +170,19 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
 
 
 def check_version(connection: sqlite3.Connection, path: Path) -> None:
-    """StoreError when a newer Dryline wrote the file."""
+    """StoreError when a newer or older Dryline wrote the file."""
     version = _number(connection, "PRAGMA user_version")
-    if version > VERSION:
-        raise StoreError(
-            f"{path}: written by a newer Dryline (store version {version}, this one knows "
-            f"{VERSION}); upgrade Dryline or choose another history file"
-        )
+    if version == VERSION:
+        return
+    age, advice = (
+        ("a newer", "upgrade Dryline")
+        if version > VERSION
+        else ("an older", "keep the file for that one, move it away")
+    )
+    raise StoreError(
+        f"{path}: written by {age} Dryline (store version {version}, this one knows "
+        f"{VERSION}); {advice} or choose another history file"
+    )
 
 
 def set_aside(path: Path) -> Path:

@@ -42,10 +42,12 @@ ADD_CHUNK = (
 PLAIN_FIELDS = ("name", "unit", "station", "description", "resolution", "low", "high")
 ADD_TAG = (
     "INSERT INTO tag (name, unit, station, description, kind, resolution, low, high, labels,"
-    " opened) VALUES (:name, :unit, :station, :description, :kind, :resolution, :low, :high,"
-    " :labels, :opened) ON CONFLICT (name, unit) DO UPDATE SET station = excluded.station,"
-    " description = excluded.description, kind = excluded.kind, resolution = excluded.resolution,"
-    " low = excluded.low, high = excluded.high, labels = excluded.labels, opened = excluded.opened"
+    " max_interval_s, opened) VALUES (:name, :unit, :station, :description, :kind, :resolution,"
+    " :low, :high, :labels, :max_interval_s, :opened) ON CONFLICT (name, unit) DO UPDATE SET"
+    " station = excluded.station, description = excluded.description, kind = excluded.kind,"
+    " resolution = excluded.resolution, low = excluded.low, high = excluded.high,"
+    " labels = excluded.labels, opened = excluded.opened,"
+    " max_interval_s = max(max_interval_s, excluded.max_interval_s)"
 )
 
 EventRow = tuple[int, str, str, str, str, str, str]
@@ -169,10 +171,16 @@ class Store:
         """Store ids of the tags of a line, in their order; new names are added.
 
         A tag is known by name and unit: the same name in another unit is another tag, so that
-        two quantities never share a curve. What a line no longer has stays readable.
+        two quantities never share a curve. What a line no longer has stays readable. Of the maximum
+        intervals of a tag the longest stays: a shorter one must not turn what was stored under it
+        into gaps.
         """
         rows = [
-            {"labels": json.dumps(tag.labels), "kind": tag.kind.value}
+            {
+                "labels": json.dumps(tag.labels),
+                "kind": tag.kind.value,
+                "max_interval_s": tag.history.max_interval_s,
+            }
             | {name: getattr(tag, name) for name in PLAIN_FIELDS}
             for tag in tags
         ]

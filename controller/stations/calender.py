@@ -16,7 +16,7 @@ from controller.control.loop import Loop
 from controller.control.pid import Pid
 from controller.control.pid_config import Direction, Fallback, LoopMode, PidConfig
 from controller.control.procedure import Condition, Step
-from controller.control.shaping import MovingAverage
+from controller.control.shaping import Deadband, MovingAverage
 from controller.control.smith import Prediction, SmithLoop, SmithModel
 from controller.control.states import State
 from controller.control.station import Station as Base
@@ -46,6 +46,9 @@ BUFFER_M = 10.0  # web in a full buffer
 PATH_M = 2.5  # web from the coater to the calender nip beside what the buffer holds
 COATER_GAUGE_S = 5.0  # half a scan of that gauge
 COATER_GAUGE_M = 2.0  # the coater's gauge sits this far behind its nips
+FF_PERIOD_S = 0.5
+COATER_NOISE_M_PER_MIN = 0.01  # of the coater's measured speed, not to be followed
+SPEED_NOISE = 0.01  # a speed that differs by less needs no other gains
 FF_LIMIT = 150.0  # N/mm; more than this no loading error explains
 LOADING_FF = 1.05  # um of thickness per % of loading at 104 um
 
@@ -149,6 +152,9 @@ class Station(Base):
         self._v, self._v_sp = self.at(".V.PV"), self.at(".V.SP")
         self._load, self._load_sp = self.at(".LOAD.PV"), self.at(".LOAD.SP")
         self._rolled_from_m: float | None = None
+        self._tuned_for: tuple[float, bool, bool] = (0.0, False, False)
+        self._ff = self._ff_due_s = 0.0
+        self._coater = Deadband(COATER_NOISE_M_PER_MIN)
         self._ecc, self._mode, self._buffer = self.at(".ECC"), self.at(".MODE"), self.at("BUF.POS")
 
     def start_permissives(self) -> Sequence[tuple[str, Permissive]]:
@@ -227,7 +233,10 @@ class Station(Base):
 
     def _thickness(self, now_s: float, speed_m_per_min: float) -> None:
         v, q, pid = self.v, self.q, self._l16.pid
-        ff = self._loading_ff()
+        if now_s >= self._ff_due_s:
+            self._ff_due_s = now_s + FF_PERIOD_S
+            self._ff = self._loading_ff()
+        ff = self._ff
         smith = self.setting("SMITH") != 0.0
         self._smith.switch(Prediction.ON if smith else Prediction.OFF)
         if not self._seen_at_gauge(speed_m_per_min):
@@ -238,7 +247,7 @@ class Station(Base):
             seen = v[self._thk] if self.usable(self._thk) else nan  # a Bad value leaves a gap
             mean = self._turn.push(v[self._meter], seen, ROLL_TURN_M)
             pv = mean if self._turn.coverage > 0.9 else v[self._thk]
-            pid.tune(self._gain(speed_m_per_min, smith=smith), CYLINDER_S, 0.0)
+            self._schedule(speed_m_per_min, smith=smith)
             self._smith.scan(now_s, pv, q[self._thk], v[self._meter], ff=ff)
         self._l16.publish(v)
 
@@ -259,14 +268,21 @@ class Station(Base):
             return False
         return True
 
-    def _gain(self, speed_m_per_min: float, *, smith: bool) -> float:
-        """SIMC gain (Skogestad 2003) for the dead time at this speed, N/mm per um."""
+    def _schedule(self, speed_m_per_min: float, *, smith: bool) -> None:
+        """SIMC gain (Skogestad 2003) for the dead time at this speed; halved by a rough roll."""
+        rough = self.usable(self._ecc) and self.v[self._ecc] > ROUGH_RUN_OUT_UM
+        known_speed, *known = self._tuned_for
+        if abs(speed_m_per_min - known_speed) < SPEED_NOISE * known_speed and known == [
+            smith,
+            rough,
+        ]:
+            return
+        self._tuned_for = (speed_m_per_min, smith, rough)
         half_turn_s = 0.5 * ROLL_TURN_M * 60.0 / speed_m_per_min
         dead_s = GAUGE_M * 60.0 / speed_m_per_min
         closed_s = SMITH_SHARE * dead_s if smith else 2.0 * dead_s + half_turn_s
         kc = CYLINDER_S / (-THICKNESS_GAIN * (closed_s + CYLINDER_S))
-        rough = self.usable(self._ecc) and self.v[self._ecc] > ROUGH_RUN_OUT_UM
-        return 0.5 * kc if rough else kc
+        self._l16.pid.tune(0.5 * kc if rough else kc, CYLINDER_S, 0.0)
 
     def _loading_ff(self) -> float:
         """Line load for the loading of the web that is in the nip now; 0 when it is not known."""
@@ -288,7 +304,7 @@ class Station(Base):
     def _base_speed(self) -> float:
         """The coater's speed while it runs, else the set speed (alone) or a crawl."""
         alone = self.setting("V") if self.setting("ALONE") else STILL_M_PER_MIN
-        return self._coater_speed() or alone
+        return self._coater.step(self._coater_speed() or alone)
 
     def _coater_speed(self) -> float:
         """Speed of the coater's line, m/min; 0 while it stands or is not known."""

@@ -39,6 +39,7 @@ GAUGE_M = 2.0  # web from the first nips to the scanning gauge
 GAUGE_S = 5.0  # half a scan of the gauge
 LOADING_GAIN = 0.30  # mg/cm2 per um of film gap
 STILL_M_PER_MIN = 0.2  # below this speed a gauge says nothing about the gap
+SPEED_NOISE = 0.01  # a speed that differs by less needs no other gains
 TORQUE_LIMIT_PCT = 85.0
 NO_FILM_INDEX = 0.05  # below it the index means "no film", not "no fibrils"
 OPTIMUM_KJ_PER_KG = 137.0  # total shear energy of most intact fibrils, nominal binder
@@ -119,6 +120,7 @@ class Station(Base):
         self._l11, self._l12 = self.loops["L11"], self.loops["L12"]
         self._torque, self._feed = self.at(".TORQUE"), self.at(".FEED.PV")
         self._refill, self._speed = self.at(".REFILL"), self.at(".V.LINE")
+        self._tuned_for = 0.0
         self._sme, self._index = self.at(".SME"), self.at(".FIBIDX")
 
     def start_permissives(self) -> Sequence[tuple[str, Permissive]]:
@@ -217,7 +219,8 @@ class Station(Base):
         speed = v[self._speed]
         still = speed < STILL_M_PER_MIN or not self.usable(self._speed)
         l12 = self._l12.pid
-        if not still:
+        if not still and abs(speed - self._tuned_for) > SPEED_NOISE * speed:
+            self._tuned_for = speed
             dead_s = GAUGE_M * 60.0 / speed + GAUGE_S
             l12.tune(l12.kc, l12.kc * 2.0 * LOADING_GAIN * dead_s, 0.0)
         frozen = still or v[self._refill] != 0.0

@@ -1,4 +1,9 @@
-"""Instruments of the calender, in the order of the model's SENSORS, and their own faults."""
+"""Instruments of the calender, in the order of the model's SENSORS, and their own faults.
+
+All figures are assumed, as good industrial instruments have them: load cells 0.07 %, laser gauges
+0.35 um of noise at 0.1 um of resolution, gap sensors 0.1 um, 8 s of lag for the thermometers of the
+rolls. Ranges are those of the tags.
+"""
 
 from plc_sim.instruments import Instrument, InstrumentFault
 

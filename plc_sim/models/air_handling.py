@@ -13,11 +13,6 @@ from plc_sim.models.rotor import AIR_CP, AIR_KG_PER_M3, Rotor
 
 FAST_S = 0.1
 SLOW_S = 1.0
-_LIMITER_DEGC = 220.0
-_LIMITER_RESET_DEGC = 150.0
-_REGENERATION_RAMP = 5.0  # %/s
-_ROTOR_RAMP = 0.5  # rev/h per s
-_HEATER_UA = 5.0  # W/K, standing losses of the heater box
 
 
 class AirHandling:
@@ -25,23 +20,31 @@ class AirHandling:
 
     __slots__ = (
         "_aux_w",
+        "_booster",
         "_cooler_gain",
         "_cop",
         "_damper_step",
         "_design",
         "_effect",
         "_exhaust_open",
+        "_exhaust_step",
         "_fan_eff",
         "_fan_pa",
         "_fan_step",
         "_filter_pa",
         "_heater_j_k",
+        "_heater_ua",
         "_heater_w",
         "_inlet_degc",
+        "_limiter_resets",
+        "_limiter_trips",
         "_loss",
         "_makeup_open",
         "_reg_design",
         "_reg_fan_pa",
+        "_reg_step",
+        "_rotor_step",
+        "_static",
         "_valve",
         "_water_degc",
         "damper",
@@ -83,15 +86,21 @@ class AirHandling:
         self._reg_design = self._design * v["regeneration_ratio"]
         self._fan_pa, self._reg_fan_pa = v["fan_pressure"], v["regeneration_fan_pressure"]
         self._fan_eff, self._cop = v["fan_efficiency"], v["cooling_cop"]
+        self._static = v["fan_static_share"]
         self._fan_step = v["fan_ramp"] * FAST_S
+        self._reg_step = v["regeneration_ramp"] * FAST_S
+        self._exhaust_step = v["exhaust_damper_rate"] * FAST_S
+        self._rotor_step = v["rotor_ramp"] * SLOW_S
         self._damper_step = v["makeup_damper_rate"] * FAST_S
         self._heater_w, self._loss = v["heater_rated"], v["heater_loss"]
-        self._heater_j_k = v["heater_capacity"]
+        self._heater_j_k, self._heater_ua = v["heater_capacity"], v["heater_ua"]
+        self._limiter_trips, self._limiter_resets = v["limiter_trips"], v["limiter_resets"]
         self._water_degc, self._effect = v["chilled_water"], v["cooler_effectiveness"]
         self._cooler_gain = 1.0 - exp(-SLOW_S / v["cooler_lag"])
         self._inlet_degc = v["rotor_inlet_set_point"]
         self._aux_w, self._filter_pa = v["auxiliary_power"], v["filter_clean"]
         self._makeup_open = v["makeup_flow_open"] / 3600.0
+        self._booster = v["makeup_booster_share"]
         self._exhaust_open = v["exhaust_flow_open"] / 3600.0
         self._valve = Stiction(v["chw_valve_band"])
         self.rotor = Rotor(
@@ -129,17 +138,18 @@ class AirHandling:
         if self.fan != self.want_fan:
             self.fan = _toward(self.fan, self.want_fan, self._fan_step)
         if self.regeneration != self.want_regeneration:
-            step = _REGENERATION_RAMP * FAST_S
-            self.regeneration = _toward(self.regeneration, self.want_regeneration, step)
+            self.regeneration = _toward(self.regeneration, self.want_regeneration, self._reg_step)
             self.regeneration_m3_s = self._reg_design * self.regeneration * 0.01
         x = self.fan * 0.01 * self.fan_share
         self.supply_m3_s = self._design * x
         if self.damper != self.want_damper:
             self.damper = _toward(self.damper, self.want_damper, self._damper_step)
         # The suction of the supply fan helps a booster fan to draw the make-up air.
-        self.makeup_m3_s = self._makeup_open * self.damper * 0.01 * sqrt(0.5 + 0.5 * x * x)
+        booster = self._booster
+        drawn = sqrt(booster + (1.0 - booster) * x * x)
+        self.makeup_m3_s = self._makeup_open * self.damper * 0.01 * drawn
         if self.exhaust != self.want_exhaust:
-            self.exhaust = _toward(self.exhaust, self.want_exhaust, 2.0)
+            self.exhaust = _toward(self.exhaust, self.want_exhaust, self._exhaust_step)
             self.exhaust_m3_s = self._exhaust_open * self.exhaust * 0.01
 
     def slow(self, m_p: float, w_in: float, t_mix: float) -> None:
@@ -154,7 +164,7 @@ class AirHandling:
             cool, self.t_in = 0.0, t_mix
         self.w_in = w_in
         speed = 0.0 if self.rotor_dead else self.want_rotor
-        self.rotor_speed = _toward(self.rotor_speed, speed, _ROTOR_RAMP * SLOW_S)
+        self.rotor_speed = _toward(self.rotor_speed, speed, self._rotor_step)
         self.turned += self.rotor_speed / 3600.0 * SLOW_S
         if self.turned >= PULSE_REV:
             self.turned -= PULSE_REV
@@ -175,16 +185,16 @@ class AirHandling:
         """Heater box: one capacity, warmed by electricity, cooled by the regeneration air."""
         rotor = self.rotor
         t, inlet = self.regeneration_degc, rotor.process_out_degc
-        if t > _LIMITER_DEGC:
+        if t > self._limiter_trips:
             self.limiter_ok = False
-        elif t < _LIMITER_RESET_DEGC:
+        elif t < self._limiter_resets:
             self.limiter_ok = True
         on = self.limiter_ok and not self.heater_dead
         self.power_heater_w = self._heater_w * self.want_heater * 0.01 if on else 0.0
         through = m_r * AIR_CP
         if through > 1.0:
             inlet += min(rotor.recovered_w / through, 0.9 * max(t - inlet, 0.0))
-        a = through + _HEATER_UA
+        a = through + self._heater_ua
         end = inlet + self.power_heater_w * (1.0 - self._loss) / a
         self.regeneration_degc = end + (t - end) * exp(-a * SLOW_S / self._heater_j_k)
 
@@ -193,9 +203,11 @@ class AirHandling:
         x = self.fan * 0.01
         flow = m_s / AIR_KG_PER_M3
         air = flow / self._design
-        supply = self._design * x * self._fan_pa * (0.2 + 0.8 * x * x) / self._fan_eff
+        static, rising = self._static, 1.0 - self._static
+        supply = self._design * x * self._fan_pa * (static + rising * x * x) / self._fan_eff
         y = self.regeneration * 0.01
-        other = self.regeneration_m3_s * self._reg_fan_pa * (0.2 + 0.8 * y * y) / self._fan_eff
+        pa = self._reg_fan_pa * (static + rising * y * y)
+        other = self.regeneration_m3_s * pa / self._fan_eff
         self.power_fan_w = supply + other
         self.filter_pa = self._filter_pa * air * air
         return supply

@@ -15,9 +15,9 @@ import numpy as np
 from plc_sim.models.calender_wiring import ACTUATORS, SENSORS
 from plc_sim.models.compaction import CompactionLaw, Springback, exponential_law
 from plc_sim.models.cylinders import Cylinders
-from plc_sim.models.parameter import values
-from plc_sim.models.parameters_calender import CALENDER
+from plc_sim.models.parameters import numbers
 from plc_sim.models.quality import Ledger
+from plc_sim.models.resistance import Resistance
 from plc_sim.models.roll_heat import RollHeat
 from plc_sim.models.web import Piece, Slice, Web
 
@@ -116,10 +116,9 @@ class Model:
         ledger: Ledger | None = None,
         roll_degc: float = 22.0,
     ) -> None:
-        p = values(CALENDER) | dict(parameters or {})
-        self._p = p
+        self._p = p = numbers("calender", parameters)
         self.web = web
-        self.ledger = Ledger(p["theoretical_kg_m3"] * 1e-3) if ledger is None else ledger
+        self.ledger = Ledger(Resistance.of(p)) if ledger is None else ledger
         self._law = exponential_law(p) if law is None else law
         self._springback = Springback(
             p["springback_floor"], p["springback_extra"], p["springback_decay_n_per_m"]
@@ -137,7 +136,7 @@ class Model:
         self._start()
 
     def _read_parameters(self, p: Mapping[str, float]) -> None:
-        self._width = p["web_width_m"]
+        self._width = p["film_width_m"]
         self._radius = 0.5 * p["roll_diameter_m"]
         self._per_turn = pi * p["roll_diameter_m"]
         self._roll_compliance = (1.0 - p["frame_share"]) * self._width / p["mill_n_per_m"]

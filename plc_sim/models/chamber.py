@@ -160,7 +160,11 @@ class Chamber:
         self.frame_degc += to_frame / self._mass_j_k
 
     def sulfide(self, made_cm3_s: float, out_m3_s: float) -> None:
-        """One second of hydrogen sulfide: only air that leaves the plant carries it away."""
+        """One second of hydrogen sulfide.
+
+        out_m3_s: exhaust and what leaks out. Recirculation carries nothing away, and nothing is
+        credited to the regeneration air, so that the figure is on the safe side.
+        """
         if out_m3_s < 1e-6:
             self.h2s_ppm += made_cm3_s / self._volume
             return

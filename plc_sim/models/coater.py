@@ -9,29 +9,21 @@ powder and gap last; after two metres it reaches gauge and lamination. It breaks
 exceeds half of its strength.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import exp, sqrt
 
 from plc_sim.models.coater_heat import ROLLS, HeatedRoll, LaminationRoll
 from plc_sim.models.coater_nips import NipStack
 from plc_sim.models.coater_web import FilmMemory, Gauge, InferredIndex, Span
 from plc_sim.models.feeder import Feeder
-from plc_sim.models.fibrillation import (
-    KB_KG_PER_KJ,
-    VIRGIN,
-    advance,
-    asr_ohm_cm2,
-    fibrillation_rate,
-    strength_mpa,
-)
+from plc_sim.models.fibrillation import VIRGIN, Binder, advance
 from plc_sim.models.mixer import Mixer
 from plc_sim.models.noise import Noise
-from plc_sim.models.parameter import values
-from plc_sim.models.parameters_coater import TABLE
+from plc_sim.models.parameters import numbers
+from plc_sim.models.resistance import Resistance
 
 SLOW_STEPS = 5  # powder, heat and quality advance in turn, once a second each
 INDEX_STEPS = 50
-SCREW_TAU_S = 0.5
 AT_REST_M_PER_S = 1e-4
 
 
@@ -98,15 +90,16 @@ class Model:
         "foil_trim_pct",
     )
 
-    def __init__(self, seed: int = 1, parameters: dict[str, float] | None = None) -> None:
-        p = self._p = values(TABLE) | (parameters or {})
+    def __init__(self, seed: int = 1, parameters: Mapping[str, float] | None = None) -> None:
+        p = self._p = numbers("coater", parameters)
+        self._binder, self._resistance = Binder.of(p), Resistance.of(p)
         noise = self._noise = Noise(seed)
         self.feed_permit = self.rolls_permit = self.buffer_permit = 1.0
         self.emergency_stop = 0.0
         self.enclosure_ppmv = 5.0
         self.enclosure_temp_degc = room = 22.0
         self.feeder = Feeder(p, noise)
-        self.mixer = Mixer(p, room)
+        self.mixer = Mixer(p, self._binder, room)
         self.nips = NipStack(p, noise)
         self.rolls = [HeatedRoll(p, room) for _ in range(ROLLS)]
         self.lamination = LaminationRoll(p, room)
@@ -120,14 +113,14 @@ class Model:
         self._edge_share = self._gauge.edge_share
         self._brake = p["brake_m_per_s2"]
         self._line_share = 1.0 - exp(-self.PERIOD_S / p["line_tau_s"])
-        self._screw_share = 1.0 - exp(-self.PERIOD_S / SCREW_TAU_S)
+        self._screw_share = 1.0 - exp(-self.PERIOD_S / p["screw_tau_s"])
         self.film_m = 0.0  # length of the continuous film
         self.broken = False
         self._making = False  # film leaves the nip
         self.meter_m = self.fed_kg = 0.0
         self._dose_kg = 0.0  # fed since the powder was last moved on
         self.binder = VIRGIN
-        self.strength_mpa = strength_mpa(0.0, 0.0)
+        self.strength_mpa = self._binder.strength_mpa(0.0, 0.0)
         self._break_n = 0.0
         self.drive_power_w = self.roll_heat_w = self.powder_kg_per_h = self.line_m_per_s = 0.0
         self.made_m = self.made_loading_mg_per_cm2 = self.made_edge_loading = 0.0
@@ -265,10 +258,10 @@ class Model:
         roll_degc = sum(roll.temp_degc for roll in self.rolls) / ROLLS
         nips.wander(dt_s, roll_degc)
         energy = nips.energy_kj_per_kg
-        kf = fibrillation_rate(roll_degc, wedge.lot)
-        self.binder = state = advance(wedge.fractions(), kf * energy, KB_KG_PER_KJ * energy)
-        p = self._p
-        self.strength_mpa = strength_mpa(state.f, state.b, p["ptfe_wt_pct"])
+        law, p = self._binder, self._p
+        kf = law.rate_kg_per_kj(roll_degc, wedge.lot)
+        self.binder = state = advance(wedge.fractions(law), kf * energy, law.kb * energy)
+        self.strength_mpa = law.strength_mpa(state.f, state.b)
         section_mm2 = p["film_width_m"] * nips.height_um
         if self._making:
             self._show_binder()
@@ -340,12 +333,13 @@ class Model:
         """What only a scoring tool may see."""
         wedge, nips, mixer, state = self.nips.wedge, self.nips, self.mixer, self.binder
         held = mixer.held_kg + wedge.mass_kg
+        asr = self._resistance.asr_ohm_cm2
         return {
             "u": state.u,
             "f": state.f,
             "b": state.b,
-            "asr_ohm_cm2": asr_ohm_cm2(state.u, state.b, dose_ppm_min=wedge.dose_ppm_min),
-            "asr_dry_ohm_cm2": asr_ohm_cm2(state.u, state.b),
+            "asr_ohm_cm2": asr(state.u, state.b, dose_ppm_min=wedge.dose_ppm_min),
+            "asr_dry_ohm_cm2": asr(state.u, state.b),
             "strength_mpa": self.strength_mpa,
             "peel_n_per_m": self.peel_n_per_m(),
             "loading_mg_per_cm2": self.made_loading_mg_per_cm2,

@@ -6,7 +6,6 @@ from plc_sim.models.mixer import Powder
 from plc_sim.models.nips import FormingNip, contact_length_m, relative_slip
 from plc_sim.models.noise import Noise
 
-OPEN_UM = 600.0  # no film forms above this gap
 LEAST_LEVEL_MM = 0.2  # an empty wedge
 
 
@@ -22,6 +21,7 @@ class NipStack:
         "_close_rate",
         "_contact_um",
         "_forming",
+        "_forms_um",
         "_friction_end",
         "_friction_rate",
         "_gap_error_um",
@@ -76,7 +76,7 @@ class NipStack:
         self._gap_tau_s = p["gap_tau_s"]
         self._close_rate = p["gap_close_rate_um_per_s"]
         self._open_rate = p["gap_open_rate_um_per_s"]
-        self._open_um = p["gap_open_um"]
+        self._open_um, self._forms_um = p["gap_open_um"], p["gap_forms_um"]
         self.wedge = Powder(0.0, p["lot_reactivity"])
         self.bulk = self.friction = self._friction_end = self.ratio = 1.0
         self._friction_rate = self._wander = self._gap_error_um = 0.0
@@ -94,7 +94,7 @@ class NipStack:
     @property
     def closed(self) -> bool:
         """Whether the gap can form a film."""
-        return self.gap_um < OPEN_UM
+        return self.gap_um < self._forms_um
 
     def wear(self, change_pct: float) -> None:
         """Let the friction change by this within the ramp time; 0: rolls cleaned, as new."""
@@ -117,7 +117,7 @@ class NipStack:
         """Draw powder over way_m; False when no film comes out (open, empty or at rest)."""
         wedge = self.wedge
         level = wedge.mass_kg * self._mm_per_kg
-        if way_m <= 0.0 or level < LEAST_LEVEL_MM or self.gap_um > OPEN_UM:
+        if way_m <= 0.0 or level < LEAST_LEVEL_MM or self.gap_um > self._forms_um:
             self.power_w = self.loading = 0.0
             return False
         ratio = self.ratio

@@ -12,44 +12,53 @@ from plc_sim.models.room import Room, RoomDesign
 
 DRY_ROOM_STEP_S = 30.0
 
-FIXED_DESIGN = RoomDesign(
-    supply_m3_h=12000.0,
-    ratio=0.162,
-    regeneration_degc=150.0,
-    fresh_m3_h=1200.0,
-    dry_purge=0.5,
-    infiltration_m3_h=6.7,
-    fan_pressure_pa=1450.0,
-    start_frost_point_degc=-42.0,
-)
-"""160 m2 x 3 m, 25 air changes per hour, one rotor at 150 degC."""
 
-OPTIMISED_DESIGN = replace(
-    FIXED_DESIGN,
-    flow_share=0.85,
-    regeneration_share=0.5,
-    regeneration_degc=170.0,
-    fresh_m3_h=600.0,
-)
-"""The same room: less flow, less regeneration air, hotter, little fresh air."""
+def fixed_design(v: Mapping[str, float]) -> RoomDesign:
+    """The existing dry room: one rotor, half of its regeneration air dried before."""
+    return RoomDesign(
+        supply_m3_h=v["dry_supply"],
+        ratio=v["dry_regeneration_ratio"],
+        regeneration_degc=v["dry_regeneration"],
+        rev_per_h=v["room_rotor_speed"],
+        fresh_m3_h=v["dry_fresh"],
+        dry_purge=v["dry_purge_share"],
+        infiltration_m3_h=v["dry_infiltration"],
+        inlet_degc=v["dry_inlet"],
+        fan_pressure_pa=v["dry_fan_pressure"],
+        face_velocity=v["room_face_velocity"],
+        start_frost_point_degc=v["dry_start_frost_point"],
+    )
 
-TWO_STAGE_DESIGN = replace(
-    FIXED_DESIGN,
-    stages=2,
-    regeneration_share=0.65,
-    dry_purge=0.95,
-    start_frost_point_degc=-48.0,
-)
-"""Two rotors in series, the regeneration air of the second feeds the first."""
+
+def optimised_design(v: Mapping[str, float]) -> RoomDesign:
+    """The same room: less flow, less regeneration air, hotter, little fresh air."""
+    return replace(
+        fixed_design(v),
+        flow_share=v["optimised_flow_share"],
+        regeneration_share=v["optimised_regeneration_share"],
+        regeneration_degc=v["optimised_regeneration"],
+        fresh_m3_h=v["optimised_fresh"],
+    )
+
+
+def two_stage_design(v: Mapping[str, float]) -> RoomDesign:
+    """Two rotors in series, the regeneration air of the second feeds the first."""
+    return replace(
+        fixed_design(v),
+        stages=2,
+        regeneration_share=v["two_stage_regeneration_share"],
+        dry_purge=v["two_stage_purge_share"],
+        start_frost_point_degc=v["two_stage_start_frost_point"],
+    )
 
 
 class Baseline:
     """The three dry rooms; `step` every DRY_ROOM_STEP_S. Powers in W."""
 
     def __init__(self, v: Mapping[str, float]) -> None:
-        self.fixed = Room(FIXED_DESIGN, v, dt_s=DRY_ROOM_STEP_S)
-        self.optimised = Room(OPTIMISED_DESIGN, v, dt_s=DRY_ROOM_STEP_S)
-        self.two_stage = Room(TWO_STAGE_DESIGN, v, dt_s=DRY_ROOM_STEP_S)
+        self.fixed = Room(fixed_design(v), v, dt_s=DRY_ROOM_STEP_S)
+        self.optimised = Room(optimised_design(v), v, dt_s=DRY_ROOM_STEP_S)
+        self.two_stage = Room(two_stage_design(v), v, dt_s=DRY_ROOM_STEP_S)
         self.rooms = (self.fixed, self.optimised, self.two_stage)
 
     def step(

@@ -6,14 +6,13 @@ the dry rooms of the baseline each 30 s.
 
 from collections.abc import Mapping, Sequence
 
-from plc_sim.models import parameters_enclosure as tables
 from plc_sim.models.air_handling import AirHandling
 from plc_sim.models.chamber import Chamber, Ledger, PassBox
 from plc_sim.models.dry_room import DRY_ROOM_STEP_S, Baseline
 from plc_sim.models.enclosure_wiring import ACTUATORS, SENSORS
 from plc_sim.models.grey_room import GREY_STEP_S, grey_room
 from plc_sim.models.humidity import frost_point_of_w, ppmv, w_of_frost_point
-from plc_sim.models.parameter import values
+from plc_sim.models.parameters import numbers
 from plc_sim.models.rotor import AIR_KG_PER_M3
 from plc_sim.models.score import EnergyScore
 from plc_sim.models.surroundings import Surroundings
@@ -21,13 +20,6 @@ from plc_sim.models.surroundings import Surroundings
 _FAST_PER_SLOW = 10
 _G_H = 1.0 / 3.6e6  # kg/s per g/h
 _OXYGEN_PCT = 20.95
-_AIR_SHARE = 0.5  # of the machines' heat, into the air; the rest warms the frames
-
-
-def default_parameters() -> dict[str, float]:
-    """All parameters of the station by name."""
-    groups = (tables.ENCLOSURE, tables.AIR_HANDLING, tables.ROTOR, tables.ROOM)
-    return values(parameter for group in groups for parameter in group)
 
 
 class Model:
@@ -50,24 +42,21 @@ class Model:
         parameters: Mapping[str, float] | None = None,
         surroundings: Surroundings | None = None,
     ) -> None:
-        v = default_parameters() | dict(parameters or {})
-        unknown = set(parameters or {}) - set(default_parameters())
-        if unknown:
-            raise ValueError(f"unknown parameters: {', '.join(sorted(unknown))}")
-        self._v = v
+        self._v = v = numbers("enclosure", parameters)
         self.surroundings = surroundings or Surroundings(seed)
         w = w_of_frost_point(start_frost_point_degc)
         degc = v["room_temperature"]
         self.chamber = Chamber(v, w, degc, soaked)
         self.unit = AirHandling(v, w_start=w, degc=degc)
         self.box = PassBox(v, w)
-        self.grey = grey_room(v, heat_w=8000.0)
+        self.grey = grey_room(v)
         self.baseline = Baseline(v)
         self.book = Ledger()
         self.score = EnergyScore()
         self.machine_heat_w = self.roll_heat_w = 0.0
         self.product_kg_per_h = self.web_m_per_s = 0.0
         self.leak_m3_h = 0.0
+        self._dead_share = v["return_dead_share"]
         self._idle_g_h = v["glove_ports"] * v["glove_idle"] + v["window_release"] + v["outgassing"]
         self._glove_g_h = v["glove_idle"] * (v["glove_used_factor"] - 1.0) + v["glove_work"]
         self._stroke_m3_s = v["glove_volume"] / v["glove_stroke"]
@@ -137,7 +126,7 @@ class Model:
         if name == "door_seal_leak":
             self.leak_m3_h = level
         elif name == "glove_tear":
-            self.chamber.tear_m2 = level * 1e-4 * 0.9
+            self.chamber.tear_m2 = level * 1e-4 * self._v["tear_flow_share"]
         elif name == "heater_failure":
             u.heater_dead = level != 0.0
         elif name == "rotor_stopped":
@@ -263,9 +252,10 @@ class Model:
             t_mix = share * c.temp_degc + (1.0 - share) * self.grey.temp_degc
         u.slow(m_p, w_mix, t_mix)
         heat = self.machine_heat_w
-        air_w = _AIR_SHARE * heat + self.roll_heat_w + self._v["base_heat"]
-        c.heat(m_s, u.supply_degc, air_w, (1.0 - _AIR_SHARE) * heat, self.grey.temp_degc)
-        self._sulfide((m_out + m_r) / rho)
+        to_air = self._v["machine_air_share"] * heat
+        air_w = to_air + self.roll_heat_w + self._v["base_heat"]
+        c.heat(m_s, u.supply_degc, air_w, heat - to_air, self.grey.temp_degc)
+        self._sulfide(m_out / rho)
         return m_out
 
     def _back_diffusion_m3_h(self) -> float:
@@ -334,7 +324,7 @@ class Model:
     def _show(self) -> None:
         c, u, box = self.chamber, self.unit, self.box
         dp = self._frost_degc = frost_point_of_w(c.w)
-        corner = frost_point_of_w(0.9 * c.mean_w + 0.1 * c.w_dead)
+        corner = frost_point_of_w(c.mean_w + self._dead_share * (c.w_dead - c.mean_w))
         supply, lock = frost_point_of_w(u.rotor.w_out), frost_point_of_w(box.w)
         self._out[6:30] = (
             dp,

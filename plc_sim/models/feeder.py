@@ -11,12 +11,14 @@ class Feeder:
     """
 
     __slots__ = (
+        "_bridge_recovery_s",
         "_bridge_tau_s",
         "_disturbance",
         "_full_kg",
         "_gain",
         "_noise",
         "_refill_error",
+        "_refill_error_sd",
         "_refill_error_tau_s",
         "_refill_rate",
         "_refilling",
@@ -40,8 +42,10 @@ class Feeder:
         self._refill_rate = p["refill_rate_kg_per_s"]
         self._full_kg = p["refill_full_kg"]
         self._refill_error = p["refill_error"]
+        self._refill_error_sd = p["refill_error_sd_share"] * p["refill_error"]
         self._refill_error_tau_s = p["refill_error_tau_s"]
         self._bridge_tau_s = p["bridge_tau_s"]
+        self._bridge_recovery_s = p["bridge_recovery_tau_s"]
         self.bridging = 0.0
         self.bulk = 1.0
         self.flow_kg_per_s = self.speed_pct = self.refilled_kg = 0.0
@@ -55,7 +59,7 @@ class Feeder:
         self.speed_pct += (wanted_pct - self.speed_pct) * dt_s / (self._tau_s + 0.5 * dt_s)
         self._ripple += (self._noise.draw() * self._ripple_sd - self._ripple) * dt_s
         if refill and not self._refilling:
-            draw = self._noise.draw() * 0.6 * self._refill_error
+            draw = self._noise.draw() * self._refill_error_sd
             self._disturbance = max(-self._refill_error, min(self._refill_error, draw))
         self._refilling = refill
         if refill:
@@ -65,7 +69,7 @@ class Feeder:
         elif self._disturbance:
             self._disturbance -= self._disturbance * dt_s / self._refill_error_tau_s
         target = 0.0 if self.bridging else 1.0
-        tau_s = self._bridge_tau_s if self.bridging else 5.0
+        tau_s = self._bridge_tau_s if self.bridging else self._bridge_recovery_s
         self._supply += (target - self._supply) * dt_s / tau_s
         flow = self._gain * self.speed_pct * self.bulk * self._supply
         flow *= 1.0 + self._disturbance + self._ripple

@@ -1,4 +1,4 @@
-"""Fibrillation of the PTFE binder: fractions, film strength and area-specific resistance.
+"""Fibrillation of the PTFE binder: fractions and film strength.
 
 A series reaction in specific shear energy E (kJ/kg): unfibrillated U -> fibrils F -> broken
 fibrils B, dU/dE = -kf U, dF/dE = kf U - kb F, dB/dE = kb F. First-order kinetics follow Ardakani,
@@ -7,17 +7,10 @@ follows Ariawan, Ebnesajjad, Hatzikiriakos (Polymer Eng. Sci. 2002). The constan
 assumptions.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from math import exp, log
 from typing import NamedTuple
-
-KF0_KG_PER_KJ = 0.012
-KB_KG_PER_KJ = 0.004
-ASR_FLOOR_OHM_CM2 = 10.0
-ASR_UNFIBRILLATED = 22.0
-ASR_BROKEN = 30.0
-POROSITY_BEST = 0.14
-POROSITY_PENALTY = 60.0
-DOSE_SCALE_PPM_MIN = 12_000.0
 
 
 class Fractions(NamedTuple):
@@ -29,17 +22,6 @@ class Fractions(NamedTuple):
 
 
 VIRGIN = Fractions(1.0, 0.0, 0.0)
-
-
-def temperature_factor(temp_degc: float) -> float:
-    """Factor of kf: small below the crystal transitions of PTFE (19, 30 degC), rising above."""
-    warm = 0.004 * (temp_degc - 30.0) if temp_degc > 30.0 else 0.0
-    return (1.0 + warm) / (1.0 + exp((24.0 - temp_degc) / 3.0))
-
-
-def fibrillation_rate(temp_degc: float, lot_reactivity: float = 1.0) -> float:
-    """Rate constant kf, kg/kJ, at a temperature and for a binder lot (1 = reference lot)."""
-    return KF0_KG_PER_KJ * lot_reactivity * temperature_factor(temp_degc)
 
 
 def advance(start: Fractions, forming: float, breaking: float) -> Fractions:
@@ -56,26 +38,58 @@ def advance(start: Fractions, forming: float, breaking: float) -> Fractions:
     return Fractions(u, f, 1.0 - u - f)
 
 
-def best_energy(kf_kg_per_kj: float, kb_kg_per_kj: float = KB_KG_PER_KJ) -> float:
-    """Energy of the most intact fibrils, kJ/kg (1/kf where both constants are equal)."""
-    if abs(kf_kg_per_kj - kb_kg_per_kj) < 1e-12:
-        return 1.0 / kf_kg_per_kj
-    return log(kf_kg_per_kj / kb_kg_per_kj) / (kf_kg_per_kj - kb_kg_per_kj)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binder:
+    """Kinetics and strength of a binder; see `Binder.of`. kf, kb in kg/kJ."""
 
+    kf: float
+    kb: float
+    transition_degc: float
+    transition_width_k: float
+    warm_from_degc: float
+    warm_per_k: float
+    ptfe_wt_pct: float
+    strength_floor_mpa: float
+    strength_mpa_per_wt_pct: float
+    strength_exponent: float
+    strength_broken_loss: float
 
-def strength_mpa(f: float, b: float, ptfe_wt_pct: float = 1.0) -> float:
-    """Tensile strength of the film, MPa; 0.05 MPa remain without any fibril."""
-    return float(0.05 + 1.6 * ptfe_wt_pct * f**1.5 * (1.0 - 0.5 * b))
+    @classmethod
+    def of(cls, p: Mapping[str, float]) -> "Binder":
+        """From the numbers of the coater."""
+        return cls(
+            kf=p["fibrillation_kg_per_kj"],
+            kb=p["breaking_kg_per_kj"],
+            transition_degc=p["transition_degc"],
+            transition_width_k=p["transition_width_k"],
+            warm_from_degc=p["warm_from_degc"],
+            warm_per_k=p["warm_per_k"],
+            ptfe_wt_pct=p["ptfe_wt_pct"],
+            strength_floor_mpa=p["strength_floor_mpa"],
+            strength_mpa_per_wt_pct=p["strength_mpa_per_wt_pct"],
+            strength_exponent=p["strength_exponent"],
+            strength_broken_loss=p["strength_broken_loss"],
+        )
 
+    def temperature_factor(self, temp_degc: float) -> float:
+        """Factor of kf: small below the crystal transitions of PTFE, rising above."""
+        over_k = temp_degc - self.warm_from_degc
+        warm = self.warm_per_k * over_k if over_k > 0.0 else 0.0
+        below = exp((self.transition_degc - temp_degc) / self.transition_width_k)
+        return (1.0 + warm) / (1.0 + below)
 
-def asr_ohm_cm2(
-    u: float, b: float, porosity: float = POROSITY_BEST, dose_ppm_min: float = 0.0
-) -> float:
-    """Predicted area-specific resistance of the cathode, ohm cm2.
+    def rate_kg_per_kj(self, temp_degc: float, lot_reactivity: float = 1.0) -> float:
+        """Rate constant kf at a temperature and for a binder lot (1 = reference lot)."""
+        return self.kf * lot_reactivity * self.temperature_factor(temp_degc)
 
-    porosity: after the calender; the best one when not yet known. dose_ppm_min: moisture the powder
-    and film have met, ppmv x minutes.
-    """
-    base = ASR_FLOOR_OHM_CM2 + ASR_UNFIBRILLATED * u * u + ASR_BROKEN * b * b
-    off = porosity - POROSITY_BEST
-    return base * (1.0 + POROSITY_PENALTY * off * off) * exp(dose_ppm_min / DOSE_SCALE_PPM_MIN)
+    def best_energy_kj_per_kg(self, kf: float) -> float:
+        """Energy of the most intact fibrils (1/kf where both constants are equal)."""
+        if abs(kf - self.kb) < 1e-12:
+            return 1.0 / kf
+        return log(kf / self.kb) / (kf - self.kb)
+
+    def strength_mpa(self, f: float, b: float) -> float:
+        """Tensile strength of the film; a floor remains without any fibril."""
+        full = self.strength_mpa_per_wt_pct * self.ptfe_wt_pct
+        intact: float = f**self.strength_exponent
+        return self.strength_floor_mpa + full * intact * (1.0 - self.strength_broken_loss * b)

@@ -2,13 +2,7 @@
 
 from math import exp, pi
 
-from plc_sim.models.fibrillation import (
-    KB_KG_PER_KJ,
-    VIRGIN,
-    Fractions,
-    advance,
-    fibrillation_rate,
-)
+from plc_sim.models.fibrillation import VIRGIN, Binder, Fractions, advance
 
 TANKS = 3
 
@@ -42,9 +36,9 @@ class Powder:
         self.lot += (of.lot - self.lot) * share
         self.dose_ppm_min += (of.dose_ppm_min - self.dose_ppm_min) * share
 
-    def fractions(self) -> Fractions:
+    def fractions(self, binder: Binder) -> Fractions:
         """Binder fractions of this history."""
-        return advance(VIRGIN, self.forming, KB_KG_PER_KJ * self.energy_kj_per_kg)
+        return advance(VIRGIN, self.forming, binder.kb * self.energy_kj_per_kg)
 
 
 class Mixer:
@@ -55,6 +49,7 @@ class Mixer:
     """
 
     __slots__ = (
+        "_binder",
         "_heat_pct",
         "_p",
         "_reference_kg",
@@ -72,8 +67,9 @@ class Mixer:
         "torque_rated_nm",
     )
 
-    def __init__(self, p: dict[str, float], temp_degc: float) -> None:
+    def __init__(self, p: dict[str, float], binder: Binder, temp_degc: float) -> None:
         self._p = p
+        self._binder = binder
         self._tank_s = p["mixer_residence_s"] / TANKS
         self._reference_kg = p["mixer_reference_feed_kg_per_h"] / 3600.0 * p["mixer_residence_s"]
         self._speed_exponent = p["mixer_speed_exponent"]
@@ -103,9 +99,9 @@ class Mixer:
             self.torque_nm = self.net_w = self.power_w = 0.0
             return
         fill: float = (self.held_kg / self._reference_kg) ** p["mixer_fill_exponent"]
-        _, f, b = self.tanks[1].fractions()
+        _, f, b = self.tanks[1].fractions(self._binder)
         dough = 1.0 + p["mixer_fibril_stiffening"] * f - p["mixer_broken_softening"] * b
-        cold = exp(-p["mixer_cold_stiffening_per_k"] * (self.temp_degc - 60.0))
+        cold = exp(-p["mixer_cold_stiffening_per_k"] * (self.temp_degc - p["mixer_reference_degc"]))
         net = p["mixer_consistency_nm"] * rpm**self._speed_exponent * fill * dough * cold
         omega = 2.0 * pi * rpm / 60.0
         self.torque_nm = p["mixer_torque_idle_nm"] + net
@@ -116,7 +112,7 @@ class Mixer:
         """Move powder through the tanks and work on it for dt_s (about 1 s)."""
         held = self.held_kg
         specific = self.net_w / held / 1000.0 * dt_s if held > 1e-3 else 0.0  # kJ/kg
-        kf_per_lot = fibrillation_rate(self.temp_degc)
+        kf_per_lot = self._binder.rate_kg_per_kj(self.temp_degc)
         wet = enclosure_ppmv * dt_s / 60.0
         turning = self.screw_rpm / 60.0
         out_share = (turning if turning < 1.0 else 1.0) / self._tank_s
@@ -137,12 +133,12 @@ class Mixer:
         self._heat_pct += (heat_pct - self._heat_pct) * dt_s / p["barrel_heater_tau_s"]
         own_k = self.net_w / p["barrel_loss_w_per_k"]
         if self.jacket_failed:
-            end = p["jacket_failed_degc"] + 0.25 * own_k
+            end = p["jacket_failed_degc"] + p["jacket_failed_heat_share"] * own_k
             tau_s = p["jacket_failed_tau_s"]
         else:
             u = self._heat_pct
             gain = p["barrel_heat_gain_k_per_pct" if u > 0 else "barrel_cool_gain_k_per_pct"]
-            end = max(10.0, room_degc + gain * u + own_k)
+            end = max(p["barrel_coolant_degc"], room_degc + gain * u + own_k)
             tau_s = p["barrel_tau_s"]
         self.temp_degc += (end - self.temp_degc) * dt_s / tau_s
 

@@ -7,24 +7,11 @@ was made and not to the time it was measured.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import exp, floor, inf, sqrt
+from math import floor, inf, sqrt
 
+from plc_sim.models.parameters import numbers
+from plc_sim.models.resistance import Resistance
 from plc_sim.models.web import LEADER_LOT, Slice
-
-ASR_0_OHM_CM2 = 10.0  # resistance of a perfectly fibrillated film (shape only, assumed)
-ASR_UNFIBRILLATED = 22.0  # ohm cm2 per share squared
-ASR_BROKEN = 30.0
-POROSITY_BEST = 0.14  # too porous: poor contact; too dense: cracked particles
-POROSITY_WEIGHT = 60.0
-DOSE_0_PPM_MIN = 12_000.0  # between bare powder (5500) and embedded powder (25 000)
-THEORETICAL_G_CM3 = 3.62
-
-
-def asr_ohm_cm2(unfibrillated: float, broken: float, porosity: float, dose_ppm_min: float) -> float:
-    """Predicted area-specific resistance of the electrode."""
-    base = ASR_0_OHM_CM2 + ASR_UNFIBRILLATED * unfibrillated**2 + ASR_BROKEN * broken**2
-    contact = 1.0 + POROSITY_WEIGHT * (porosity - POROSITY_BEST) ** 2
-    return base * contact * exp(dose_ppm_min / DOSE_0_PPM_MIN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +111,7 @@ class LotQuality:
 
 
 class Ledger:
-    """Collects finished metres. `theoretical_g_cm3`: density without pores."""
+    """Collects finished metres; `resistance` is the law of the film they are made of."""
 
     __slots__ = (
         "_end_m",
@@ -139,12 +126,12 @@ class Ledger:
         "_sums",
         "_thickness",
         "metres",
-        "theoretical_g_cm3",
+        "resistance",
     )
 
-    def __init__(self, theoretical_g_cm3: float = THEORETICAL_G_CM3) -> None:
+    def __init__(self, resistance: Resistance | None = None) -> None:
         self.metres: list[Metre] = []
-        self.theoretical_g_cm3 = theoretical_g_cm3
+        self.resistance = resistance or Resistance.of(numbers("film"))
         self._slice: Slice | None = None  # the slice that is running now
         self._slice_dose = 0.0
         self._slice_length = 0.0
@@ -226,7 +213,7 @@ class Ledger:
         thickness_um = self._thickness / n * 1e6
         low_um, high_um = self._low * 1e6, self._high * 1e6
         density = loading * 1e3 / thickness_um
-        porosity = 1.0 - density / self.theoretical_g_cm3
+        porosity = self.resistance.porosity(density * 1e3)
         return Metre(
             number=int(self._end_m) - 1,
             lot=self._lot,
@@ -244,7 +231,7 @@ class Ledger:
             broken=broken,
             strength_mpa=strength * 1e-6,
             dose_ppm_min=dose,
-            asr_ohm_cm2=asr_ohm_cm2(unfibrillated, broken, porosity, dose),
+            asr_ohm_cm2=self.resistance.asr_ohm_cm2(unfibrillated, broken, porosity, dose),
         )
 
     def finish(self) -> None:

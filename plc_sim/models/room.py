@@ -11,8 +11,6 @@ from math import exp
 from plc_sim.models.humidity import frost_point_degc, vapour_pressure_pa, w_of_frost_point
 from plc_sim.models.rotor import AIR_CP, AIR_KG_PER_M3, Rotor
 
-_EVAPORATION = 2.5e6
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoomDesign:
@@ -29,15 +27,15 @@ class RoomDesign:
     ratio: float
     regeneration_share: float = 1.0
     regeneration_degc: float
-    rev_per_h: float = 4.0
+    rev_per_h: float
     fresh_m3_h: float
     fresh_min_m3_h: float = 0.0
     dry_purge: float = 0.0
     precooled: bool = True
     infiltration_m3_h: float
-    inlet_degc: float = 15.0
+    inlet_degc: float
     fan_pressure_pa: float
-    face_velocity: float = 2.0
+    face_velocity: float
     stages: int = 1
     start_frost_point_degc: float
 
@@ -66,7 +64,9 @@ class Room:
         self._w_fresh = w_of_frost_point(v["fresh_dew_point"])
         self._t_fresh = v["fresh_dew_point"]
         self._cop, self._fan_eff = v["cooling_cop"], v["fan_efficiency"]
+        self._static, self._evaporation = v["fan_static_share"], v["evaporation_heat"]
         self._loss, self._reg_fan_pa = v["room_heater_loss"], v["regeneration_fan_pressure"]
+        self._heater_lag_s = v["room_heater_lag"]
         self._design_kg_s = d.supply_m3_h / 3600.0 * AIR_KG_PER_M3
         regeneration = self._design_kg_s * d.ratio * d.regeneration_share
         self._m_r = regeneration
@@ -114,10 +114,13 @@ class Room:
         back = m_p - fresh
         w_mix = (back * self.w + fresh * w_fresh) / m_p
         t_mix = (back * self.temp_degc + fresh * t_fresh) / m_p
-        self._t_reg += (self.regeneration_degc - self._t_reg) * (1.0 - exp(-dt_s / 90.0))
+        self._t_reg += (self.regeneration_degc - self._t_reg) * (
+            1.0 - exp(-dt_s / self._heater_lag_s)
+        )
         heat_in, cool_in, w_s, t_s = self._dry(dt_s, m_p, w_mix, t_mix, outdoor)
         flow = m_s / AIR_KG_PER_M3
-        fan = flow * d.fan_pressure_pa * (0.2 + 0.8 * share * share) / self._fan_eff
+        pa = d.fan_pressure_pa * (self._static + (1.0 - self._static) * share * share)
+        fan = flow * pa / self._fan_eff
         regeneration_flow = self._m_r / AIR_KG_PER_M3
         self.power_fan_w = fan + regeneration_flow * self._reg_fan_pa / self._fan_eff
         self.power_regeneration_w = heat_in
@@ -141,7 +144,7 @@ class Room:
             return 0.0, min(w, self._w_fresh), min(t, self._t_fresh)
         dry = max(w - self._w_fresh, 0.0)
         warm = max(t - self._t_fresh, 0.0)
-        return m * (AIR_CP * warm + _EVAPORATION * dry), w - dry, t - warm
+        return m * (AIR_CP * warm + self._evaporation * dry), w - dry, t - warm
 
     def _dry(
         self, dt_s: float, m_p: float, w: float, t: float, outdoor: tuple[float, float]

@@ -14,7 +14,6 @@ from plc_sim.models.humidity import ATMOSPHERE_PA, WATER_TO_AIR, water_pressure_
 
 AIR_CP = 1006.0  # J/(kg K)
 AIR_KG_PER_M3 = 1.2
-MATRIX_KG_PER_M3 = 250.0
 SMALLEST_W = 1e-7  # kg/kg, about -88 degC frost point: nothing in this plant is drier
 
 
@@ -36,6 +35,7 @@ class Rotor:
         "_exponent",
         "_face_m2",
         "_h",
+        "_knee",
         "_lag",
         "_lag_key",
         "_lag_revs",
@@ -67,12 +67,14 @@ class Rotor:
         dt_s: float,
         rev_per_h: float = 4.0,
     ) -> None:
-        mass = face_m2 * 360.0 / v["rotor_process_sector"] * depth_m * MATRIX_KG_PER_M3
+        whole_m2 = face_m2 * 360.0 / v["rotor_process_sector"]
+        mass = whole_m2 * depth_m * v["rotor_matrix_density"]
         self._face_m2 = face_m2
         self._matrix_j_k = mass * v["rotor_matrix_heat"]
         self._capacity_kg = mass * v["rotor_capacity"]
         self._ntu_m_s = v["rotor_ntu_200mm"] * depth_m / 0.2 * 2.0
         self._b0, self._b1 = v["rotor_cooling_share"], v["rotor_load_share"]
+        self._knee = v["rotor_load_knee"]
         self._exponent = v["rotor_heat_ratio"]
         self._h = v["rotor_heat_ratio"] * v["evaporation_heat"]
         self._purge = v["rotor_purge_recovery"]
@@ -148,7 +150,7 @@ class Rotor:
         t_ro = max(t_ro, t_in)
         use = water * self.residence_s / self._capacity_kg
         use = max(use, 0.0)
-        share = self._b0 + self._b1 * use / (use + 0.15)
+        share = self._b0 + self._b1 * use / (use + self._knee)
         t_eff = t_hot - share * (t_hot - t_ro)
         lift = exp(self._exponent * (water_pressure_log(t_po) - water_pressure_log(t_eff)))
         w_eff = w_r + share * water / m_r

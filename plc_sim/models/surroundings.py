@@ -10,32 +10,39 @@ from math import exp, inf, pi, sin, sqrt
 from random import Random
 
 from plc_sim.models.humidity import mass_ratio, water_pressure_log
+from plc_sim.models.parameters import numbers
 
 HOUR_S = 3600.0
 DAY_S = 86400.0
-GLOVES = 24
 _WEATHER_PERIOD_S = 60.0
-_WEATHER_TAU_S = 3 * HOUR_S
+_DAY = numbers("day")
+_PORTS = int(numbers("enclosure")["glove_ports"])
+
+
+def _shifts() -> tuple[tuple[float, float], ...]:
+    first, hours = _DAY["first_shift_hour"], _DAY["shift_hours"]
+    return tuple((first + k * hours, first + (k + 1) * hours) for k in range(int(_DAY["shifts"])))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """How a day goes. Hours are plant-local, 0 to 24; a shift is (start hour, end hour)."""
 
-    start_hour: float = 6.0
-    outdoor_degc: float = 20.0
-    outdoor_swing_k: float = 5.0
-    outdoor_w: float = 0.010
+    start_hour: float = _DAY["start_hour"]
+    outdoor_degc: float = _DAY["outdoor_degc"]
+    outdoor_swing_k: float = _DAY["outdoor_swing_k"]
+    outdoor_w: float = _DAY["outdoor_w"]
     weather_noise: bool = True
-    shifts: tuple[tuple[float, float], ...] = ((6.0, 14.0), (14.0, 22.0))
-    people: int = 3
+    shifts: tuple[tuple[float, float], ...] = _shifts()
+    people: int = int(_DAY["people"])
     glove_work: bool = True
-    glove_every_s: float = 45 * 60.0
-    glove_for_s: float = 10 * 60.0
-    gloves_at_work: int = 4
+    glove_ports: int = _PORTS
+    glove_every_s: float = _DAY["glove_every_s"]
+    glove_for_s: float = _DAY["glove_for_s"]
+    gloves_at_work: int = int(_DAY["gloves_at_work"])
     pass_box: bool = True
-    pass_box_every_s: float = 25 * 60.0
-    hall_w: float = 0.010
+    pass_box_every_s: float = _DAY["pass_box_every_s"]
+    hall_w: float = _DAY["hall_w"]
 
 
 STEADY = Scenario(outdoor_swing_k=0.0, weather_noise=False, glove_work=False, pass_box=False)
@@ -98,16 +105,17 @@ class Surroundings:
         s = self.scenario
         self._next_weather_s = now_s - now_s % _WEATHER_PERIOD_S + _WEATHER_PERIOD_S
         if s.weather_noise:
-            keep = exp(-_WEATHER_PERIOD_S / _WEATHER_TAU_S)
+            keep = exp(-_WEATHER_PERIOD_S / _DAY["weather_tau_s"])
             kick = sqrt(1.0 - keep * keep)
-            self._noise_k = keep * self._noise_k + kick * 1.5 * self._weather_rng.gauss(0.0, 1.0)
-            self._noise_w = keep * self._noise_w + kick * 0.08 * self._weather_rng.gauss(0.0, 1.0)
+            kick_k, kick_w = kick * _DAY["weather_sd_k"], kick * _DAY["weather_sd_w"]
+            self._noise_k = keep * self._noise_k + kick_k * self._weather_rng.gauss(0.0, 1.0)
+            self._noise_w = keep * self._noise_w + kick_w * self._weather_rng.gauss(0.0, 1.0)
         hour = s.start_hour + now_s / HOUR_S
         day = sin(2 * pi * (hour - 9.0) / 24.0)  # warmest at 15 h
         self.outdoor_degc = s.outdoor_degc + s.outdoor_swing_k * day + self._noise_k
         full = mass_ratio(exp(water_pressure_log(max(self.outdoor_degc, 0.0))))
         self.outdoor_w = min(s.outdoor_w * max(1.0 + self._noise_w, 0.2), 0.95 * full)
-        self.hall_w = min(s.hall_w, max(self.outdoor_w, 0.004))
+        self.hall_w = min(s.hall_w, max(self.outdoor_w, _DAY["hall_least_w"]))
         self.people = s.people if self.on_shift(now_s) else 0
 
     def _plan_gloves(self) -> None:
@@ -117,7 +125,7 @@ class Surroundings:
         self._work_s += s.glove_every_s
         if not self.on_shift(begin):
             return
-        bits = [1 << k for k in rng.sample(range(GLOVES), s.gloves_at_work)]
+        bits = [1 << k for k in rng.sample(range(s.glove_ports), s.gloves_at_work)]
         for at in (begin, begin + s.glove_for_s):
             times = [at + 6.0 * k + rng.uniform(0.0, 3.0) for k in range(len(bits))]
             self._edges.extend(zip(times, bits, strict=True))

@@ -14,10 +14,13 @@ from collections import deque
 from dataclasses import dataclass, field
 from math import inf
 
+from plc_sim.models.parameters import numbers
+
+_WEB = numbers("web")
+
 LEADER_LOT = 0
-WIDTH_M = 0.3  # web width
-PATH_M = 2.5  # fixed web path: laminator to dancer to calender nip, without the dancer's stroke
-STROKE_M = 10.0  # web length held between dancer position 0 and 1
+PATH_M = _WEB["web_path_m"]
+STROKE_M = _WEB["dancer_stroke_m"]
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -50,14 +53,14 @@ def leader(length_m: float) -> Slice:
     """Leader: nominal film on foil, kept from earlier runs."""
     return Slice(
         length_m=length_m,
-        loading_kg_m2=0.30,
-        edge_loading_kg_m2=0.30,
-        unfibrillated=0.26,
-        fibrils=0.58,
-        broken=0.16,
-        density_kg_m3=2000.0,
-        thickness_m=150e-6,
-        strength_pa=0.7e6,
+        loading_kg_m2=_WEB["leader_loading_kg_m2"],
+        edge_loading_kg_m2=_WEB["leader_loading_kg_m2"],
+        unfibrillated=_WEB["leader_unfibrillated"],
+        fibrils=_WEB["leader_fibrils"],
+        broken=_WEB["leader_broken"],
+        density_kg_m3=_WEB["leader_density_kg_m3"],
+        thickness_m=_WEB["leader_loading_kg_m2"] / _WEB["leader_density_kg_m3"],
+        strength_pa=_WEB["leader_strength_pa"],
         dose_ppm_min=0.0,
         lot=LEADER_LOT,
     )

@@ -10,7 +10,7 @@ from tests.support.line_under_test import STATIONS, LineUnderTest
 QUICK = {
     "enclosure": {"TREG.START": 100.0},
     "coater": {"TROLL": 40.0, "TBARREL": 25.0, "TLAM": 60.0},
-    "calender": {"ALONE": 1.0, "TROLL": 25.0, "V": 0.5, "WEB": 10.0},
+    "calender": {"ALONE": 1.0, "TROLL": 25.0, "V": 0.5, "WEB": 10.0, "TENS": 70.0},
 }
 PREFIX = {"enclosure": "ENC", "coater": "COAT", "calender": "CAL"}
 

@@ -6,10 +6,10 @@ from itertools import pairwise
 import pytest
 
 from plc_sim.field.calender import FAULT_SCALES, FAULTS, INSTRUMENTS
+from plc_sim.logic.coater_loops import FILM_WIDTH_M
 from plc_sim.models.calender import Model
 from plc_sim.models.compaction import heckel_law
-from plc_sim.models.parameter import values
-from plc_sim.models.parameters_calender import CALENDER
+from plc_sim.models.parameters import numbers, table
 from plc_sim.models.web import Web
 from tests.support.calender_rig import Rig, mean, sd
 
@@ -156,7 +156,7 @@ def test_dirt_on_the_gauge_lifts_the_reading_and_nothing_else() -> None:
 def test_heat_balance_of_rolls_and_oil_closes() -> None:
     rig = Rig()
     heat = rig.model.heat
-    p = values(CALENDER) | {"oil_delay_s": 1.0}
+    p = numbers("calender") | {"oil_delay_s": 1.0}
     heat = type(heat)(p, 22.0)
     heat.heater_share = 0.5
     put_in = taken = 0.0
@@ -168,6 +168,15 @@ def test_heat_balance_of_rolls_and_oil_closes() -> None:
     stored = p["roll_j_per_k"] * (heat.upper_degc + heat.lower_degc - 44.0)
     stored += p["oil_j_per_k"] * (heat.oil_degc - 22.0)
     assert put_in - taken == pytest.approx(stored, rel=2e-3)
+
+
+def test_rolls_press_the_width_of_the_film_the_coater_makes() -> None:
+    width_m = numbers("film")["film_width_m"]
+    assert numbers("coater")["film_width_m"] == numbers("calender")["film_width_m"] == width_m
+    assert width_m == FILM_WIDTH_M  # what the coater's PLC was told
+    p = numbers("calender")
+    stretch_um = 600e3 * width_m / p["mill_n_per_m"] * 1e6
+    assert stretch_um == pytest.approx(180.0, abs=1.0)
 
 
 def test_power_goes_up_with_speed_and_load() -> None:
@@ -194,7 +203,7 @@ def test_the_loops_of_the_plc_hold_all_over_the_plausible_ranges_of_the_paramete
     seed: int,
 ) -> None:
     rng = random.Random(seed)
-    drawn = {p.name: rng.uniform(p.low, p.high) for p in CALENDER}
+    drawn = {p.name: rng.uniform(p.low, p.high) for p in table("calender")}
     rig = Rig(roll_degc=80.0, seed=seed, parameters=drawn)
     rig.coater = lambda _t: 0.30
     rig.produce()
@@ -212,7 +221,7 @@ def test_the_loops_of_the_plc_hold_all_over_the_plausible_ranges_of_the_paramete
 
 def test_heckel_law_plugs_in() -> None:
     web = Web()
-    model = Model(web, law=heckel_law(values(CALENDER)), roll_degc=80.0)
+    model = Model(web, law=heckel_law(numbers("calender")), roll_degc=80.0)
     model.actuate((600.0, 600.0, 0.0, 5.0, 1.0, 1.0, 0.1, 0.7, 10.0, 0.0))
     for _ in range(600):
         model.step(0.1)

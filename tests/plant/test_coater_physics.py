@@ -6,8 +6,7 @@ import pytest
 
 from plc_sim.field.coater import INSTRUMENTS
 from plc_sim.models.coater import Model
-from plc_sim.models.parameter import values
-from plc_sim.models.parameters_coater import TABLE
+from plc_sim.models.parameters import numbers, table
 from plc_sim.plc import Mode
 from tests.support.coater_rig import Rig
 
@@ -239,8 +238,8 @@ def test_no_quality_without_film():
 
 @pytest.mark.parametrize("edge", ["low", "high"])
 def test_the_line_runs_with_each_parameter_at_the_end_of_its_range(edge):
-    reference = values(TABLE)
-    for row in TABLE:
+    reference = numbers("coater")
+    for row in table("coater"):
         value = getattr(row, edge)
         if value == reference[row.name] or row.name.startswith(("roll_growth", "gap_open")):
             continue

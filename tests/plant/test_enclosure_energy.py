@@ -4,18 +4,20 @@ import pytest
 
 from plc_sim.models.dry_room import (
     DRY_ROOM_STEP_S,
-    FIXED_DESIGN,
-    OPTIMISED_DESIGN,
-    TWO_STAGE_DESIGN,
     Baseline,
+    fixed_design,
+    optimised_design,
+    two_stage_design,
 )
-from plc_sim.models.enclosure import Model, default_parameters
+from plc_sim.models.enclosure import Model
 from plc_sim.models.grey_room import GREY_STEP_S, grey_room
+from plc_sim.models.parameters import numbers
 from plc_sim.models.room import Room
 from plc_sim.models.surroundings import STEADY, Scenario, Surroundings
 from tests.support.enclosure_rig import Rig
 
-PARAMETERS = default_parameters()
+PARAMETERS = numbers("enclosure")
+FIXED = fixed_design(PARAMETERS)
 MILD = (20.0, 0.010)
 HALL_W = 0.010
 
@@ -30,9 +32,9 @@ def settled(design, people=3, weather=MILD):
 
 # design -> room and supply frost point, kW total, regeneration, fans, cooling
 ROOMS = (
-    (FIXED_DESIGN, -42.0, -48.0, 94.4, 72.8, 9.5, 12.1),
-    (OPTIMISED_DESIGN, -43.0, -51.0, 48.5, 33.6, 5.8, 9.0),
-    (TWO_STAGE_DESIGN, -48.0, -72.0, 76.7, 52.5, 9.7, 14.5),
+    (FIXED, -42.0, -48.0, 94.4, 72.8, 9.5, 12.1),
+    (optimised_design(PARAMETERS), -43.0, -51.0, 48.5, 33.6, 5.8, 9.0),
+    (two_stage_design(PARAMETERS), -48.0, -72.0, 76.7, 52.5, 9.7, 14.5),
 )
 
 
@@ -48,7 +50,7 @@ def test_dry_rooms_take_the_expected_power(design, zone, supply, kw, reg, fan, c
 
 
 def test_grey_room_at_fixed_settings():
-    room = grey_room(PARAMETERS, heat_w=8000.0)
+    room = grey_room(PARAMETERS)
     room.out_kg_s, room.in_kg_s, room.in_w = 0.12, 0.02, 3e-6
     for _ in range(6 * 720):
         room.step(GREY_STEP_S, 3, MILD, HALL_W)
@@ -57,14 +59,14 @@ def test_grey_room_at_fixed_settings():
 
 
 def test_people_make_a_dry_room_wetter_and_leave_it_dry_at_night():
-    busy, empty = settled(FIXED_DESIGN, people=5), settled(FIXED_DESIGN, people=0)
+    busy, empty = settled(FIXED, people=5), settled(FIXED, people=0)
     assert busy.frost_point_degc > empty.frost_point_degc + 3.0
 
 
 @pytest.mark.parametrize("weather", [(5.0, 0.003), (20.0, 0.010), (32.0, 0.019)])
 def test_baseline_power_follows_the_weather(weather):
-    room = settled(FIXED_DESIGN, weather=weather)
-    mild = settled(FIXED_DESIGN)
+    room = settled(FIXED, weather=weather)
+    mild = settled(FIXED)
     assert (room.power_w > mild.power_w) == (weather[0] > 20.0) or weather == MILD
     assert -50.0 < room.frost_point_degc < -36.0
 

@@ -161,6 +161,18 @@ def test_hydrogen_sulfide_is_answered_by_level(level_g, evacuated, tripped):
         assert rig.tag("ENC.EXHAUST") == 100.0
 
 
+def test_water_on_powder_is_carried_away_by_the_exhaust_within_half_an_hour():
+    rig = running(start_frost_point_degc=-62.0)
+    rig.fault("h2s_release", 0.5)
+    ppm = []
+    for _ in range(60):
+        rig.run(60.0)
+        ppm.append(rig.model.h2s_ppm)
+    assert 1.0 < max(ppm) < 10.0
+    assert 10 <= sum(x > 1.0 for x in ppm) <= 30  # minutes
+    assert rig.trip == "none"
+
+
 def test_open_door_stops_rolls_and_locks_gloves_but_not_the_heater():
     rig = running()
     assert rig.output("rolls_permit") == 1.0

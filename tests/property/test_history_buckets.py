@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.clock import NS
-from controller.history import Reader
+from controller.history import Reader, Store
 from controller.history import seal as sealing
 from tests.support.history import (
     MINUTE_NS,
@@ -23,7 +23,8 @@ from tests.support.history import (
 )
 
 HOUR_S = 3600
-VALUES = st.integers(-500, 500).map(lambda q: q / 100)
+VALUES = st.integers(-500, 500).map(lambda q: q / 100) | st.just(float("inf"))
+INTERVALS = st.sampled_from([1.0, 60.0, 170.5, 7200.0])
 QUALITIES = st.sampled_from([0, 0, 0, 0, 65, 130])
 OFFSETS = st.integers(0, 4 * HOUR_S).map(lambda s: s * NS) | st.integers(0, 4 * HOUR_S * NS)
 
@@ -51,9 +52,9 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sealing, "ALWAYS_EXTENDED", 10)
 
 
-def write(path: Path, steps: list[list[Row] | None]) -> list[Row]:
+def write(path: Path, steps: list[list[Row] | None], interval_s: float = 60.0) -> list[Row]:
     """Write a history; returns every row in the order it was written."""
-    store = new_store(path, "PV", "OTHER")
+    store = new_store(path, "PV", "OTHER", interval_s=interval_s)
     written: list[Row] = []
     for rows in steps:
         if rows is None:
@@ -65,28 +66,55 @@ def write(path: Path, steps: list[list[Row] | None]) -> list[Row]:
     return written
 
 
-@settings(max_examples=150, deadline=None)
-@given(
-    histories(),
-    st.integers(-HOUR_S, 5 * HOUR_S),
-    st.integers(1, 8 * HOUR_S),
-    st.integers(0, NS - 1),
-    st.integers(1, 40),
-    st.booleans(),
-)
+@st.composite
+def windows(draw: st.DrawFn, step_ns: int = 1) -> tuple[int, int, int]:
+    """Start, stop and number of buckets; the ends are multiples of the step."""
+    start = draw(st.integers(-HOUR_S * NS, 5 * HOUR_S * NS) | st.integers(-60, 300).map(minutes))
+    span = draw(st.integers(1, 8 * HOUR_S * NS) | st.integers(1, 480).map(minutes))
+    n = draw(st.integers(1, 40))
+    start_ns = (T0_NS + start) // step_ns * step_ns
+    return start_ns, start_ns + max(span // step_ns, 1) * step_ns, n
+
+
+def minutes(n: int) -> int:
+    return n * MINUTE_NS
+
+
+@settings(max_examples=250, deadline=None)
+@given(histories(), windows(), INTERVALS, st.booleans())
 def test_buckets_equal_brute_force(
-    steps: list[list[Row] | None], start_s: int, span_s: int, odd_ns: int, n: int, aligned: bool
+    steps: list[list[Row] | None], window: tuple[int, int, int], interval_s: float, aligned: bool
 ) -> None:
+    start_ns, stop_ns, n = window
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "history.db"
-        written = write(path, steps)
-        start_ns = T0_NS + start_s * NS + odd_ns
+        written = write(path, steps, interval_s)
         with Reader(path) as reader:
-            found = reader.buckets("PV", start_ns, start_ns + span_s * NS, n, aligned=aligned)
-    assert found.edges_ns[0] == start_ns
-    assert found.edges_ns[-1] == start_ns + span_s * NS
+            found = reader.buckets("PV", start_ns, stop_ns, n, aligned=aligned)
+    assert (found.edges_ns[0], found.edges_ns[-1]) == (start_ns, stop_ns)
     assert found.damaged == found.inexact == 0
-    assert_buckets(found, expected_buckets(written, 1, found.edges_ns.tolist()))
+    assert_buckets(found, expected_buckets(written, 1, found.edges_ns.tolist(), interval_s))
+
+
+@settings(max_examples=100, deadline=None)
+@given(histories(), windows(MINUTE_NS), INTERVALS, st.floats(0, 1))
+def test_rollups_alone_equal_brute_force_between_whole_minutes(
+    steps: list[list[Row] | None], window: tuple[int, int, int], interval_s: float, share: float
+) -> None:
+    start_ns, stop_ns, _ = window
+    n = (stop_ns - start_ns) // MINUTE_NS
+    n = next(k for k in range(min(n, 40), 0, -1) if n % k == 0)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "history.db"
+        written = write(path, [*steps, None], interval_s)
+        store = Store.open(path)
+        store.retain(2**62, round(share * 5 * HOUR_S * NS))
+        store.close()
+        with Reader(path) as reader:
+            found = reader.buckets("PV", start_ns, stop_ns, n)
+    assert (found.edges_ns % MINUTE_NS == 0).all()
+    assert found.damaged == found.inexact == 0
+    assert_buckets(found, expected_buckets(written, 1, found.edges_ns.tolist(), interval_s))
 
 
 @settings(max_examples=100, deadline=None)

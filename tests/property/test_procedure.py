@@ -78,7 +78,7 @@ def test_no_sequence_of_commands_and_scans_leaves_the_table(moves, start, steps,
 def test_every_acting_state_comes_to_rest_by_itself(start, met):
     condition = Condition(text="c", test=lambda: met, show=lambda: "live")
     step = Step(name="s", enter=lambda: None, until=(condition,), timeout_s=60.0)
-    procedure = Procedure(dict.fromkeys(ACTING, [step]), lambda *_: None, start)
+    procedure = Procedure({state: [step] for state in ACTING}, lambda *_: None, start)
     for k in range(400):
         procedure.scan(float(k))
     assert TABLE[procedure.state].done is None or procedure.state is State.EXECUTE

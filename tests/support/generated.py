@@ -5,9 +5,8 @@ stale pages are named when a page on disk is not what the code would make today.
 """
 
 import argparse
-import importlib
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from controller.control.states import TABLE, CommandCode, State, diagram, enable
 from controller.core.tag import Tag
 from controller.line import tag_table
 from plc_sim.faults import FAULTS
-from plc_sim.models.parameter import Parameter
+from plc_sim.models.parameters import SECTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "docs" / "reference"
@@ -166,32 +165,21 @@ def parameters() -> str:
         f"""{NOTE}
 # Parameters of the simulated plant
 
-From `plc_sim/models/parameters_*.py`. The source says how well a number is founded:
+From `plc_sim/models/parameters.py`. The source says how well a number is founded:
 *published* (literature or data sheet), *known* (a constant of nature or a standard figure),
 *computed* (follows from other numbers), *assumed* (plausible, without a source, to be fitted on a
 real plant). See [Physics](../explanation/physics.md) for what they are used for.
 """
     ]
-    for path in sorted((ROOT / "plc_sim" / "models").glob("parameters_*.py")):
-        module = importlib.import_module(f"plc_sim.models.{path.stem}")
-        parts.append(f"\n## {path.stem.removeprefix('parameters_').capitalize()}\n")
-        for name, rows in _tables(module):
+    for section, tables in SECTIONS.items():
+        parts.append(f"\n## {section.capitalize()}\n")
+        for name, rows in tables.items():
             shown = [
                 (f"`{p.name}`", p.value, p.unit, _span(p.low, p.high), p.source.value, p.note)
                 for p in rows
             ]
-            parts.append(f"\n### {name.replace('_', ' ').lower()}\n\n{table(head, shown)}")
+            parts.append(f"\n### {section}: {name}\n\n{table(head, shown)}")
     return "".join(parts)
-
-
-def _tables(module: object) -> Iterator[tuple[str, Sequence[Parameter]]]:
-    """The parameter tables of a module, without those that only join others."""
-    seen: set[int] = set()
-    for name, value in vars(module).items():
-        is_table = isinstance(value, tuple) and value and isinstance(value[0], Parameter)
-        if name.isupper() and is_table and not {id(p) for p in value} <= seen:
-            seen |= {id(p) for p in value}
-            yield name, value
 
 
 def command_line() -> str:

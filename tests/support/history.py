@@ -1,8 +1,9 @@
 """Tags, samples and oracles for the tests of the history."""
 
 import itertools
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -58,11 +59,11 @@ def seal(store: Store) -> None:
     store.apply(plan)
 
 
-def new_store(path: Path, *names: str, resolution: float = 0.01) -> Store:
+def new_store(path: Path, *names: str, resolution: float = 0.01, interval_s: float = 60.0) -> Store:
     """A store that knows the named tags under the ids 1, 2, ..."""
     store = Store.open(path)
-    ids = store.catalogue([make_tag(name, resolution=resolution) for name in names])
-    assert ids.tolist() == list(range(1, len(names) + 1))
+    tags = [make_tag(name, resolution=resolution, interval_s=interval_s) for name in names]
+    assert store.catalogue(tags).tolist() == list(range(1, len(names) + 1))
     return store
 
 
@@ -70,25 +71,56 @@ def new_store(path: Path, *names: str, resolution: float = 0.01) -> Store:
 class Bucket:
     """What one bucket must be, found the slow and obvious way."""
 
+    length_ns: int
     good: list[float]
     uncertain: int = 0
     bad: int = 0
+    held: list[tuple[float, int]] = field(default_factory=list)  # value, for how long in ns
+
+    @property
+    def known_ns(self) -> int:
+        return sum(ns for _, ns in self.held)
+
+    @property
+    def mean(self) -> float:
+        if not self.known_ns:
+            return math.nan
+        return math.fsum(v * ns for v, ns in self.held) / self.known_ns
+
+    @property
+    def sample_mean(self) -> float:
+        return math.fsum(self.good) / len(self.good) if self.good else math.nan
 
 
-def expected_buckets(rows: Sequence[Row], tag: int, edges: Sequence[int]) -> list[Bucket]:
+def limit_ns(interval_s: float) -> int:
+    """How long a value may hold: two intervals and 5 s, but a minute at least."""
+    return max(round(2 * interval_s * NS) + 5 * NS, MINUTE_NS)
+
+
+def expected_buckets(
+    rows: Sequence[Row], tag: int, edges: Sequence[int], interval_s: float = 60.0
+) -> list[Bucket]:
     """Brute force over rows in the order they were written."""
     kept = {t: (v, q) for g, v, q, t in rows if g == tag}
+    times = sorted(kept)
+    usable = {t for t, (v, q) in kept.items() if q < 64 and math.isfinite(v)}
     out = []
     for start, stop in itertools.pairwise(edges):
-        inside = [kept[t] for t in sorted(kept) if start <= t < stop]
-        good = [v for v, q in inside if q < 64 and np.isfinite(v)]
-        uncertain = sum(64 <= q < 128 for _, q in inside)
-        out.append(Bucket(good, uncertain, len(inside) - len(good) - uncertain))
+        inside = [t for t in times if start <= t < stop]
+        good = [kept[t][0] for t in inside if t in usable]
+        uncertain = sum(64 <= kept[t][1] < 128 for t in inside)
+        held = []
+        for t, following in zip(times, [*times[1:], math.inf], strict=True):
+            until = min(following, t + limit_ns(interval_s), stop)
+            if t in usable and until > max(t, start):
+                held.append((kept[t][0], int(until) - max(t, start)))
+        bad = len(inside) - len(good) - uncertain
+        out.append(Bucket(stop - start, good, uncertain, bad, held))
     return out
 
 
 def assert_buckets(found: Buckets, wanted: Sequence[Bucket]) -> None:
-    """Every bucket is as expected; empty ones are NaN."""
+    """Every bucket is as expected; what nothing is known of is NaN."""
     assert found.count.tolist() == [len(b.good) for b in wanted]
     assert found.uncertain.tolist() == [b.uncertain for b in wanted]
     assert found.bad.tolist() == [b.bad for b in wanted]
@@ -101,5 +133,9 @@ def assert_buckets(found: Buckets, wanted: Sequence[Bucket]) -> None:
     }
     for name, column in columns.items():
         np.testing.assert_array_equal(getattr(found, name), column, err_msg=name)
-    mean = [sum(b.good) / len(b.good) if b.good else nan for b in wanted]
-    np.testing.assert_allclose(found.mean, mean, rtol=1e-9, atol=1e-9)
+    known = [b.known_ns / b.length_ns if b.length_ns else 0.0 for b in wanted]
+    np.testing.assert_allclose(found.known, known, rtol=1e-12, err_msg="known")
+    # Values are of the order of 1 to 10: where they cancel, the tolerance is relative to that.
+    for name in ("mean", "sample_mean"):
+        column = [getattr(b, name) for b in wanted]
+        np.testing.assert_allclose(getattr(found, name), column, 1e-9, 1e-9, err_msg=name)

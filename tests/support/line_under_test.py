@@ -4,6 +4,7 @@ Every line has a folder and ports of its own, so several can run at once. The co
 each PLC through a relay that the test can damage.
 """
 
+import contextlib
 import itertools
 import json
 import os
@@ -82,10 +83,8 @@ class ConsoleClient:
         """Drop the connection; the next question opens a new one."""
         stream, self._stream = self._stream, None
         if stream is not None:
-            try:
+            with contextlib.suppress(OSError):  # what was still to be sent has no reader
                 stream.close()
-            except OSError:  # what was still to be sent has nobody to read it
-                pass
 
     def _connect(self) -> IO[bytes]:
         with socket.socket(socket.AF_UNIX) as s:
@@ -249,7 +248,7 @@ class LineUnderTest:
         lines = [line for line in self.log("plant").splitlines() if said in line]
         if not lines:
             return None
-        up = datetime.strptime(lines[-1][:23], "%Y-%m-%d %H:%M:%S,%f").astimezone()  # noqa: DTZ007
+        up = datetime.strptime(lines[-1][:23], "%Y-%m-%d %H:%M:%S,%f").astimezone()
         up_ns = round(up.timestamp() * 1e6) * 1000
         return up_ns if up_ns > after_ns else None
 
@@ -419,8 +418,6 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
             process.wait(ANSWER_S)
         except subprocess.TimeoutExpired:
             process.kill()
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(group, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait(ANSWER_S)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from asyncua import Client, ua
 from pymodbus.client import ModbusTcpClient
+from pymodbus.exceptions import ModbusException
 
 from controller.config import StationConfig
 from controller.core.point import Access, Point, Wire
@@ -28,8 +29,15 @@ class RawPlc:
         self._opcua: Client | None = None
 
     def read(self, tags: Sequence[str]) -> list[float]:
-        """The values the PLC shows now, engineering units."""
+        """The values the PLC shows now, engineering units; connects again where need be."""
         points = [self.points[tag] for tag in tags]
+        try:
+            return self._read(points)
+        except (OSError, ua.UaError, ModbusException):
+            self.close()  # the server has been restarted since
+            return self._read(points)
+
+    def _read(self, points: Sequence[Point]) -> list[float]:
         if self._station.protocol == "modbus":
             return [self._read_modbus(p) for p in points]
         return self._loop.call(self._read_opcua(points), 2 * TIMEOUT_S)

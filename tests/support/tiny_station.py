@@ -1,10 +1,10 @@
-"""A small station on a hand-made tag table: one loop, one free output, a hand that plays the PLC."""
+"""A small station on a hand-made tag table, and a hand that plays its PLC."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import ClassVar
 
 from controller.control.alarm import AlarmLimit, Level
-from controller.control.interlock import Comparison, Permissive, Trip
+from controller.control.interlock import Comparison, OnBad, Permissive, Trip
 from controller.control.loop import Loop
 from controller.control.pid import Pid
 from controller.control.pid_config import Direction, LoopMode, PidConfig
@@ -122,7 +122,7 @@ class Tiny(Station):
 
     def trips(self):
         hot = Permissive(name="hot", text="PV", compare=Comparison.ABOVE, limit=95.0, unit="%")
-        return ((".PV", Trip(cause=hot)),)
+        return ((".PV", Trip(cause=hot, on_bad=OnBad.IGNORE)),)
 
     def steps(self):
         c = Conditions(self)
@@ -273,6 +273,3 @@ class Bench:
 
     def told(self, kind: EventKind) -> list[str]:
         return [e.text for e in self.events if e.kind is kind]
-
-
-__all__: Sequence[str] = ("Bench", "Tiny", "POINTS", "WRITTEN", "UTC0_NS", "PERIOD_S")

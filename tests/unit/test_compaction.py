@@ -9,11 +9,10 @@ from plc_sim.models.compaction import (
     exponential_law,
     heckel_law,
 )
-from plc_sim.models.parameter import values
-from plc_sim.models.parameters_calender import CALENDER
-from plc_sim.models.quality import asr_ohm_cm2
+from plc_sim.models.parameters import numbers
+from plc_sim.models.resistance import Resistance
 
-P = values(CALENDER)
+P = numbers("calender")
 LAWS = {"exponential": exponential_law(P), "heckel": heckel_law(P)}
 
 
@@ -90,6 +89,7 @@ def test_springback_falls_with_load() -> None:
 
 
 def test_resistance_grows_away_from_the_best_porosity_and_with_moisture() -> None:
+    asr_ohm_cm2 = Resistance.of(P).asr_ohm_cm2
     best = asr_ohm_cm2(0.16, 0.24, 0.14, 0.0)
     assert best == pytest.approx(12.3, abs=0.1)
     assert asr_ohm_cm2(0.16, 0.24, 0.24, 0.0) == pytest.approx(1.6 * best)

@@ -4,16 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plc_sim.models.fibrillation import (
-    KB_KG_PER_KJ,
-    VIRGIN,
-    advance,
-    asr_ohm_cm2,
-    best_energy,
-    fibrillation_rate,
-    strength_mpa,
-    temperature_factor,
-)
+from plc_sim.models.fibrillation import VIRGIN, Binder, advance
+from plc_sim.models.parameters import numbers
+from plc_sim.models.resistance import Resistance
+
+BINDER = Binder.of(numbers("coater"))
+asr_ohm_cm2 = Resistance.of(numbers("film")).asr_ohm_cm2
 
 doses = st.floats(0.0, 6.0)
 
@@ -30,14 +26,14 @@ CURVE = [
 
 
 def at(energy, temp_degc=60.0, lot=1.0):
-    return advance(VIRGIN, fibrillation_rate(temp_degc, lot) * energy, KB_KG_PER_KJ * energy)
+    return advance(VIRGIN, BINDER.rate_kg_per_kj(temp_degc, lot) * energy, BINDER.kb * energy)
 
 
 @pytest.mark.parametrize(("energy", "u", "f", "b", "strength", "asr"), CURVE)
 def test_reference_curve(energy, u, f, b, strength, asr):
     state = at(energy)
     assert state == pytest.approx((u, f, b), abs=0.012)
-    assert strength_mpa(state.f, state.b) == pytest.approx(strength, abs=0.03)
+    assert BINDER.strength_mpa(state.f, state.b) == pytest.approx(strength, abs=0.03)
     assert asr_ohm_cm2(state.u, state.b) == pytest.approx(asr, abs=0.35)
 
 
@@ -58,10 +54,10 @@ def test_a_stage_cut_in_two_gives_the_same(forming, breaking, share):
 
 
 def test_closed_form_agrees_with_small_euler_steps():
-    kf, n, energy = fibrillation_rate(60.0), 20_000, 150.0
+    kf, n, energy = BINDER.rate_kg_per_kj(60.0), 20_000, 150.0
     u, f = 1.0, 0.0
     for _ in range(n):
-        u, f = u - kf * u * energy / n, f + (kf * u - KB_KG_PER_KJ * f) * energy / n
+        u, f = u - kf * u * energy / n, f + (kf * u - BINDER.kb * f) * energy / n
     assert at(energy)[:2] == pytest.approx((u, f), abs=1e-4)
 
 
@@ -72,17 +68,19 @@ def test_equal_rates_are_no_special_case():
 
 
 def test_most_fibrils_at_the_best_energy():
-    kf = fibrillation_rate(60.0)
-    best = best_energy(kf)
+    kf = BINDER.rate_kg_per_kj(60.0)
+    best = BINDER.best_energy_kj_per_kg(kf)
     assert best == pytest.approx(130.0, abs=5.0)
     assert at(best).f > max(at(0.95 * best).f, at(1.05 * best).f)
-    assert best_energy(KB_KG_PER_KJ) == pytest.approx(best_energy(1.0001 * KB_KG_PER_KJ), rel=1e-3)
+    at_equal_rates, near = (BINDER.best_energy_kj_per_kg(x * BINDER.kb) for x in (1.0, 1.0001))
+    assert at_equal_rates == pytest.approx(near, rel=1e-3)
 
 
 def test_a_cold_mixer_hardly_fibrillates():
-    assert temperature_factor(15.0) < 0.06
-    assert temperature_factor(22.0) == pytest.approx(0.34, abs=0.02)
-    assert temperature_factor(80.0) > temperature_factor(60.0) > temperature_factor(30.0)
+    factor = BINDER.temperature_factor
+    assert factor(15.0) < 0.06
+    assert factor(22.0) == pytest.approx(0.34, abs=0.02)
+    assert factor(80.0) > factor(60.0) > factor(30.0)
 
 
 def test_a_less_reactive_lot_needs_more_energy():

@@ -71,12 +71,18 @@ def test_a_second_writer_is_refused_and_told_why(path: Path) -> None:
     Store.open(path).close()
 
 
-def test_a_newer_store_is_refused_for_writing_and_reading(path: Path) -> None:
+@pytest.mark.parametrize(
+    ("version", "told"),
+    [(7, r"a newer Dryline .*version 7.*upgrade"), (1, r"an older Dryline .*version 1.*move it")],
+)
+def test_a_store_of_another_version_is_refused_for_writing_and_reading(
+    path: Path, version: int, told: str
+) -> None:
     new_store(path, "A").close()
-    execute(path, "PRAGMA user_version=7")
-    with pytest.raises(StoreError, match=r"newer Dryline .*version 7.*upgrade"):
+    execute(path, f"PRAGMA user_version={version}")
+    with pytest.raises(StoreError, match=told):
         Store.open(path)
-    with pytest.raises(StoreError, match="newer Dryline"):
+    with pytest.raises(StoreError, match=told):
         Reader(path)
 
 

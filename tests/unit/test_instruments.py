@@ -1,10 +1,12 @@
 """Instruments: lag, asymmetry, noise, steps, limits, calibration hold, faults, stiction."""
 
 import math
+from itertools import pairwise
 
 import pytest
 
-from plc_sim.instruments import Instrument, InstrumentFault, Rack, Status, Stiction
+from plc_sim.field.enclosure import INSTRUMENTS
+from plc_sim.instruments import Hold, Instrument, InstrumentFault, Rack, Status, Stiction
 
 
 def readings(rack: Rack, truth: list[float], seconds: float, dt: float = 0.1) -> list[float]:
@@ -71,13 +73,11 @@ def test_noise_around_zero_is_clipped_without_a_mark() -> None:
 
 
 def test_calibration_freezes_the_output_for_its_time_and_only_then() -> None:
-    spec = Instrument(
-        sensor="x", period_s=1.0, noise=0.1, calibrate_every_s=600.0, calibrate_for_s=65.0
-    )
+    spec = Instrument(sensor="x", period_s=1.0, noise=0.1, holds=(Hold(every_s=600.0, for_s=65.0),))
     rack = Rack([spec], seed=1)
     values = readings(rack, [5.0], 1800.0, dt=1.0)
     run = longest = 0
-    for a, b in zip(values, values[1:], strict=False):
+    for a, b in pairwise(values):
         run = run + 1 if a == b else 0
         longest = max(longest, run)
     assert 63 <= longest <= 66
@@ -86,7 +86,7 @@ def test_calibration_freezes_the_output_for_its_time_and_only_then() -> None:
 
 def test_a_marked_hold_shows_in_the_status() -> None:
     spec = Instrument(
-        sensor="x", period_s=1.0, calibrate_every_s=100.0, calibrate_for_s=50.0, marks_hold=True
+        sensor="x", period_s=1.0, holds=(Hold(every_s=100.0, for_s=50.0, marked=True),)
     )
     rack = Rack([spec], seed=1)
     seen = set()
@@ -94,6 +94,78 @@ def test_a_marked_hold_shows_in_the_status() -> None:
         rack.step(1.0, [5.0])
         seen.add(rack.status[0])
     assert seen == {Status.GOOD, Status.HELD}
+
+
+def held_spells(rack: Rack, seconds: int, slope: float = 0.001) -> list[int]:
+    """Lengths, s, of the spells in which the reading of a rising truth stands still."""
+    spells, run, last = [], 0, None
+    for k in range(seconds):
+        rack.step(1.0, [slope * k] * len(rack.readings))
+        if rack.readings[0] == last:
+            run += 1
+        elif run:
+            spells.append(run)
+            run = 0
+        last = rack.readings[0]
+    return spells
+
+
+def test_two_schedules_of_holds_run_side_by_side() -> None:
+    spec = Instrument(
+        sensor="x",
+        period_s=1.0,
+        holds=(Hold(every_s=3600.0, for_s=65.0), Hold(every_s=86400.0, for_s=300.0)),
+    )
+    spells = held_spells(Rack([spec], seed=1), 3 * 86400)
+    assert spells.count(65) in range(69, 73)
+    assert [s for s in spells if s >= 300] != []
+    assert len([s for s in spells if s >= 300]) == 3
+    assert set(spells) <= {65, *range(300, 366)}
+
+
+def test_the_longer_of_two_overlapping_holds_wins_and_brings_its_mark() -> None:
+    short = Hold(every_s=100.0, for_s=5.0)
+    long = Hold(every_s=100.0, for_s=50.0, marked=True)
+    chain = Rack([Instrument(sensor="x", period_s=1.0, holds=(short, long))], seed=1)._chains[0]
+    chain.holds_due = [10.0, 10.0]
+    chain.begin_hold(10.0)
+    assert (chain.hold_until, chain.hold_marked) == (60.0, True)
+    chain.holds_due = [58.0, 200.0]
+    chain.begin_hold(58.0)
+    assert (chain.hold_until, chain.hold_marked) == (63.0, False)
+
+
+def test_a_further_hold_leaves_the_noise_of_the_rack_as_it_was() -> None:
+    hourly, daily = Hold(every_s=3600.0, for_s=65.0), Hold(every_s=86400.0, for_s=300.0)
+    one = Rack([Instrument(sensor="x", noise=0.1, holds=(hourly,))], seed=5)
+    two = Rack([Instrument(sensor="x", noise=0.1, holds=(hourly, daily))], seed=5)
+    assert readings(one, [0.0], 600.0) == readings(two, [0.0], 600.0)
+
+
+def probe(sensor: str) -> Rack:
+    return Rack([i for i in INSTRUMENTS if i.sensor == sensor], seed=2)
+
+
+def test_capacitive_probes_hold_hourly_and_once_a_day_without_a_mark() -> None:
+    rack = probe("dp_zone_degc")
+    held, run, last = [], 0, None
+    for k in range(2 * 86400):
+        rack.step(1.0, [-65.0 + 2.0 * (k % 7)])
+        assert rack.status[0] == Status.GOOD
+        run = run + 1 if rack.readings[0] == last else 0
+        held += [run] if run in (60, 290) else []
+        last = rack.readings[0]
+    assert held.count(60) in range(46, 51)
+    assert held.count(290) == 2
+
+
+def test_the_chilled_mirror_says_when_it_cleans_itself() -> None:
+    rack = probe("dp_reference_degc")
+    held_s = 0
+    for _ in range(86400):
+        rack.step(1.0, [-65.0])
+        held_s += rack.status[0] == Status.HELD
+    assert held_s == pytest.approx(2 * 300, abs=20)
 
 
 def test_a_frozen_instrument_holds_its_value_and_still_says_good() -> None:
@@ -132,7 +204,7 @@ def test_offset_and_failure_act_at_once_and_go_again() -> None:
 def test_a_slow_instrument_is_updated_at_its_own_period() -> None:
     rack = Rack([Instrument(sensor="x", period_s=10.0, noise=1.0)], seed=1)
     values = readings(rack, [0.0], 100.0)
-    changes = sum(a != b for a, b in zip(values, values[1:], strict=False))
+    changes = sum(a != b for a, b in pairwise(values))
     assert changes in (9, 10)
 
 

@@ -9,8 +9,7 @@ from plc_sim.models.nips import (
     shear_rate_per_s,
     strain,
 )
-from plc_sim.models.parameter import values
-from plc_sim.models.parameters_coater import TABLE
+from plc_sim.models.parameters import numbers
 
 RADIUS_M, DRAFT_M, HEIGHT_M, SPEED = 0.125, 100e-6, 100e-6, 5.0 / 60.0
 
@@ -38,7 +37,7 @@ def test_energy_of_one_passage():
 
 @pytest.fixture
 def nip():
-    return FormingNip(values(TABLE))
+    return FormingNip(numbers("coater"))
 
 
 def loading(film):

@@ -2,11 +2,11 @@
 
 import pytest
 
-from plc_sim.models.enclosure import default_parameters
 from plc_sim.models.humidity import frost_point_of_w, w_of_frost_point
+from plc_sim.models.parameters import numbers
 from plc_sim.models.rotor import AIR_KG_PER_M3, Rotor
 
-PARAMETERS = default_parameters()
+PARAMETERS = numbers("enclosure")
 
 
 def settle(

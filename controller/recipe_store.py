@@ -1,0 +1,202 @@
+"""The life of a recipe on disk: made as a draft, released by a second person, retired.
+
+Every change is one entry of the ledger or one new file, put in place whole; two people at once:
+one is served, the other is told who and since when.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from controller.core.errors import ConfigError, Refused
+from controller.core.ports import Clock
+from controller.core.recipe import Recipe, RecipeId, Version
+from controller.recipe_file import RecipeFile, base_text, parse_recipe, yaml_text
+from controller.recipe_kind import RecipeKind
+from controller.recipe_ledger import LEDGER, Action, Entry, Ledger, locked, replace_file
+from controller.recipe_library import RecipeLibrary, Status, Stored, who
+
+NS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearsal:
+    """What a rehearsal came to. content_hash: of the text that was rehearsed; summary: one line."""
+
+    passed: bool
+    content_hash: str
+    summary: str
+
+
+class RecipeStore(RecipeLibrary):
+    """The recipes below one folder, to read and to change. clock: for the times in the ledger."""
+
+    def __init__(self, root: Path, kinds: Mapping[str, RecipeKind], clock: Clock) -> None:
+        super().__init__(root, kinds)
+        self._clock = clock
+
+    def create(
+        self, base: RecipeId, version: Version, author: str, reason: str, name: str = ""
+    ) -> Path:
+        """A draft made from a version: its text with another header. Refused with every reason."""
+        own = RecipeId(base.kind, name or base.name, version)
+        origin = self.load(base)
+        folder = self._folder(own.kind, own.name)
+        self._require_new(own, base, author, reason)
+        folder.mkdir(parents=True, exist_ok=True)
+        with locked(folder, author, f"new version {version}", self._now()):
+            self._require_new(own, base, author, reason)
+            header = {
+                "name": yaml_text(own.name),
+                "version": str(version),
+                "author": yaml_text(author.strip()),
+                "base": base_text(base, own),
+                "reason": yaml_text(reason.strip()),
+            }
+            text = with_header(origin.file, header)
+            file = self._shown(own.kind, own.name, f"{version}.yaml")
+            found, problems = parse_recipe(text, file, own, self._kinds)
+            if found is None:
+                raise ConfigError(problems)
+            replace_file(self.path(own), text)
+        return self.path(own)
+
+    def _require_new(self, own: RecipeId, base: RecipeId, author: str, reason: str) -> None:
+        reasons = [f"a version needs {what}" for what, given in
+                   (("an author", author), ("a reason", reason)) if not given.strip()]  # fmt: skip
+        if own.name == base.name and own.version <= base.version:
+            reasons.append(f"version {own.version} must be greater than its base {base.version}")
+        entry = Ledger.read(
+            self._folder(own.kind, own.name), self._shown(own.kind, own.name, LEDGER)
+        ).last(str(own.version))
+        if entry is not None:
+            told = f"version {own.version} was used before, {who(entry)}: take another number"
+            reasons.append(told)
+        elif self.path(own).exists():
+            reasons.append(f"{own} is there already: take another number, or edit the draft")
+        if reasons:
+            raise Refused("new", reasons)
+
+    def release(
+        self, own: RecipeId, approver: str, reason: str,
+        rehearsal: Rehearsal | None = None, override: str = "",
+    ) -> Entry:  # fmt: skip
+        """Fix the content of a draft for good. Refused with every reason why not.
+
+        The approver is not the author. It takes a passed rehearsal of exactly this content, or an
+        override: the reason why none is asked for, which is recorded.
+        """
+        folder = self._folder(own.kind, own.name)
+        self._require_there(own)
+        with locked(folder, approver, f"release of {own.version}", self._now()):
+            stored = self.load(own)
+            reasons = [
+                *_not_from(stored, Status.DRAFT, self._last(own)),
+                *_approval(stored.recipe, approver, reason),
+                *_rehearsed(stored, rehearsal, override),
+                *self._base_missing(stored.recipe),
+            ]
+            if reasons:
+                raise Refused("release", reasons)
+            entry = Entry(
+                version=str(own.version), action=Action.RELEASE,
+                content_hash=stored.content_hash, author=stored.recipe.author,
+                actor=approver.strip(), reason=reason.strip(),
+                rehearsal=rehearsal.summary if rehearsal and not override else "",
+                override=override.strip(), time_utc=self._now(),
+            )  # fmt: skip
+            return self._append(own, entry)
+
+    def obsolete(self, own: RecipeId, actor: str, reason: str) -> Entry:
+        """Retire a released version: it stays readable and can no longer be deployed."""
+        folder = self._folder(own.kind, own.name)
+        self._require_there(own)
+        with locked(folder, actor, f"retirement of {own.version}", self._now()):
+            stored = self.load(own)
+            reasons = _not_from(stored, Status.RELEASED, self._last(own))
+            reasons += [f"retiring needs {what}" for what, given in
+                        (("a name", actor), ("a reason", reason)) if not given.strip()]  # fmt: skip
+            if reasons:
+                raise Refused("obsolete", reasons)
+            entry = Entry(
+                version=str(own.version), action=Action.OBSOLETE,
+                content_hash=stored.content_hash, author=stored.recipe.author,
+                actor=actor.strip(), reason=reason.strip(), time_utc=self._now(),
+            )  # fmt: skip
+            return self._append(own, entry)
+
+    def _require_there(self, own: RecipeId) -> None:
+        """Before a folder is locked: it is not made by looking."""
+        self.find(own.kind, f"{own.name}@{own.version}")
+
+    def _last(self, own: RecipeId) -> Entry | None:
+        ledger, _ = self._ledger(own.kind, own.name)
+        return ledger.last(str(own.version))
+
+    def _append(self, own: RecipeId, entry: Entry) -> Entry:
+        folder = self._folder(own.kind, own.name)
+        ledger = Ledger.read(folder, self._shown(own.kind, own.name, LEDGER)).with_entry(entry)
+        ledger.write(folder)
+        return ledger.entries[-1]
+
+    def _base_missing(self, recipe: Recipe) -> list[str]:
+        base = recipe.base
+        if base is None or self.path(base).is_file():
+            return []
+        return [f"its base {base} is not there: correct the header, or restore the file"]
+
+    def _now(self) -> str:
+        utc_s = self._clock.utc_ns() / NS
+        return datetime.fromtimestamp(utc_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def with_header(file: RecipeFile, header: Mapping[str, str]) -> str:
+    """The text of a file with other values in its header; comments and all the rest stay."""
+    text = file.text
+    spans = {key: file.tree.values[(key,)] for key in header}
+    for key, span in sorted(spans.items(), key=lambda item: -item[1].start):
+        old = text[span.start : span.stop]
+        before = " " if text[: span.start].endswith(":") else ""
+        after = "\n" if old.endswith("\n") else ""
+        text = text[: span.start] + before + header[key] + after + text[span.stop :]
+    return text
+
+
+def _not_from(stored: Stored, wanted: Status, last: Entry | None) -> list[str]:
+    """Why a version is not in the status that a change starts from."""
+    if stored.status is wanted:
+        return []
+    own = stored.recipe.id
+    if last is None:
+        return [f"{own} is a draft, must be {wanted}"]
+    again = "make a new version with `dryline recipe new`"
+    return [f"{own} was {who(last)}: {again}"]
+
+
+def _approval(recipe: Recipe, approver: str, reason: str) -> list[str]:
+    reasons = []
+    if not approver.strip():
+        reasons.append("a release needs the name of its approver")
+    elif _person(approver) == _person(recipe.author):
+        told = "is its author: another person has to approve it"
+        reasons.append(f"{approver} {told}")
+    if not reason.strip():
+        reasons.append("a release needs a reason")
+    return reasons
+
+
+def _person(name: str) -> str:
+    return " ".join(name.split()).casefold()
+
+
+def _rehearsed(stored: Stored, rehearsal: Rehearsal | None, override: str) -> list[str]:
+    if override.strip():
+        return []
+    remedy = "rehearse this file, or give the reason of an override"
+    if rehearsal is None:
+        return [f"no passed rehearsal: {remedy}"]
+    if rehearsal.content_hash != stored.content_hash:
+        told = f"the rehearsal was of content {rehearsal.content_hash}, the file has "
+        return [f"{told}{stored.content_hash}: {remedy}"]
+    return [] if rehearsal.passed else [f"the rehearsal failed ({rehearsal.summary}): {remedy}"]
