@@ -2,7 +2,7 @@
 
 import typer
 
-from controller.cli import look, operate, run
+from controller.cli import look, operate, recipes, run
 
 app = typer.Typer(
     name="dryline",
@@ -14,6 +14,7 @@ app = typer.Typer(
 run.add_to(app)
 operate.add_to(app)
 look.add_to(app)
+recipes.add_to(app)
 
 
 def main() -> None:

@@ -105,7 +105,8 @@ def _message(found: ErrorDetails, model: type[BaseModel], hidden: Sequence[str])
         known = f"known here: {quoted(names)}" if names else "no keys are known here"
         return f"unknown key: {closest(str(loc[-1]), names)}{known}"
     field = _field_at(model, loc)
-    words = _allowed(field) if field else _table(_annotation_at(model, loc))
+    whole = None if loc and isinstance(loc[-1], int) and _model_at(model, loc) else field
+    words = _allowed(whole) if whole else _table(_bare(_annotation_at(model, loc)))
     allowed = f"; allowed: {words}" if words else ""
     if kind == "missing":
         return f"missing: add it{allowed}"

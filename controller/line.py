@@ -208,6 +208,10 @@ class Line:
             raise DrylineError(f"no station {command.station!r}; stations: {names}")
         station.submit(command, reply)
 
+    def withdraw(self, command: Command) -> None:
+        """Take back a command that its station has not come to yet."""
+        self.stations[command.station].withdraw(command)
+
     def tell(self, text: str) -> None:
         """Record an event of the line as a whole."""
         self.recorder.event(

@@ -111,7 +111,11 @@ class Desk:
         try:
             given = await asyncio.wait_for(answer, ANSWER_S)
         except TimeoutError:
-            raise DrylineError(f"{command.station} did not answer within {ANSWER_S:g} s") from None
+            # An answer nobody waits for any more must not become an action.
+            self._line.withdraw(command)
+            raise DrylineError(
+                f"{command.station} did not answer within {ANSWER_S:g} s; the command is withdrawn"
+            ) from None
         return {"accepted": given.accepted, "code": given.code, "reasons": list(given.reasons)}
 
     def _tags(self, station: str) -> Json:

@@ -53,13 +53,8 @@ class Formula:
         """What a raw value means to a tag, or what is wrong with it; neither when told already."""
         if isinstance(raw, str) and raw.startswith("="):
             return self._reference(tag, raw[1:])
-        if tag.kind is Kind.BOOLEAN:
-            return (Target(float(raw)), "") if isinstance(raw, bool) else (None, _takes(tag))
-        if tag.labels:
-            if isinstance(raw, str) and raw in tag.labels:
-                return Target(float(tag.labels.index(raw)), label=raw), ""
-            near = closest(raw, tag.labels) if isinstance(raw, str) else ""
-            return None, f"{near}{_takes(tag)}"
+        if tag.kind is Kind.BOOLEAN or tag.labels:
+            return _choice(tag, raw)
         if not _is_number(raw):
             return None, f"must be a number or =parameter; {_takes(tag)}"
         value = float(raw)
@@ -86,6 +81,18 @@ class Formula:
         return Target(value, parameter=name, label=label), ""
 
 
+def _choice(tag: RecipeTag, raw: object) -> tuple[Target | None, str]:
+    """A switch or an enum: true, false, or one of its texts."""
+    if tag.kind is Kind.BOOLEAN:
+        if isinstance(raw, bool):
+            return Target(float(raw), label=str(raw).lower()), ""
+    elif isinstance(raw, str):
+        if raw in tag.labels:
+            return Target(float(tag.labels.index(raw)), label=raw), ""
+        return None, f"{closest(raw, tag.labels)}{_takes(tag)}"
+    return None, _takes(tag)
+
+
 def _takes(tag: RecipeTag) -> str:
     return f"{tag.name} takes {tag.range_text()}"
 
@@ -110,7 +117,8 @@ class Checker:
             self._phase_name(k, _mapping(phase), seen)
             self._phase(("phases", k), _mapping(phase))
         for name, table in _mapping(self._document.get("limits")).items():
-            self._limits(("limits", name), name, _mapping(table))
+            if isinstance(table, dict):
+                self._limits(("limits", name), name, table)
 
     def _header(self, expected: RecipeId) -> None:
         for key, want, place in (
@@ -217,7 +225,7 @@ class Checker:
             self._wrong(path, told, value=name, of_key=True)
             return
         given = [(x, value) for x in LEVELS if _is_number(value := table.get(x))]
-        if table and not any(level in table for level in LEVELS):
+        if not any(level in table for level in LEVELS):
             self._wrong(path, f"no limit: give one or more of {quoted(LEVELS)}", of_key=True)
         for level, limit in given:
             if not tag.low <= limit <= tag.high:

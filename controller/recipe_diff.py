@@ -137,7 +137,7 @@ def _judge(name: str, new: Quantity | None, proven: Proven) -> tuple[Risk, tuple
     if new is None:
         return Risk.OUTSIDE_PROVEN, ("no longer given",)
     if name not in proven:
-        return Risk.OUTSIDE_PROVEN, ("no good run has proven a range",)
+        return Risk.OUTSIDE_PROVEN, ("no good run had it yet",)
     low, high = proven[name]
     if low <= new.value <= high:
         return Risk.INSIDE_PROVEN, ()
@@ -178,11 +178,12 @@ def _moved(old: Sequence[str], new: Sequence[str]) -> set[str]:
     """The least names to take out so that the rest stands in the same order: all but the longest
     rising subsequence."""
     rank = {name: k for k, name in enumerate(old)}
-    best: list[list[str]] = []  # the longest run that ends at each place of new
+    runs: list[list[str]] = [[]]  # the longest one that ends at each place of new
     for name in new:
-        before = [run for run in best if rank[run[-1]] < rank[name]]
-        best.append([*max(before, key=len, default=[]), name])
-    return set(new) - set(max(best, key=len, default=[]))
+        before = [run for run in runs if not run or rank[run[-1]] < rank[name]]
+        runs.append([*max(before, key=len), name])
+    longest: list[str] = max(runs, key=len)
+    return set(new) - set(longest)
 
 
 def _inside(old: Phase, new: Phase) -> Iterator[tuple[str, str]]:
@@ -292,7 +293,8 @@ def rows(found: RecipeDiff) -> list[tuple[str, str, str, str, str, str]]:
     for p in found.parameters:
         change = "" if p.difference is None else f"{p.difference:+.4g}"
         change = change if p.percent is None else f"{p.percent:+.1f} %"
-        cells = (f"{p.name} ({p.text})", _cell(_plain(p.old)), _cell(_plain(p.new)), p.unit, change)
+        what = p.name if p.text == p.name.replace("_", " ") else f"{p.name} ({p.text})"
+        cells = (what, _cell(_plain(p.old)), _cell(_plain(p.new)), p.unit, change)
         table.append((*cells, _risk(p.risk, p.why)))
     for c in found.phases:
         cells = (f"phase {c.phase} {c.move}: {c.text}", "", "", "", "")

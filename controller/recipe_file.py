@@ -4,8 +4,9 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -21,7 +22,7 @@ from controller.core.recipe import (
     Transition,
 )
 from controller.core.tag import Kind
-from controller.explain import findings, quoted
+from controller.explain import dotted, findings, quoted
 from controller.recipe_checks import Checker, Formula, parse_base
 from controller.recipe_kind import RecipeKind
 from controller.recipe_shape import FORMAT, PhaseShape, RecipeShape, recipe_model
@@ -29,8 +30,10 @@ from controller.text_file import read_text, shown
 from controller.yaml_tree import KeyPath, PlacedProblem, Tree, read_yaml
 
 MAX_BYTES = 256 * 1024
+MAX_PROBLEMS = 100  # a file with more is beyond reading; the first ones say what is wrong
 MODELINE = "# yaml-language-server: $schema=../schema.json\n"
 _PLAIN = re.compile(r"[.A-Za-z][A-Za-z0-9 ._/-]*(?<! )")
+_WORDS = (("text in quotes", "text"), ("a table", "a mapping"), ("an array", "a list"))
 _NOT_TEXT = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 
 
@@ -78,7 +81,7 @@ def parse_recipe(
         problems.append(_placed(file, None, "kind", shown(expected.kind), told))
     document = tree.value
     if not isinstance(document, dict) or not tree.complete:
-        return None, problems
+        return None, problems[:MAX_PROBLEMS]
     reader = _Reader(file, tree, problems)
     model = RecipeShape if kind is None else recipe_model(kind.name, kind.parameters)
     shape = reader.shape(document, model)
@@ -86,7 +89,7 @@ def parse_recipe(
         Checker(document, kind, reader.wrong).everything(expected)
     if problems or shape is None or kind is None:
         problems.sort(key=lambda p: (p.line or 0, p.column or 0))
-        return None, problems
+        return None, problems[:MAX_PROBLEMS]
     return RecipeFile(_build(document, shape, kind, expected), text, tree), []
 
 
@@ -122,9 +125,16 @@ class _Reader:
         self._problems.append(
             PlacedProblem(
                 file=self._file, line=span.line, column=span.column,
-                field=".".join(map(str, path)), value=value, message=message,
+                field=dotted(path), value=_in_yaml(value), message=_in_yaml(message),
             )
         )  # fmt: skip
+
+
+def _in_yaml(text: str) -> str:
+    """Words that other files of ours use, as people say them of YAML."""
+    for other, ours in _WORDS:
+        text = text.replace(other, ours)
+    return text
 
 
 def _build(
@@ -176,6 +186,11 @@ def _phase(shape: PhaseShape, formula: Formula, kind: RecipeKind) -> Phase:
         prompt=Prompt(text=prompt.text, confirm=prompt.confirm) if prompt else None,
         on_unhold=shape.on_unhold,
     )  # fmt: skip
+
+
+def as_plain(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as plain values for a record; the numbers are those the station gets."""
+    return {**asdict(recipe), "id": str(recipe.id), "base": recipe.base and str(recipe.base)}
 
 
 def dump(recipe: Recipe, kind: RecipeKind) -> str:
@@ -251,10 +266,10 @@ def _limits(limits: Limits) -> str:
 def _target(target: Target, tag: str, kind: RecipeKind) -> str:
     if target.parameter:
         return f"={target.parameter}"
+    if kind.tags[tag].kind is Kind.BOOLEAN:
+        return target.label
     if target.label:
         return yaml_text(target.label)
-    if kind.tags[tag].kind is Kind.BOOLEAN:
-        return str(bool(target.value)).lower()
     return _number(target.value)
 
 

@@ -7,6 +7,7 @@ loops of `controller/stations/KIND.py`. The name in the config is the module nam
 import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import ModuleType
 
 from controller.config import LineConfig, StationConfig
 from controller.control.station import Station
@@ -31,7 +32,7 @@ class RecipeTag:
     high: float
     kind: Kind = Kind.REAL
     labels: tuple[str, ...] = ()
-    refusal: str = "measured, not set"
+    refusal: str = "it is measured"
     readable: bool = False
     own: bool = True
 
@@ -93,10 +94,13 @@ def _kind(station: StationConfig, config: LineConfig) -> RecipeKind:
     )
 
 
-def _module(package: str, kind: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - a module
+def _module(package: str, kind: str) -> ModuleType:
+    name = f"controller.{package}.{kind}"
     try:
-        return importlib.import_module(f"controller.{package}.{kind}")
-    except ModuleNotFoundError:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
         file = f"controller/{package}/{kind}.py"
         message = f"recipes of kind {kind!r} need this file"
         problem = Problem(file=file, line=None, field="file", value="", message=message)
@@ -116,15 +120,15 @@ def recipe_tags(
         tag = _of_point(point, short(point.tag))
         if point.access is Access.WRITE:
             reason = program.COMPUTED.get(tag.name, "")
-            refusal = f"follows {reason}" if reason else ""
+            refusal = f"it follows {reason}" if reason else ""
             if tag.name == ".RESET":
-                refusal = "belongs to the procedure: RESET moves it"
+                refusal = "it belongs to the procedure, RESET moves it"
             tag = replace(tag, refusal=refusal, readable=False)
         tags[tag.name] = tag
     for point in foreign:
         if point.tag in program.FOREIGN:
             tags[point.tag] = replace(
-                _of_point(point, point.tag), own=False, refusal="belongs to another station"
+                _of_point(point, point.tag), own=False, refusal="it belongs to another station"
             )
     for loop in program.loops_of(prefix).values():
         set_point, _, output, *_ = loop.tags("")

@@ -44,7 +44,7 @@ def _value(tag: RecipeTag, kind: RecipeKind) -> dict[str, Any]:
     return {"description": about, "anyOf": [own, {"enum": fitting}] if fitting else [own]}
 
 
-def _without_titles(part: Any) -> None:
+def _without_titles(part: object) -> None:
     """Take out the titles that pydantic makes from names: an editor would show them twice."""
     if isinstance(part, dict):
         for inner in part.get("properties", {}).values():

@@ -119,7 +119,7 @@ class LimitsShape(Section):
 class RecipeShape(Section):
     """The whole file."""
 
-    format: Literal[1] = Field(description="version of this file format")
+    format: int = Field(ge=FORMAT, le=FORMAT, description="version of this file format")
     kind: str = Field(max_length=40, pattern=KIND_PATTERN, description="the station kind")
     name: _Name = Field(description="small letters, digits and -; as the folder")
     version: str = Field(pattern=VERSION_PATTERN, description="as 1.2.0; as the file name")

@@ -5,28 +5,46 @@ one is served, the other is told who and since when.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from controller.core.errors import ConfigError, Refused
 from controller.core.ports import Clock
 from controller.core.recipe import Recipe, RecipeId, Version
+from controller.explain import problems_of
 from controller.recipe_file import RecipeFile, base_text, parse_recipe, yaml_text
 from controller.recipe_kind import RecipeKind
 from controller.recipe_ledger import LEDGER, Action, Entry, Ledger, locked, replace_file
 from controller.recipe_library import RecipeLibrary, Status, Stored, who
+from controller.text_file import read_text
 
 NS = 1_000_000_000
+MAX_REHEARSAL_BYTES = 64 * 1024 * 1024
+REMEDY = "rehearse this file, or give the reason of an override"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rehearsal:
+class Rehearsal(BaseModel):
     """What a rehearsal came to. content_hash: of the text that was rehearsed; summary: one line."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
 
     passed: bool
     content_hash: str
     summary: str
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """The record in a JSON file, whatever else is in it; ConfigError when it is none."""
+        text, problems, _ = read_text(path, path.as_posix(), MAX_REHEARSAL_BYTES, REMEDY)
+        if text is None:
+            raise ConfigError(problems)
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            raise ConfigError(problems_of(error, cls, path.as_posix(), {})) from None
 
 
 class RecipeStore(RecipeLibrary):
@@ -157,9 +175,8 @@ def with_header(file: RecipeFile, header: Mapping[str, str]) -> str:
     spans = {key: file.tree.values[(key,)] for key in header}
     for key, span in sorted(spans.items(), key=lambda item: -item[1].start):
         old = text[span.start : span.stop]
-        before = " " if text[: span.start].endswith(":") else ""
         after = "\n" if old.endswith("\n") else ""
-        text = text[: span.start] + before + header[key] + after + text[span.stop :]
+        text = text[: span.start] + header[key] + after + text[span.stop :]
     return text
 
 
@@ -193,10 +210,9 @@ def _person(name: str) -> str:
 def _rehearsed(stored: Stored, rehearsal: Rehearsal | None, override: str) -> list[str]:
     if override.strip():
         return []
-    remedy = "rehearse this file, or give the reason of an override"
     if rehearsal is None:
-        return [f"no passed rehearsal: {remedy}"]
+        return [f"no passed rehearsal: {REMEDY}"]
     if rehearsal.content_hash != stored.content_hash:
         told = f"the rehearsal was of content {rehearsal.content_hash}, the file has "
-        return [f"{told}{stored.content_hash}: {remedy}"]
-    return [] if rehearsal.passed else [f"the rehearsal failed ({rehearsal.summary}): {remedy}"]
+        return [f"{told}{stored.content_hash}: {REMEDY}"]
+    return [] if rehearsal.passed else [f"the rehearsal failed ({rehearsal.summary}): {REMEDY}"]

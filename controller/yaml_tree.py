@@ -26,6 +26,7 @@ from ruamel.yaml.events import (
 )
 
 from controller.core.errors import Problem
+from controller.explain import dotted
 from controller.text_file import shown
 
 KeyPath = tuple[str | int, ...]  # names, and numbers inside lists
@@ -33,6 +34,7 @@ KeyPath = tuple[str | int, ...]  # names, and numbers inside lists
 MAX_LINE = 2000  # characters: longer lines are a damaged file, and slow to scan
 MAX_DEPTH = 16
 MAX_NODES = 8000
+MAX_KEY = 80  # characters
 _ODD = re.compile(  # control characters, other line ends, surrogates, and what is no character
     r"[^\t\n\x20-\x7e\xa0-\u2027\u202f-\ud7ff\ue000-\ufdcf\ufdf0-\ufffd\U00010000-\U0010fffd]"
 )
@@ -125,10 +127,14 @@ class _Reader:
         self, line: int, column: int | None, path: KeyPath, value: str, message: str
     ) -> None:
         self.tree.told.add(path)
-        name = ".".join(map(str, path)) or "file"
         self.problems.append(
             PlacedProblem(
-                file=self._file, line=line, column=column, field=name, value=value, message=message
+                file=self._file,
+                line=line,
+                column=column,
+                field=dotted(path),
+                value=value,
+                message=message,
             )
         )
 
@@ -203,7 +209,9 @@ class _Reader:
         else:
             name = str(event.value)
             wrong = self._marks(event)
-            if event.implicit[0] and name == "<<":
+            if not name.isprintable() or len(name) > MAX_KEY:
+                name, wrong = "", f"a key must be one line of at most {MAX_KEY} characters"
+            elif event.implicit[0] and name == "<<":
                 wrong = "merge keys are not allowed: write the keys out"
             elif event.implicit[0] and not isinstance(_plain(name)[0], str):
                 wrong = "a key must be text: put it in quotes"
@@ -216,7 +224,7 @@ class _Reader:
         self._wrong(span.line, span.column, (*path, name) if name else path, "", wrong)
         parent.skip = True
         self._broken += 1
-        return f"\0{self._broken}"
+        return f"(unusable key {self._broken})"
 
     def _skip_collection(self, event: NodeEvent, path: KeyPath) -> None:
         """A list or mapping as a key: open it, so that its end finds it."""
@@ -232,16 +240,20 @@ class _Reader:
             path = (*parent.path, at)
         span = _span(event)
         self.tree.values[path] = span
-        if marks := self._marks(event):
+        marks = self._marks(event)
+        if marks:
             self._wrong(span.line, span.column, path, "", marks)
         value: object = None
         if isinstance(event, ScalarEvent):
             text = event.value
             value, wrong = _plain(text) if event.implicit[0] else (text, "")
+            if event.implicit[0] and not text and not marks:
+                span = self.tree.keys.get(path, span)  # its own place is on the next line
+                wrong = "nothing here: write a value, or null where that is allowed"
             if odd := _ODD.search(text):
                 value, wrong = None, f"character U+{ord(odd[0]):04X} is not allowed"
             if wrong:
-                self._wrong(span.line, span.column, path, shown(text), wrong)
+                self._wrong(span.line, span.column, path, shown(text) if text else "", wrong)
         elif isinstance(event, (MappingStartEvent, SequenceStartEvent)):
             opened = _Open(path, {} if isinstance(event, MappingStartEvent) else [])
             self._stack.append(opened)

@@ -6,6 +6,7 @@ It can be killed, paused and restarted alone: the plant goes on, the other stati
 import asyncio
 import importlib
 import logging
+import os
 from collections.abc import Awaitable
 from pathlib import Path
 from typing import Protocol, cast
@@ -100,12 +101,13 @@ async def _wait_for_plant(bus: FieldBus, station: str, clock: SystemClock) -> No
 
 
 async def _cycle(plc: Plc, bus: FieldBus, server: Server, clock: SystemClock) -> None:
-    """Scan until the fault "plc_restart" ends this life; the plant starts the next one."""
+    """Scan until the fault "plc_restart" ends this life, or the plant has died."""
     played = [0.0] * len(FAULTS)
     played[RESTART] = bus.faults()[RESTART]  # this life may be what that fault led to
     due_s = clock.now_s()
     turn = 0
-    while True:
+    plant = os.getppid()
+    while os.getppid() == plant:  # a PLC outlives no plant: it would keep the port of the next one
         await clock.sleep_until(due_s)
         levels = bus.faults()
         if levels != played:

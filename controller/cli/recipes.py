@@ -1,9 +1,9 @@
 """Commands for recipes: `dryline recipe list|check|show|diff|new|release|obsolete|tags|schema`."""
 
 import getpass
-import json as json_library
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.markup import escape
@@ -18,13 +18,13 @@ from controller.cli import (
     errors,
     print_json,
     screen,
-    told,
 )
 from controller.clock import SystemClock
 from controller.config import load_line
 from controller.core.errors import ConfigError, DrylineError, Problem, Refused
-from controller.core.recipe import Recipe, RecipeId, Version
+from controller.core.recipe import Recipe, Target, Version
 from controller.recipe_diff import as_json, diff, rows
+from controller.recipe_file import as_plain
 from controller.recipe_kind import RecipeKind, recipe_kinds
 from controller.recipe_ledger import Entry, replace_file
 from controller.recipe_library import SCHEMA, Listed
@@ -34,21 +34,36 @@ from controller.recipe_store import RecipeStore, Rehearsal
 Folder = Annotated[Path, typer.Option("--recipes", help="Folder of the recipes.")]
 KindName = Annotated[str, typer.Argument(help="enclosure, coater or calender")]
 Which = Annotated[str, typer.Argument(help="NAME@VERSION, or NAME for its newest version")]
-Actor = Annotated[str, typer.Option("--by", help="Who does it; the user of this machine if left out.")]
+Actor = Annotated[str, typer.Option("--by", help="Who does it, if not the user of this machine.")]
 Reason = Annotated[str, typer.Option(help="Why; recorded.")]
 
-SHIPPED = Path("recipes")
+Result = TypeVar("Result")
+RECIPES = Path("recipes")
 commands = typer.Typer(no_args_is_help=True, help="Recipes: list, check, compare, release.")
 
 
 def _store(line: Path, folder: Path) -> tuple[RecipeStore, dict[str, RecipeKind]]:
     kinds = recipe_kinds(load_line(line))
+    if not folder.is_dir():
+        raise DrylineError(f"no folder {folder}: name the folder of the recipes with --recipes")
     return RecipeStore(folder, kinds, SystemClock()), kinds
 
 
-def _require(folder: Path) -> None:
-    if not folder.is_dir():
-        raise DrylineError(f"no folder {folder}: name the folder of the recipes with --recipes")
+def _done(work: Callable[[], Result]) -> Result:
+    """Run; wrong files and refusals become lines on standard error and an exit code."""
+    try:
+        return work()
+    except ConfigError as error:
+        _problems(list(error.problems))
+        raise typer.Exit(EXIT_INPUT) from None
+    except Refused as error:
+        errors.print(f"refused ({error.code})", style="red", highlight=False)
+        for reason in error.reasons:
+            errors.print(f"  - {reason}", markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(EXIT_FAILED) from None
+    except DrylineError as error:
+        errors.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(EXIT_FAILED) from None
 
 
 def _row(p: Problem) -> dict[str, Any]:
@@ -66,14 +81,13 @@ def _problems(problems: list[Problem]) -> None:
 @commands.command("list")
 def list_recipes(
     kind: Annotated[str, typer.Argument(help="Only this kind.")] = "",
-    recipes: Folder = SHIPPED,
+    recipes: Folder = RECIPES,
     line: LineFolder = SHIPPED_LINE,
     json: AsJson = False,
 ) -> None:
     """List every version with its status, who released it and whether its file is right."""
-    store, _ = told(lambda: _store(line, recipes))
-    told(lambda: _require(recipes))
-    found = told(lambda: store.every(kind))
+    store, _ = _done(lambda: _store(line, recipes))
+    found = _done(lambda: store.every(kind))
     if json:
         print_json([_listed(x) for x in found])
         return
@@ -99,15 +113,14 @@ def _listed(x: Listed) -> dict[str, Any]:
 def check(
     kind: Annotated[str, typer.Argument(help="Only this kind.")] = "",
     name: Annotated[str, typer.Argument(help="Only this recipe.")] = "",
-    recipes: Folder = SHIPPED,
+    recipes: Folder = RECIPES,
     line: LineFolder = SHIPPED_LINE,
     json: AsJson = False,
 ) -> None:
     """Check every recipe file; print all mistakes with file, line and column."""
-    store, _ = told(lambda: _store(line, recipes))
-    told(lambda: _require(recipes))
-    problems = told(lambda: store.check(kind, name.partition("@")[0]))
-    count = len(told(lambda: store.every(kind, name.partition("@")[0])))
+    store, _ = _done(lambda: _store(line, recipes))
+    problems = _done(lambda: store.check(kind, name.partition("@")[0]))
+    count = len(_done(lambda: store.every(kind, name.partition("@")[0])))
     if json:
         print_json({"ok": not problems, "versions": count, "problems": [_row(p) for p in problems]})
     elif problems:
@@ -122,40 +135,56 @@ def check(
 def show(
     kind: KindName,
     recipe: Which,
-    recipes: Folder = SHIPPED,
+    recipes: Folder = RECIPES,
     line: LineFolder = SHIPPED_LINE,
     json: AsJson = False,
 ) -> None:
     """Print a version: header, formula, phases, limits, and what happened to it."""
-    store, kinds = told(lambda: _store(line, recipes))
-    own = told(lambda: store.find(kind, recipe))
-    stored = _loaded(lambda: store.load(own))
-    history = [e for e in told(lambda: store.ledger(kind, own.name)) if e.version == str(own.version)]
+    store, kinds = _done(lambda: _store(line, recipes))
+    own = _done(lambda: store.find(kind, recipe))
+    stored = _done(lambda: store.load(own))
+    entries = _done(lambda: store.ledger(kind, own.name))
+    history = [e for e in entries if e.version == str(own.version)]
     if json:
-        body = _as_plain(stored.recipe)
+        body = as_plain(stored.recipe)
         body |= {"status": stored.status.value, "content_hash": stored.content_hash}
         print_json(body | {"history": [e.model_dump(mode="json") for e in history]})
         return
     r = stored.recipe
-    screen.print(f"{own}  {stored.status}: {r.title}", markup=False, highlight=False)
+    screen.print(
+        f"{own}  {stored.status}: {r.title}", markup=False, highlight=False, soft_wrap=True
+    )
     screen.print(f"by {r.author}: {r.reason}", markup=False, highlight=False, soft_wrap=True)
     screen.print(f"base {r.base or 'none'}, SHA-256 {stored.content_hash}", highlight=False,
                  soft_wrap=True)  # fmt: skip
     for entry in history:
         screen.print(_told_entry(entry), markup=False, highlight=False, soft_wrap=True)
     _show_formula(r, kinds[kind])
-    for number, phase in enumerate(r.phases, 1):
-        screen.print(f"{number}. {phase.name}: {phase.title}", markup=False, highlight=False)
-        settings = [f"set {tag} = {t}" for tag, t in phase.set.items()]
-        waits = [f"wait for {u}" for u in phase.until]
-        prompt = [f"tell the operator {phase.prompt.text!r}"] if phase.prompt else []
-        after = [f"after {phase.timeout_s:g} s {phase.on_timeout}"]
-        for text in (*settings, *(f"ramp {x}" for x in phase.ramps), *prompt, *waits, *after):
-            screen.print(f"   {text}", markup=False, highlight=False)
+    _show_phases(r)
     for tag, limits in r.limits.items():
         given = {k: getattr(limits, k) for k in limits.__dataclass_fields__}
         text = ", ".join(f"{k} {v:g}" for k, v in given.items() if v is not None)
         screen.print(f"alarm {tag}: {text}", markup=False, highlight=False)
+
+
+def _show_phases(r: Recipe) -> None:
+    for number, phase in enumerate(r.phases, 1):
+        screen.print(f"{number}. {phase.name}: {phase.title}", markup=False, highlight=False)
+        settings = [f"set {tag} to {_shown(t)}" for tag, t in phase.set.items()]
+        ramps = [
+            f"ramp {r.tag} to {_shown(r.target)} by {r.rate_per_min:g} a minute"
+            for r in phase.ramps
+        ]
+        waits = [f"wait for {u}" for u in phase.until]
+        prompt = [f"tell the operator {phase.prompt.text!r}"] if phase.prompt else []
+        after = [f"after {phase.timeout_s:g} s {phase.on_timeout}"]
+        for text in (*settings, *ramps, *prompt, *waits, *after):
+            screen.print(f"   {text}", markup=False, highlight=False)
+
+
+def _shown(target: Target) -> str:
+    number = target.label or f"{target.value:g}"
+    return f"{number} (={target.parameter})" if target.parameter else number
 
 
 def _show_formula(recipe: Recipe, kind: RecipeKind) -> None:
@@ -170,3 +199,157 @@ def _told_entry(entry: Entry) -> str:
     proof = f"without rehearsal: {entry.override}" if entry.override else proof
     text = f"{entry.action} by {entry.actor} at {entry.time_utc}: {entry.reason}"
     return f"{text} ({proof})" if proof else text
+
+
+@commands.command("diff")
+def compare(
+    kind: KindName,
+    old: Which,
+    new: Annotated[str, typer.Argument(help="NAME@VERSION, or VERSION of the same name")],
+    recipes: Folder = RECIPES,
+    line: LineFolder = SHIPPED_LINE,
+    json: AsJson = False,
+) -> None:
+    """Say in process words what changed between two versions, and how risky each change is."""
+    store, kinds = _done(lambda: _store(line, recipes))
+    first = _done(lambda: store.find(kind, old))
+    second = _done(lambda: store.find(kind, f"{first.name}@{new}" if new[:1].isdigit() else new))
+    one, two = _done(lambda: store.load(first)), _done(lambda: store.load(second))
+    found = diff(one.recipe, two.recipe, kinds[kind])
+    if json:
+        print_json(as_json(found))
+        return
+    screen.print(f"{found.old} -> {found.new}: {found.reason}", markup=False, highlight=False)
+    if found.empty:
+        screen.print("nothing that the process would notice", highlight=False)
+        return
+    table = Table("what", "old", "new", "unit", "change", "risk")
+    for row in rows(found):
+        table.add_row(*(escape(cell) for cell in row))
+    screen.print(table)
+    screen.print(f"highest risk: {found.risk.value}", highlight=False)
+
+
+@commands.command()
+def tags(
+    kind: KindName,
+    line: LineFolder = SHIPPED_LINE,
+    json: AsJson = False,
+) -> None:
+    """List the tags a recipe of a kind may set, wait for, or have alarm limits for."""
+    kinds = _done(lambda: recipe_kinds(load_line(line)))
+    if kind not in kinds:
+        errors.print(f"no kind {kind!r}; kinds: {', '.join(kinds)}", style="red", highlight=False)
+        raise typer.Exit(EXIT_FAILED)
+    usable = [t for t in kinds[kind].tags.values() if t.settable or t.readable]
+    if json:
+        print_json(
+            [
+                {"tag": t.name, "text": t.text, "unit": t.unit, "low": t.low, "high": t.high,
+                 "labels": list(t.labels), "set": t.settable, "wait": t.readable,
+                 "alarm": t.alarmable}
+                for t in usable
+            ]
+        )  # fmt: skip
+        return
+    table = Table("tag", "set", "wait", "alarm", "takes", "meaning")
+    for t in usable:
+        uses = ("yes" if use else "" for use in (t.settable, t.readable, t.alarmable))
+        table.add_row(t.name, *uses, t.range_text(), t.text)
+    screen.print(table)
+
+
+@commands.command()
+def schema(
+    recipes: Folder = RECIPES,
+    line: LineFolder = SHIPPED_LINE,
+    only_check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; fail when a schema is not current.")
+    ] = False,
+) -> None:
+    """Write the JSON Schema of each kind beside its recipes: editors complete and check by it."""
+    _, kinds = _done(lambda: _store(line, recipes))
+    stale = False
+    for name, kind in kinds.items():
+        path, text = recipes / name / SCHEMA, schema_text(kind)
+        if path.is_file() and path.read_text(encoding="utf-8") == text:
+            continue
+        stale = True
+        if only_check:
+            errors.print(f"{path} is not current: run `dryline recipe schema`", highlight=False)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(path, text)
+            screen.print(f"{path} written", highlight=False)
+    if stale and only_check:
+        raise typer.Exit(EXIT_FAILED)
+
+
+@commands.command()
+def new(
+    kind: KindName,
+    base: Which,
+    version: Annotated[str, typer.Argument(help="Number of the new version, as 1.2.0")],
+    reason: Reason,
+    author: Actor = "",
+    name: Annotated[str, typer.Option(help="Name of the new recipe, if another one.")] = "",
+    recipes: Folder = RECIPES,
+    line: LineFolder = SHIPPED_LINE,
+) -> None:
+    """Make a draft from a version, ready to be edited."""
+    store, _ = _done(lambda: _store(line, recipes))
+    origin = _done(lambda: store.find(kind, base))
+    number = _done(lambda: _number(version))
+    who = author or getpass.getuser()
+    path = _done(lambda: store.create(origin, number, who, reason, name))
+    screen.print(f"{path} is a draft: edit it, then `dryline recipe check`", highlight=False)
+
+
+def _number(version: str) -> Version:
+    try:
+        return Version.parse(version)
+    except ValueError as error:
+        raise DrylineError(f"version {version!r} {error}") from None
+
+
+@commands.command()
+def release(
+    kind: KindName,
+    recipe: Which,
+    reason: Reason,
+    approver: Actor = "",
+    rehearsal: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Record of a passed rehearsal (JSON).")
+    ] = None,
+    override: Annotated[str, typer.Option(help="Why no rehearsal is asked for; recorded.")] = "",
+    recipes: Folder = RECIPES,
+    line: LineFolder = SHIPPED_LINE,
+) -> None:
+    """Fix the content of a draft for good; another person than its author has to do it."""
+    store, _ = _done(lambda: _store(line, recipes))
+    own = _done(lambda: store.find(kind, recipe))
+    proof = _done(lambda: Rehearsal.read(rehearsal)) if rehearsal else None
+    who = approver or getpass.getuser()
+    entry = _done(lambda: store.release(own, who, reason, proof, override))
+    screen.print(f"{own}: {_told_entry(entry)}", markup=False, highlight=False, soft_wrap=True)
+
+
+@commands.command()
+def obsolete(
+    kind: KindName,
+    recipe: Which,
+    reason: Reason,
+    actor: Actor = "",
+    recipes: Folder = RECIPES,
+    line: LineFolder = SHIPPED_LINE,
+) -> None:
+    """Retire a released version: it stays readable and can no longer be deployed."""
+    store, _ = _done(lambda: _store(line, recipes))
+    own = _done(lambda: store.find(kind, recipe))
+    entry = _done(lambda: store.obsolete(own, actor or getpass.getuser(), reason))
+    screen.print(f"{own}: {_told_entry(entry)}", markup=False, highlight=False, soft_wrap=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the group of commands."""
+    app.add_typer(commands, name="recipe")

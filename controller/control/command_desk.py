@@ -109,6 +109,8 @@ class CommandDesk:
             raise Refused("computed", [f"{target} follows {source}"])
         if not s.takeover.adopted:
             raise Refused("link", [f"{target}: the PLC has not been read yet"])
+        if not s.takeover.up:
+            raise Refused("link", [f"{target}: the link to the PLC is down"])
         if s.takeover.local:
             raise Refused("local", [f"{target}: the station is switched to local"])
         point = s.writable[k]

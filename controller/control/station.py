@@ -344,6 +344,10 @@ class Station:
         reasons = (f"{MAX_QUEUE} commands are waiting; try again",)
         self._record(Answer(command=command, accepted=False, code="busy", reasons=reasons), reply)
 
+    def withdraw(self, command: Command) -> None:
+        """Forget a command that waits."""
+        self._queue = deque(item for item in self._queue if item[0] is not command)
+
     def _record(self, answer: Answer, reply: Callable[[Answer], None]) -> None:
         """Tell what became of a command, to the log and to the person who asked."""
         command = answer.command

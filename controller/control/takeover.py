@@ -6,6 +6,7 @@ mode alone stays the station's own: a stop or a hold asked for meanwhile must st
 
 from typing import TYPE_CHECKING
 
+from controller.control.pid_config import LoopMode
 from controller.control.states import State
 from controller.control.station_parts import DOWN, QUIET, AfterLinkLoss
 from controller.core.event import EventKind
@@ -20,7 +21,7 @@ class Takeover:
     """Watches link, boot counter, remote switch and PLC trip of one station.
 
     adopted: the PLC has been read once, so there is something to write. local: the remote switch
-    is off, so nothing is written and set points follow the PLC.
+    is off, so nothing is written and set points follow the PLC. up: the link was up at this scan.
     """
 
     def __init__(self, station: "Station") -> None:
@@ -38,7 +39,7 @@ class Takeover:
         self.adopted = False
         self.local = False
         self._boot_seen: float | None = None
-        self._link_was_up = False
+        self.up = False
 
     def adopt(self) -> None:
         """Take over what the PLC holds; the image has just been read in full."""
@@ -46,8 +47,10 @@ class Takeover:
         first = self._boot_seen is None
         if first or self._restarted():
             s.v[self._mode] = s.v[self._mode_held]
-        elif self._link_was_up:
-            self._lost("back before a scan saw it")
+        else:
+            if self.up:
+                self._lost("back before a scan saw it")
+            self._tell_undelivered()
         self.adopted = True
         self.follow()
         active = s.v[self._state] and not s.v[self._trip]
@@ -73,6 +76,18 @@ class Takeover:
         s.hold("PLC restarted with default set points; UNHOLD sends the set points again")
         return True
 
+    def _tell_undelivered(self) -> None:
+        """Tell of every set point that was lost with the link; it is not sent late."""
+        s = self._s
+        for out, held in self._set_points:
+            point = s.writable[out]
+            loop = s.owner.get(point.tag)
+            moves = loop is not None and loop.pid.mode is not LoopMode.MAN
+            moves = moves or point.tag.removeprefix(s.prefix) in s.COMPUTED
+            if not moves and abs(s.v[out] - s.v[held]) > point.resolution:
+                text = f"{point.tag} = {s.v[out]:g} did not arrive, the PLC holds {s.v[held]:g}"
+                s.tell(EventKind.DEVICE, point.tag, text)
+
     def follow(self) -> None:
         """Set points become what the PLC holds, without a bump; the wanted mode stays."""
         s = self._s
@@ -88,8 +103,8 @@ class Takeover:
         """Once a scan, before commands."""
         s = self._s
         up = self.adopted and s.usable(self._heart)
-        if up != self._link_was_up:
-            self._link_was_up = up
+        if up != self.up:
+            self.up = up
             why = quality_text(s.q[self._heart])
             s.tell(EventKind.LINK, s.name, "link up" if up else f"link lost ({why})")
             if not up:

@@ -86,7 +86,8 @@ class Quantity:
 class Target:
     """What a tag is set to or compared with, always as a number in the tag's unit.
 
-    parameter: the parameter of the formula the number came from; label: the text of an enum code.
+    parameter: the parameter of the formula the number came from; label: the text of the number of
+    an enum or a switch.
     """
 
     value: float
@@ -101,7 +102,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
-    """A condition a phase waits for. band: half width for WITHIN; for_s: so long without a break."""
+    """A condition a phase waits for. band: half width of WITHIN; for_s: seconds without a break."""
 
     tag: str
     op: Op

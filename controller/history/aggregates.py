@@ -10,6 +10,7 @@ what lies between two rows is added when they are combined. So rows made apart a
 their samples would have given at once.
 """
 
+import itertools
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controller.core.sample import FIRST_BAD, FIRST_UNCERTAIN
-from controller.history.codec import Columns, Floats, Ints
+from controller.history.codec import NO_SAMPLES, Columns, Floats, Ints, merge
 
 Mask = NDArray[np.bool_]
 
@@ -109,8 +110,9 @@ def aggregate(columns: Columns, marks_ns: Ints, hold_ns: int) -> Aggregates:
     starts, ends = bounds[:-1], bounds[1:] - 1
     usable = quality < FIRST_UNCERTAIN
     usable &= np.isfinite(values)
-    held_ns = np.zeros(len(time_ns), np.int64)
-    np.minimum(time_ns[1:] - time_ns[:-1], hold_ns, out=held_ns[:-1])
+    held_ns = np.zeros(len(time_ns))  # whole numbers; floats, so that one array does for all
+    np.subtract(time_ns[1:], time_ns[:-1], out=held_ns[:-1], casting="unsafe")
+    np.minimum(held_ns, hold_ns, out=held_ns)
     held_ns[ends] = 0  # what follows the last sample of a stretch lies between rows
     sections = good = _Sections(bounds)
     uncertain = bad = np.zeros(len(starts), np.int64)
@@ -120,8 +122,10 @@ def aggregate(columns: Columns, marks_ns: Ints, hold_ns: int) -> Aggregates:
         good = _Sections(np.searchsorted(np.flatnonzero(usable), bounds))
         bad = sections.lengths - good.lengths - uncertain
         values, held_ns = values[usable], held_ns[usable]
+    known_ns = good.sums(held_ns).astype(np.int64)
     with np.errstate(over="ignore", invalid="ignore"):  # close to the largest float64
-        total, integral = good.sums(values), good.sums(values * held_ns)
+        np.multiply(values, held_ns, out=held_ns)
+        total, integral = good.sums(values), good.sums(held_ns)
     return Aggregates(
         good=good.lengths,
         uncertain=uncertain,
@@ -132,11 +136,28 @@ def aggregate(columns: Columns, marks_ns: Ints, hold_ns: int) -> Aggregates:
         integral=integral,
         first=good.firsts(values),
         last=good.lasts(values),
-        known_ns=good.sums(held_ns),
+        known_ns=known_ns,
         first_ns=time_ns[starts],
         last_ns=time_ns[ends],
         held=usable[ends],
     )
+
+
+def aggregate_parts(parts: list[Columns], marks_ns: Ints, hold_ns: int) -> Aggregates:
+    """Aggregates of sorted parts as they were written; a stretch may have a row of each part.
+
+    Parts that follow one another in time are not merged: small arrays are much faster.
+    """
+    filled = [part for part in parts if len(part.time_ns)]
+    if any(a.time_ns[-1] >= b.time_ns[0] for a, b in itertools.pairwise(filled)):
+        filled = [merge(filled)]
+    rows = []
+    for part in filled or [NO_SAMPLES]:
+        ends = part.time_ns[[0, -1]] if len(part.time_ns) else marks_ns[:1]
+        lo = int(np.searchsorted(marks_ns, ends[0], side="right")) - 1
+        hi = int(np.searchsorted(marks_ns, ends[-1], side="right")) + 1
+        rows.append(aggregate(part, marks_ns[max(lo, 0) : hi], hold_ns))
+    return join(rows)
 
 
 def combine(rows: Aggregates, marks_ns: Ints, hold_ns: int) -> Aggregates:
@@ -176,17 +197,18 @@ def combine(rows: Aggregates, marks_ns: Ints, hold_ns: int) -> Aggregates:
     )
 
 
-def join(first: Aggregates, second: Aggregates) -> Aggregates:
-    """Rows of both in the order of their first samples, and none reaching farther than the next.
+def join(parts: list[Aggregates]) -> Aggregates:
+    """Rows of all in the order of their first samples, and none reaching farther than the next.
 
     A sample that came after raw samples were let go may lie inside an older row. The value that
     holds on is then the one of the row that reaches farthest.
     """
-    both = first
-    if len(second):
+    filled = [part for part in parts if len(part)] or parts[:1]
+    both = filled[0]
+    if len(filled) > 1:
         names = [field.name for field in fields(Aggregates)]
-        pairs = {name: (getattr(first, name), getattr(second, name)) for name in names}
-        both = Aggregates(**{name: np.concatenate(pair) for name, pair in pairs.items()})
+        columns = {name: [getattr(part, name) for part in filled] for name in names}
+        both = Aggregates(**{name: np.concatenate(column) for name, column in columns.items()})
     if (both.first_ns[1:] < both.first_ns[:-1]).any():
         both = both.rows(np.argsort(both.first_ns, kind="stable"))
     reached = np.maximum.accumulate(both.last_ns)

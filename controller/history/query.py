@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from controller.core.errors import StoreError
 from controller.core.event import Event, EventKind
 from controller.core.sample import Sample
-from controller.history.aggregates import Aggregates, aggregate, combine, join
+from controller.history.aggregates import Aggregates, aggregate, aggregate_parts, combine, join
 from controller.history.codec import (
     NO_SAMPLES,
     Columns,
@@ -172,11 +172,10 @@ class Reader:
             marks = np.append(lead_ns, edges)
             if (stop_ns - start_ns) // n < ALIGNED_FROM_NS and all(chunk.raw for chunk in chunks):
                 parts = [self._samples(tag_id, chunk) for chunk in chunks]
-                samples = between(merge([*parts, fresh]), lead_ns, stop_ns)
-                rows, inexact = aggregate(samples, marks, limit_ns), 0
+                pieces, inexact = aggregate_parts([*parts, fresh], marks, limit_ns), 0
             else:
-                minutes, inexact = self._mixed(tag_id, chunks, fresh, marks)
-                rows = combine(minutes, marks, limit_ns)
+                pieces, inexact = self._mixed(tag_id, chunks, fresh, marks)
+            rows = combine(pieces, marks, limit_ns)
             damaged = self._damaged
         return _buckets(edges, rows, limit_ns, inexact, damaged)
 
@@ -272,15 +271,17 @@ class Reader:
     ) -> tuple[Aggregates, int]:
         """Roll-ups of whole minutes and aggregates of the others; minutes that are inexact.
 
-        Minutes are taken from samples when an edge cuts them or unsealed samples fall into them.
-        edges[0] is the whole minute from which on is read, edges[1] the start of the window.
+        Minutes are taken from samples when an edge cuts them or unsealed samples fall into them;
+        the minute after unsealed samples too. edges[0] is the whole minute from which on is read,
+        edges[1] the start of the window.
         """
-        cut = np.union1d(edges[edges % MINUTE_NS != 0] // MINUTE_NS, fresh.time_ns // MINUTE_NS)
         packed = self._rollups(tag_id, chunks)
         owner = np.repeat(np.arange(len(chunks)), [len(minutes) for minutes in packed])
         raw = np.array([chunk.raw for chunk in chunks], np.bool_)[owner]
         rolled = rows_of(joined(packed))
-        is_cut = np.isin(rolled.first_ns // MINUTE_NS, cut)
+        minutes = rolled.first_ns // MINUTE_NS
+        cut = np.union1d(edges[edges % MINUTE_NS != 0] // MINUTE_NS, _touched(minutes, fresh))
+        is_cut = np.isin(minutes, cut)
         opened = np.unique(owner[is_cut & raw])
         parts = [self._samples(tag_id, chunks[k]) for k in opened.tolist()]
         samples = between(merge([*parts, fresh]), int(edges[0]), int(edges[-1]))
@@ -291,7 +292,7 @@ class Reader:
         inexact = inside & is_cut & ~raw & (rolled.last_ns >= edges[1])
         # No stretch is longer than a minute, a sample holds at least as long.
         pieces = aggregate(samples, marks, MINUTE_NS)
-        rows = join(rolled.where(inside & ~(is_cut & raw)), pieces)
+        rows = join([rolled.where(inside & ~(is_cut & raw)), pieces])
         return rows, int(np.count_nonzero(inexact))
 
     def _rollups(self, tag_id: int, chunks: list[_Lying]) -> list[Minutes]:
@@ -323,6 +324,14 @@ def _leading(chunks: list[_Lying], start_ns: int) -> list[_Lying]:
     """Chunks in the order of their ends; of those before the start only the newest."""
     before = sum(chunk.t_max < start_ns for chunk in chunks)
     return chunks[max(before - 1, 0) :]
+
+
+def _touched(minutes: Ints, fresh: Columns) -> Ints:
+    """Minutes into which samples fall, and the next that has a roll-up, which leans on them."""
+    touched = np.unique(fresh.time_ns // MINUTE_NS)
+    ordered = np.sort(minutes)
+    after = np.searchsorted(ordered, touched, side="right")
+    return np.union1d(touched, ordered[after[after < len(ordered)]])
 
 
 def _edges(start_ns: int, stop_ns: int, n: int, *, aligned: bool) -> Ints:

@@ -1,12 +1,17 @@
 """One-minute roll-ups: how they are made of samples, packed and unpacked.
 
-What changes from minute to minute (the curve) and what rarely does (how many samples, when, of
-which quality: the shape) are packed apart: of a tag that is sampled regularly every minute has the
-same shape, which is then stored once a chunk.
+Inside a chunk the time between two rows is divided at the edges of their minutes. So most rows are
+about a whole minute, and the times of their ends need no room. Such a row leans on the one before:
+when further samples come between or into that one, both are to be taken from samples.
+
+What changes from minute to minute (the curve) and what rarely does (times, counts, qualities: the
+shape) are packed apart: of a tag that is sampled regularly the minutes inside a chunk have the same
+shape, which is then stored once.
 """
 
 import struct
 import zlib
+from dataclasses import replace
 from enum import IntEnum
 from typing import Any, NamedTuple
 
@@ -14,21 +19,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controller.history.aggregates import Aggregates, aggregate
-from controller.history.codec import LEVEL, Columns, DamageError, shuffle, unshuffle
+from controller.history.codec import LEVEL, Columns, DamageError, Floats, Ints, shuffle, unshuffle
 
 MINUTE_NS = 60_000_000_000
 WORTH_DEFLATING = 0.6  # share of the plain size; above it reading speed is worth more than bytes
 
 HEADER = struct.Struct("<BBI")  # packing of the curve, packing of the shape, bytes of the curve
-CURVE_COLUMNS = ("minimum", "maximum", "total", "integral", "first", "last")
+ROUNDED_BITS = 16  # of 52: 36 are left, a relative error below 1e-11
+FLAT = 2.0**-44  # a smaller excess is nothing but rounding
+
+CURVE_COLUMNS = ("minimum", "maximum", "total", "first", "last")
 COUNTS = ("good", "uncertain", "bad")
-CURVE = np.dtype([("minute", "<i4"), *((name, "<f8") for name in CURVE_COLUMNS)])
+CURVE = np.dtype(
+    [
+        ("minute", "<i4"),  # since 1970
+        *((name, "<f8") for name in CURVE_COLUMNS),
+        ("excess", "<f8"),  # integral above what `first` alone would give: 0 of a steady value
+    ]
+)
 SHAPE = np.dtype(
     [
         *((name, "<u4") for name in COUNTS),
         ("first_ns", "<i8"),  # from the start of the minute on
-        ("last_ns", "<i8"),
-        ("unknown_ns", "<i8"),  # between these two: almost always 0
+        ("lasted_ns", "<i8"),  # from first_ns to last_ns
+        ("unknown_ns", "<i8"),  # of that; almost always 0
         ("held", "<u1"),
     ]
 )
@@ -39,7 +53,7 @@ class Packing(IntEnum):
 
     PLAIN = 0
     DEFLATED = 1
-    UNIFORM = 2  # all rows are equal: one of them
+    UNIFORM = 2  # all rows between the first and the last are equal: first, one of them, last
 
 
 class Minutes(NamedTuple):
@@ -55,12 +69,39 @@ class Minutes(NamedTuple):
 NO_MINUTES = Minutes(b"", b"")
 
 
-def minutes_of(columns: Columns) -> Aggregates:
-    """Roll-ups of sorted, non-empty samples: one row for every minute that has a sample."""
+def minutes_of(columns: Columns, hold_ns: int) -> Aggregates:
+    """Roll-ups of a chunk's sorted samples: one row for every minute that has a sample.
+
+    hold_ns: how long a sample of the tag holds at least, in whatever query; a minute or more.
+    """
     minutes = columns.time_ns // MINUTE_NS
     present = minutes[np.append(True, minutes[1:] != minutes[:-1])]
     marks = np.append(present, present[-1] + 1) * MINUTE_NS
-    return aggregate(columns, marks, MINUTE_NS)
+    return _to_edges(aggregate(columns, marks, MINUTE_NS), marks, hold_ns)
+
+
+def _to_edges(rows: Aggregates, marks_ns: Ints, hold_ns: int) -> Aggregates:
+    """Rows that reach to the edges of their minutes.
+
+    Not where so much time is between two that the value of the first may no longer hold: how long
+    it does only those know who ask.
+    """
+    starts_ns = marks_ns[:-1]
+    near = rows.first_ns[1:] - rows.last_ns[:-1] <= hold_ns
+    before_ns = np.where(near, starts_ns[:-1] + MINUTE_NS - rows.last_ns[:-1], 0)
+    after_ns = np.where(near, rows.first_ns[1:] - starts_ns[1:], 0)
+    held = rows.held[:-1]
+    value = np.where(held, rows.last[:-1], 0.0)
+    first_ns, last_ns = rows.first_ns.copy(), rows.last_ns.copy()
+    first_ns[1:] -= after_ns
+    last_ns[:-1] += before_ns
+    integral, known_ns = rows.integral.copy(), rows.known_ns.copy()
+    known_ns[:-1] += before_ns * held
+    known_ns[1:] += after_ns * held
+    with np.errstate(over="ignore", invalid="ignore"):  # close to the largest float64
+        integral[:-1] += value * before_ns
+        integral[1:] += value * after_ns
+    return replace(rows, first_ns=first_ns, last_ns=last_ns, integral=integral, known_ns=known_ns)
 
 
 def pack(rows: Aggregates) -> bytes:
@@ -70,11 +111,12 @@ def pack(rows: Aggregates) -> bytes:
     curve["minute"] = minute
     for name in CURVE_COLUMNS:
         curve[name] = getattr(rows, name)
+    curve["excess"] = _rounded(rows.integral, _flat(rows.good, rows.first, rows.known_ns))
     for name in COUNTS:
         shape[name] = getattr(rows, name)
     shape["first_ns"] = rows.first_ns - minute * MINUTE_NS
-    shape["last_ns"] = rows.last_ns - minute * MINUTE_NS
-    shape["unknown_ns"] = rows.last_ns - rows.first_ns - rows.known_ns
+    shape["lasted_ns"] = rows.last_ns - rows.first_ns
+    shape["unknown_ns"] = shape["lasted_ns"] - rows.known_ns
     shape["held"] = rows.held
     curve_packing, curve_bytes = _packed(curve)
     shape_packing, shape_bytes = _packed(shape)
@@ -87,7 +129,7 @@ def unpack(blob: bytes) -> Minutes:
     try:
         curve_packing, shape_packing, length = HEADER.unpack_from(blob)
         at = HEADER.size + length
-        curve = _unpacked(curve_packing, blob[HEADER.size : at], 1, CURVE)
+        curve = _unpacked(curve_packing, blob[HEADER.size : at], 0, CURVE)
         n = len(curve) // CURVE.itemsize
         shape = _unpacked(shape_packing, blob[at:], n, SHAPE)
     except (struct.error, zlib.error, ValueError) as error:
@@ -106,23 +148,40 @@ def rows_of(minutes: Minutes) -> Aggregates:
     """Roll-ups from plain rows."""
     curve, shape = np.frombuffer(minutes.curve, CURVE), np.frombuffer(minutes.shape, SHAPE)
     start_ns = curve["minute"].astype(np.int64) * MINUTE_NS
-    lasted_ns = shape["last_ns"] - shape["first_ns"]
+    first_ns = start_ns + shape["first_ns"]
+    known_ns = shape["lasted_ns"] - shape["unknown_ns"]
     columns: dict[str, Any] = {name: shape[name].astype(np.int64) for name in COUNTS}
     columns |= {name: curve[name].copy() for name in CURVE_COLUMNS}  # side by side: faster
     return Aggregates(
         **columns,
-        known_ns=lasted_ns - shape["unknown_ns"],
-        first_ns=start_ns + shape["first_ns"],
-        last_ns=start_ns + shape["last_ns"],
+        integral=curve["excess"] + _flat(columns["good"], columns["first"], known_ns),
+        known_ns=known_ns,
+        first_ns=first_ns,
+        last_ns=first_ns + shape["lasted_ns"],
         held=shape["held"] > 0,
     )
 
 
+def _flat(good: Ints, first: Floats, known_ns: Ints) -> Floats:
+    """The integral of a value that does not change."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.where(good > 0, first, 0.0) * known_ns
+
+
+def _rounded(integral: Floats, flat: Floats) -> Floats:
+    """What the integral has above the flat one, in fewer bits."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        excess = integral - flat
+        excess[np.abs(excess) <= FLAT * np.abs(flat)] = 0.0
+    half = 1 << (ROUNDED_BITS - 1)
+    bits = (excess.view(np.int64) + half) >> ROUNDED_BITS << ROUNDED_BITS
+    return bits.view(np.float64)
+
+
 def _packed(rows: NDArray[Any]) -> tuple[Packing, bytes]:
-    plain = rows.tobytes()
-    one = plain[: rows.dtype.itemsize]
-    if plain == one * len(rows):
-        return Packing.UNIFORM, one
+    plain, size = rows.tobytes(), rows.dtype.itemsize
+    if len(rows) > 3 and plain[size:-size] == plain[size : 2 * size] * (len(rows) - 2):
+        return Packing.UNIFORM, plain[: 2 * size] + plain[-size:]
     deflated = zlib.compress(shuffle(rows), LEVEL)
     if len(deflated) < WORTH_DEFLATING * len(plain):
         return Packing.DEFLATED, deflated
@@ -134,6 +193,7 @@ def _unpacked(packing: int, packed: bytes, n: int, dtype: "np.dtype[Any]") -> by
     if packing == Packing.PLAIN:
         return packed
     if packing == Packing.UNIFORM:
-        return packed * n
+        size = dtype.itemsize
+        return packed[:size] + packed[size:-size] * (n - 2) + packed[-size:]
     planes = zlib.decompress(packed)
     return unshuffle(planes, len(planes) // dtype.itemsize, dtype).tobytes()

@@ -83,12 +83,12 @@ def unpack_batch(row: JournalRow) -> Samples:
     )
 
 
-def pack_chunk(tag: int, columns: Columns, resolution: float) -> ChunkRow:
-    """Sorted, non-empty samples of one tag as a chunk row."""
+def pack_chunk(tag: int, columns: Columns, resolution: float, hold_ns: int) -> ChunkRow:
+    """Sorted, non-empty samples of one tag, each of which holds so long, as a chunk row."""
     t_min, t_max = int(columns.time_ns[0]), int(columns.time_ns[-1])
     n = len(columns.time_ns)
     samples = encode(columns, resolution)
-    rolled = rollup.pack(rollup.minutes_of(columns))
+    rolled = rollup.pack(rollup.minutes_of(columns, hold_ns))
     return ChunkRow(
         tag,
         t_min,

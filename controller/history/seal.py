@@ -11,6 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,12 +19,23 @@ from controller.clock import NS
 from controller.core.sample import Samples
 from controller.history.codec import NO_SAMPLES, Columns, DamageError, in_order, merge
 from controller.history.exception_filter import by_tag, concatenate
+from controller.history.holding import hold_ns
 from controller.history.rows import Broken, ChunkRow, pack_chunk, read_journal, unpack_chunk
 
 CHUNK_SAMPLES = 16_384  # 4.5 h at 1 Hz; decoding one takes about 0.2 ms
 ALWAYS_EXTENDED = 2048  # a chunk below this size is extended by what follows it
 EXTENDED_RATIO = 4  # a larger one only if the new part is not much smaller: bounds rewriting
 LONGEST_NS = 24 * 3600 * NS  # retention lets whole chunks go, so they must not span weeks
+
+
+class Rule(NamedTuple):
+    """What sealing needs to know of a tag."""
+
+    resolution: float
+    hold_ns: int
+
+
+UNKNOWN = Rule(0.0, hold_ns(0.0))
 
 
 @dataclass(slots=True)
@@ -81,12 +93,13 @@ def _plan(
     plan.samples = len(samples)
     if not len(samples):
         return
-    resolutions = dict(connection.execute("SELECT id, resolution FROM tag"))
+    rows = connection.execute("SELECT id, resolution, max_interval_s FROM tag")
+    rules = {tag: Rule(resolution, hold_ns(interval_s)) for tag, resolution, interval_s in rows}
     for tag, columns in split(samples):
         if stop is not None and stop.is_set():
             raise InterruptedError("sealing was stopped")
         for piece in _pieces(connection, tag, in_order(columns)):
-            _finish(connection, tag, piece, resolutions.get(tag, 0.0), plan)
+            _finish(connection, tag, piece, rules.get(tag, UNKNOWN), plan)
 
 
 def split(samples: Samples) -> Iterator[tuple[int, Columns]]:
@@ -158,14 +171,13 @@ def _neighbours(connection: sqlite3.Connection, tag: int, first: int, last: int)
     return [Stored(*fields) for fields in (*before, *overlapping)]
 
 
-def _finish(
-    connection: sqlite3.Connection, tag: int, piece: Piece, resolution: float, plan: Plan
-) -> None:
+def _finish(connection: sqlite3.Connection, tag: int, piece: Piece, rule: Rule, plan: Plan) -> None:
     """Merge a piece and cut it into chunks."""
     parts = [_load(connection, tag, chunk, plan) for chunk in piece.old]
     merged = merge([*parts, *piece.new])
     for lo, hi in _bounds(merged):
-        plan.chunks.append(pack_chunk(tag, merged.rows(slice(lo, hi)), resolution))
+        columns = merged.rows(slice(lo, hi))
+        plan.chunks.append(pack_chunk(tag, columns, rule.resolution, rule.hold_ns))
 
 
 def _bounds(columns: Columns) -> Iterator[tuple[int, int]]:

@@ -16,7 +16,7 @@ from tests.support.documents import ROOT
 
 GROUP: Any = typer.main.get_command(app)
 RUN = ("dryline check", "dryline tags enclosure")  # the README's commands that need no line
-LONG = ("dryline score --hours 2 --seeds 1",)  # would take too long here; parsed only
+LONG = ("dryline score",)  # would take too long here; parsed only
 CONSOLE = [
     (f.document, line)
     for p in documents.documents()

@@ -26,18 +26,13 @@ def session_line() -> Iterator[LineUnderTest]:
             for key, value in settings.items():
                 line.do(station, "SET", f"{PREFIX[station]}.SET.{key}", value)
             line.start(station)
-        line.do("enclosure", "HOLD")  # continued from here it produces without waiting for dry air
         yield line
 
 
 @pytest.fixture
 def line(session_line: LineUnderTest) -> LineUnderTest:
-    """The line with all damage of earlier tests taken back and every station active.
-
-    Only the enclosure may still be busy heating its regeneration, which takes it a minute.
-    """
+    """The line with all damage of earlier tests taken back and every station active."""
     session_line.settle()
     for station in STATIONS:
-        if session_line.station(station)["state"] != "HOLDING" or station != "enclosure":
-            session_line.activate(station)
+        session_line.activate(station)
     return session_line

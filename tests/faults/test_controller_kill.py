@@ -17,9 +17,11 @@ from controller.core.event import EventKind
 from tests.support.line_under_test import PREFIX, STATIONS, LineUnderTest
 
 SAFE_S = 2.0  # from the loss of the controller to the safe state of the PLC
-KILLS = 27  # in each of two tests
+KILLS = 26  # in each of two tests
+READY_EVERY = 4  # in so many lives one is left alone until its links are up
 BUMP = 0.01  # of span
 FIRST_S = 0.5  # five scans and two writes after the link is up
+FAST_FIRST_S = 0.2  # thirty scans at 15 times real time, less than a period of the slow loops
 MAX_STEP = 2  # a heartbeat may fall between two reads
 FAR_NS = 2**62
 UNMOVED = ("CMD", "RESET")  # a wanted mode and a counter are no set points
@@ -127,12 +129,13 @@ def test_nothing_is_lost_or_moved_by_kills_at_random_moments(
 ) -> None:
     chance = random.Random(seed)
     start_ns = line.clock.utc_ns()
+    time.sleep(0.3)  # the stations' memory is written within 0.1 s of a change
     base = rows_in_store(line)
     held = kill(line, figures, base - acknowledged(line))
     for k in range(KILLS - 1):
         base = rows_in_store(line)
         line.start_controller()
-        if k % 3 == 0:
+        if k % READY_EVERY == 0:
             wait_until_ready(line, figures)
             figures.bumps.append(largest_bump(line, held, FIRST_S))
             check_held(line)
@@ -173,7 +176,7 @@ def check_order(line: LineUnderTest, start_ns: int) -> None:
     with line.reader() as reader:
         events = reader.events(start_ns, kind=EventKind.SYSTEM)
     lives = [event.time_ns for event in events if "started with" in event.text]
-    assert len(lives) >= KILLS // 3
+    assert len(lives) >= KILLS // READY_EVERY
     for station in STATIONS:
         beats = line.samples(f"{PREFIX[station]}.HEART", start_ns, FAR_NS)
         for begin, end in pairwise([*lives, FAR_NS]):
@@ -239,6 +242,48 @@ def expect_safe(line: LineUnderTest, since_s: float) -> list[float]:
         time.sleep(0.02)
     assert max(delays) <= SAFE_S
     return delays
+
+
+@pytest.fixture(scope="module", autouse=True)
+def production() -> Iterator[LineUnderTest]:
+    """A second line, much faster than real time; it reaches production while others are tested."""
+    with LineUnderTest(speed=15.0) as line:
+        line.start_plant()
+        line.start_controller()
+        line.settle()
+        line.do("enclosure", "SET", "ENC.SET.READY", -30.0)
+        for key, value in {"ALONE": 1.0, "TROLL": 25.0, "V": 1.0, "WEB": 10.0}.items():
+            line.do("calender", "SET", f"CAL.SET.{key}", value)
+        line.start("enclosure")
+        line.start("calender")
+        yield line
+
+
+def test_loops_in_control_start_from_what_the_plc_holds(
+    production: LineUnderTest, figures: Figures
+) -> None:
+    line = production
+    for station in ("enclosure", "calender"):
+        line.run_until(station, state="EXECUTE", within_s=80.0)
+    line.do("enclosure", "MODE", "ENC.L1", "MAN")
+    line.do("enclosure", "SET", "DHU.FAN.SP", 70.0)
+    line.do("enclosure", "SET", "ENC.L1.SP", line.value("enclosure", "ENC.DP.ZONE"))
+    line.do("enclosure", "MODE", "ENC.L1", "AUTO")
+    time.sleep(0.5)
+    for station, loop in (("enclosure", "L1"), ("calender", "L16"), ("calender", "L17")):
+        assert line.station(station)["loops"][loop]["status"] == "OK", loop
+    base = rows_in_store(line)
+    held = kill(line, figures, base - acknowledged(line))
+    base = rows_in_store(line)
+    line.start_controller()
+    wait_until_ready(line, figures)
+    figures.bumps.append(largest_bump(line, held, FAST_FIRST_S))
+    assert line.station("enclosure")["loops"]["L1"]["mode"] == "AUTO"
+    for station in ("enclosure", "calender"):
+        line.run_until(station, state="HELD", within_s=2.0)
+        assert "controller restarted in EXECUTE" in line.station(station)["reason"]
+    kill(line, figures, base)
+    check_no_doubles(line)
 
 
 def test_second_controller_on_the_same_folder_is_refused(line: LineUnderTest) -> None:

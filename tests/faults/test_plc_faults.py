@@ -18,7 +18,7 @@ from tests.support.line_under_test import (
 BAD_S = 1.0
 GOOD_S = 2.0
 STALE_S = 3 * 0.2 + 2 * 0.1 + 0.05  # three heartbeats, a scan, and one between two scans
-LAST_S = 2.5
+LAST_S = 1.5
 FAR_NS = 2**62
 # A set point of each station that its start moves away from the PLC's own default.
 CHANGED = {"enclosure": "DHU.TREG.SP", "coater": "COAT.TLAM.SP", "calender": "CAL.TENS.IN.SP"}

@@ -156,12 +156,13 @@ def test_local_and_back_to_remote_is_no_bump(producing):
 def test_a_restarted_plc_is_held_until_somebody_says_unhold(producing):
     line = producing
     line.inject("calender", "plc_restart", for_s=1.0)
+    assert line.command("coater", Verb.HOLD).accepted  # the buffer takes one minute of web
     line.run(60.0)
     assert states(line)["calender"] is State.HELD
     assert "PLC restarted" in line.stations["calender"].procedure.reason
     assert line.value("CAL.V.PV") == pytest.approx(0.0, abs=0.01)
     assert line.value("CAL.LOAD.SP.RB") == 0.0
-    back_to_production(line, "calender")
+    back_to_production(line, "calender", "coater")
     assert line.value("CAL.V.PV") == pytest.approx(5.0, abs=0.5)
 
 

@@ -1,5 +1,6 @@
 """Queries of a store equal brute force over what was written into it."""
 
+import itertools
 import tempfile
 from pathlib import Path
 
@@ -80,7 +81,7 @@ def minutes(n: int) -> int:
     return n * MINUTE_NS
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(histories(), windows(), INTERVALS, st.booleans())
 def test_buckets_equal_brute_force(
     steps: list[list[Row] | None], window: tuple[int, int, int], interval_s: float, aligned: bool
@@ -114,6 +115,26 @@ def test_rollups_alone_equal_brute_force_between_whole_minutes(
             found = reader.buckets("PV", start_ns, stop_ns, n)
     assert (found.edges_ns % MINUTE_NS == 0).all()
     assert found.damaged == found.inexact == 0
+    assert_buckets(found, expected_buckets(written, 1, found.edges_ns.tolist(), interval_s))
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(1, 150), VALUES, QUALITIES), min_size=10, max_size=60),
+    st.lists(st.tuples(st.integers(0, 1800), VALUES, QUALITIES), min_size=1, max_size=5),
+    INTERVALS,
+)
+def test_late_samples_among_roll_ups_equal_brute_force(
+    sealed: list[tuple[int, float, int]], late: list[tuple[int, float, int]], interval_s: float
+) -> None:
+    times = itertools.accumulate(step for step, _, _ in sealed)
+    rows = [(1, v, q, T0_NS + t * NS) for t, (_, v, q) in zip(times, sealed, strict=True)]
+    rows_late = [(1, v, q, T0_NS + t * NS) for t, v, q in late]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "history.db"
+        written = write(path, [rows, None, rows_late], interval_s)
+        with Reader(path) as reader:
+            found = reader.buckets("PV", T0_NS, T0_NS + HOUR_S * NS, 4)
     assert_buckets(found, expected_buckets(written, 1, found.edges_ns.tolist(), interval_s))
 
 

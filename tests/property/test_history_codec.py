@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from controller.history import rollup
 from controller.history.codec import Columns, DamageError, decode, encode, in_order, merge
 from controller.history.rows import pack_batch, pack_chunk, unpack_batch, unpack_chunk
-from tests.support.history import batch
+from tests.support.history import MINUTE_NS, batch
 
 TIMES = st.lists(st.integers(-(2**61), 2**61), min_size=1, max_size=80, unique=True) | st.builds(
     lambda start, steps: np.cumsum([start, *steps]).tolist(),
@@ -50,7 +51,7 @@ def test_chunk_round_trip_is_exact_to_the_bit(chunk: Columns, resolution: float)
 @settings(deadline=None)
 @given(columns(), st.data())
 def test_any_changed_bit_of_a_chunk_is_found(chunk: Columns, data: st.DataObject) -> None:
-    row = pack_chunk(7, chunk, 0.01)
+    row = pack_chunk(7, chunk, 0.01, MINUTE_NS)
     place = data.draw(st.integers(0, 8 * len(row.samples) - 1))
     changed = bytearray(row.samples)
     changed[place // 8] ^= 1 << (place % 8)
@@ -71,6 +72,39 @@ def test_decoding_garbage_ends_in_damage_and_nothing_else(
         decode(bytes(blob))
     except DamageError:
         return
+
+
+@settings(deadline=None)
+@given(columns(), st.data())
+def test_unpacking_a_garbled_roll_up_ends_in_damage_and_nothing_else(
+    chunk: Columns, data: st.DataObject
+) -> None:
+    blob = bytearray(rollup.pack(rollup.minutes_of(chunk, MINUTE_NS)))
+    garbage = data.draw(st.binary(min_size=1, max_size=len(blob)))
+    blob[: len(garbage)] = garbage
+    try:
+        found = rollup.unpack(bytes(blob[: data.draw(st.integers(0, len(blob)))]))
+    except DamageError:
+        return
+    assert len(rollup.rows_of(found)) == len(found)
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=500), st.sampled_from([1, 7, 20, 61]))
+def test_roll_ups_come_back_but_for_the_last_bits_of_the_integral(
+    values: list[float], step_s: int
+) -> None:
+    times = 10**18 + step_s * 10**9 * np.arange(len(values))
+    made = rollup.minutes_of(
+        Columns(times, np.array(values), np.zeros(len(values), np.uint8)), MINUTE_NS
+    )
+    found = rollup.rows_of(rollup.unpack(rollup.pack(made)))
+    for name in ("good", "minimum", "maximum", "total", "first", "last", "known_ns", "held"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(made, name), err_msg=name)
+    np.testing.assert_array_equal(found.first_ns, made.first_ns)
+    np.testing.assert_array_equal(found.last_ns, made.last_ns)
+    scale = np.maximum(np.abs(made.minimum), np.abs(made.maximum)).max() * MINUTE_NS
+    np.testing.assert_allclose(found.integral, made.integral, rtol=0, atol=1e-10 * scale)
 
 
 @settings(deadline=None)

@@ -6,7 +6,7 @@ stale pages are named when a page on disk is not what the code would make today.
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from controller.core.tag import Tag
 from controller.line import tag_table
 from plc_sim.faults import FAULTS
 from plc_sim.models.parameters import SECTIONS
+from tests.support.generated_recipes import recipe_format
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "docs" / "reference"
@@ -202,7 +203,7 @@ sockets of the controller and of the simulated plant are in it. With `--json` st
 JSON and nothing else. Tables, progress and messages go where they do not disturb a pipe.
 """
     ]
-    for name, command in group.commands.items():
+    for name, command in _commands(group):
         arguments = [p for p in command.params if not p.opts[0].startswith("-")]
         options = [p for p in command.params if p.opts[0].startswith("-") and not p.hidden]
         usage = " ".join([name, *(_argument(p) for p in arguments)])
@@ -212,6 +213,15 @@ JSON and nothing else. Tables, progress and messages go where they do not distur
         rows += [(f"`{_names(p)}`", p.help or "", _default(p)) for p in options]
         parts.append(table(("argument or option", "meaning", "default"), rows))
     return "".join(parts)
+
+
+def _commands(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Every command by its full name, those of groups included."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", command
 
 
 def _argument(parameter: Any) -> str:
@@ -238,6 +248,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "faults.md": faults,
     "parameters.md": parameters,
     "cli.md": command_line,
+    "recipe-format.md": lambda: recipe_format(NOTE, table),
 }
 
 

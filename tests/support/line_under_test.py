@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -278,15 +278,22 @@ class LineUnderTest:
 
     def activate(self, station: str, within_s: float = READY_S) -> None:
         """Get a station going from wherever it is: started, or continued if it was held."""
+        self._lead(station, NEXT_VERB, ACTIVE, within_s)
 
-        def going() -> bool:
+    def produce(self, station: str, within_s: float = READY_S) -> None:
+        """Get a station into EXECUTE, held and continued so that it does not wait for dry air."""
+        self._lead(station, NEXT_VERB | {"STARTING": "HOLD"}, ("EXECUTE",), within_s)
+
+    def _lead(
+        self, station: str, verbs: Mapping[str, str], goal: Sequence[str], within_s: float
+    ) -> None:
+        def there() -> bool:
             state = self.station(station)["state"]
-            verb = NEXT_VERB.get(state)
-            if verb is not None:
-                self.command(station, verb)
-            return state in ACTIVE
+            if state in verbs:
+                self.command(station, verbs[state])
+            return state in goal
 
-        self.wait_for(going, f"{station} active", within_s)
+        self.wait_for(there, f"{station} in {' or '.join(goal)}", within_s)
 
     def run_until(self, station: str, *, state: str, within_s: float) -> None:
         """Wait until the station is in a state."""

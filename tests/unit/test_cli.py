@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import shutil
 import socket
 import threading
@@ -14,11 +15,14 @@ from typer.testing import CliRunner
 from controller.__main__ import app
 from controller.clock import NS, ManualClock
 from controller.config import load_line
+from controller.console import ask
 from controller.control.states import State
+from controller.core.errors import DrylineError
 from controller.core.event import Event, EventKind
 from controller.core.sample import GOOD, Quality, Samples
 from controller.historian import Historian, HistorianSettings
 from controller.line import tag_table
+from controller.process import SOCKET
 from tests.support.console_peer import ConsolePeer
 from tests.support.virtual_line import SHIPPED
 
@@ -348,6 +352,21 @@ def test_a_fault_that_cannot_be_is_told(peer, run, words, text):
     result = dryline("fault", *words, "--run", run)
     assert result.exit_code == 1
     assert text in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("request_", "text"),
+    [
+        ({}, "no operation None; operations: command, tags, status"),
+        ({"op": "command", "station": "coater", "verb": "FLY"}, "no verb 'FLY'; verbs: RESET"),
+        ({"op": "command", "station": "coater", "verb": "SET", "value": [1]}, "a number or a text"),
+        ({"op": "command", "station": "x", "verb": "STOP"}, "no station 'x'; stations: enclosure"),
+        ({"op": "tags", "station": "x"}, "no station 'x'; stations: enclosure, coater, line"),
+    ],
+)
+def test_the_console_says_what_it_does_not_understand(peer, run, request_, text):
+    with pytest.raises(DrylineError, match=re.escape(text)):
+        ask(run / SOCKET, request_)
 
 
 def test_a_controller_that_is_mute_is_told(tmp_path_factory):

@@ -252,3 +252,19 @@ def test_commands_run_in_the_order_they_came(bench):
     bench.scan()
     assert [a.command.value for a in bench.answers] == [30, 50, 40]
     assert bench.station.setting("SP") == 40.0
+
+
+def test_a_withdrawn_command_is_never_carried_out():
+    bench = Bench()
+    bench.plc(PV=30)
+    bench.scan()
+    answers = []
+    kept, withdrawn = (
+        Command(id=name, actor="t", station=bench.station.name, verb=Verb.HOLD)
+        for name in ("kept", "withdrawn")
+    )
+    for command in (kept, withdrawn):
+        bench.station.submit(command, answers.append)
+    bench.station.withdraw(withdrawn)
+    bench.scan()
+    assert [answer.command.id for answer in answers] == ["kept"]

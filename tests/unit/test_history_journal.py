@@ -96,6 +96,18 @@ def test_a_number_that_is_given_again_is_read_again(path: Path) -> None:
     store.close()
 
 
+def test_a_commit_that_was_repeated_with_more_is_read_again(path: Path) -> None:
+    store = new_store(path, "A", "B")
+    commit(store, 1.0, at_s=0)
+    commit(store, 2.0, at_s=1)
+    with Reader(path) as reader:
+        assert values(reader) == [1.0, 2.0]
+        store._next_seq -= 1  # the second one was not acknowledged
+        commit(store, 2.0, 3.0, at_s=1)
+        assert values(reader) == [1.0, 2.0, 3.0]
+    store.close()
+
+
 def test_damaged_rows_are_counted_at_every_query_of_their_window(path: Path) -> None:
     store = new_store(path, "A", "B")
     for k in range(4):

@@ -241,6 +241,14 @@ def test_a_trip_resets_only_with_its_cause_gone_and_by_a_new_press(bench):
     assert bench["TRIP"] == 0.0
 
 
+def test_a_press_that_came_too_early_keeps_the_first_trip(bench):
+    bench.sensors[1] = 2.0
+    bench.scan()
+    bench.sensors[1] = 1.0
+    bench.feed(0.4, RESET=1)
+    assert bench["TRIP"] == 2.0
+
+
 def test_a_restart_forgets_set_points_and_counts_the_boot(bench):
     bench.feed(1.0, CMD=3, FREE_SP=50, RESET=7)
     bench.sensors[1] = 1.0

@@ -241,6 +241,17 @@ def test_a_plc_found_active_at_the_first_look_is_held():
     assert bench.out("CMD") == Mode.RUN  # no bump: a person decides
 
 
+def test_a_machine_that_still_moves_after_a_restart_of_the_controller_is_held():
+    bench = Bench(adopted=False)
+    bench.station.recall(Memory(state="EXECUTE"), UTC0_NS)
+    bench.plc(STATE=Mode.RUN, CMD_RB=Mode.RUN, FREE_SP_RB=9)
+    bench.adopt()
+    bench.run(1.0)
+    assert bench.state is State.HELD
+    assert "controller restarted in EXECUTE" in bench.station.procedure.reason
+    assert (bench.out("CMD"), bench.out("FREE.SP")) == (Mode.HOLD, 9.0)
+
+
 def test_a_plc_found_tripped_leaves_the_station_where_reset_works():
     bench = Bench(adopted=False)
     bench.station.recall(Memory(state="ABORTED", reason="PLC tripped: too hot"), UTC0_NS)
@@ -313,6 +324,29 @@ def test_a_stop_given_in_local_acts_as_soon_as_it_can():
     bench.run(1)
     assert bench.state is State.STOPPED
     assert bench.table.sample("T.CMD.RB").value == Mode.STOP
+
+
+def test_a_step_under_way_in_local_writes_its_wishes_in_remote():
+    bench = Bench(AfterLinkLoss.RESUME)
+    bench.plc(PV=5)
+    bench.ok(Verb.START)
+    bench.plc(REMOTE=0)
+    bench.scan(3)
+    bench.plc(REMOTE=1)
+    bench.scan(2)
+    assert bench.state is State.STARTING
+    assert (bench.out("FREE.SP"), bench.out("CMD")) == (7.0, Mode.RUN)
+
+
+@pytest.mark.parametrize("verb", [Verb.STOP, Verb.ABORT])
+def test_a_lost_link_does_not_turn_a_stop_into_a_hold(verb):
+    bench = Bench()
+    bench.start()
+    bench.ok(verb)
+    state = bench.state
+    bench.lose()
+    bench.scan()
+    assert bench.state in (state, State.ABORTED)
 
 
 def test_a_bad_remote_switch_changes_nothing():
