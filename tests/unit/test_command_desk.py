@@ -5,7 +5,7 @@ import pytest
 from controller.control.pid_config import LoopMode
 from controller.control.states import State
 from controller.control.station import MAX_QUEUE
-from controller.core.event import EventKind, Verb
+from controller.core.event import Command, EventKind, Verb
 from controller.core.sample import Quality
 from controller.stations.common import Mode
 from tests.support.tiny_station import Bench

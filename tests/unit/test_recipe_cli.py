@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from controller import cli
 from controller.__main__ import app
 from tests.support.recipe_kinds import put
 
@@ -16,7 +17,7 @@ RUNNER = CliRunner()
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working folder has recipes/ with the draft test-film 1.0.0."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(cli.screen, "width", 200)  # a narrow one wraps what is looked for
     put(tmp_path / "recipes", "1.0.0")
     return tmp_path / "recipes"
 
