@@ -189,6 +189,7 @@ class Plc:
             for slot, k in self._copies:
                 v[slot] = s[k]
             v[self._remote] = float(self.remote)
+            v[self._seq] = float(self._last_seq)
             if status != self._status_seen:
                 self._status_seen = list(status)
                 for slot, k in self._copies:

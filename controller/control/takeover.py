@@ -82,7 +82,7 @@ class Takeover:
         for out, held in self._set_points:
             point = s.writable[out]
             loop = s.owner.get(point.tag)
-            moves = loop is not None and loop.pid.mode is not LoopMode.MAN
+            moves = loop is not None and loop.wanted is not LoopMode.MAN
             moves = moves or point.tag.removeprefix(s.prefix) in s.COMPUTED
             if not moves and abs(s.v[out] - s.v[held]) > point.resolution:
                 text = f"{point.tag} = {s.v[out]:g} did not arrive, the PLC holds {s.v[held]:g}"

@@ -16,7 +16,7 @@ from types import TracebackType
 from controller.core.errors import StoreError
 
 APPLICATION_ID = 0x44524C48  # "DRLH"
-VERSION = 2
+VERSION = 3
 PAGE_BYTES = 4096
 BUSY_MS = 5_000
 

@@ -28,7 +28,7 @@ def main() -> None:
     """Run all benchmarks, or those named on the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="lockstep line control opcua modbus historian")
-    parser.add_argument("--msamples", type=float, default=100.0, help="size of the history, million")
+    parser.add_argument("--msamples", type=float, default=100.0, help="history, in millions")
     chosen = parser.parse_args()
     benches: dict[str, Callable[[], Mapping[str, float]]] = {
         "lockstep": bench_lockstep.run,

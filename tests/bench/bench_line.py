@@ -7,6 +7,7 @@ counted and none is sampled.
 """
 
 import asyncio
+import resource
 import statistics
 import tempfile
 from pathlib import Path
@@ -82,8 +83,6 @@ async def _bare_timer(clock: SystemClock, seconds: float, late_ms: list[float]) 
 
 
 def _cpu_s() -> float:
-    import resource
-
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
 

@@ -1,6 +1,6 @@
 """How much faster than real time the line runs in lockstep, and the plant models alone.
 
-    python -m tests.bench.bench_lockstep
+python -m tests.bench.bench_lockstep
 """
 
 import time

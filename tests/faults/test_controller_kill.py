@@ -20,7 +20,7 @@ SAFE_S = 2.0  # from the loss of the controller to the safe state of the PLC
 KILLS = 26  # in each of two tests
 READY_EVERY = 4  # in so many lives one is left alone until its links are up
 BUMP = 0.01  # of span
-FIRST_S = 0.5  # five scans and two writes after the link is up
+FIRST_S = 0.4  # four scans and two writes after the link is up
 FAST_FIRST_S = 0.2  # thirty scans at 15 times real time, less than a period of the slow loops
 MAX_STEP = 2  # a heartbeat may fall between two reads
 FAR_NS = 2**62
@@ -143,7 +143,7 @@ def test_nothing_is_lost_or_moved_by_kills_at_random_moments(
                 line.activate(station)
             time.sleep(chance.uniform(0.0, 0.8))
         else:
-            time.sleep(chance.uniform(0.3, 2.4))
+            time.sleep(chance.uniform(0.2, 1.9))
         figures.unready += not line.all_links_up()
         held = kill(line, figures, base)
     check_no_doubles(line)

@@ -5,6 +5,7 @@ each PLC through a relay that the test can damage.
 """
 
 import contextlib
+import io
 import itertools
 import json
 import os
@@ -17,9 +18,10 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
@@ -59,7 +61,7 @@ class ConsoleClient:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._stream: IO[bytes] | None = None
+        self._stream: io.BufferedRWPair | None = None
 
     def ask(self, **request: object) -> Json:
         """One question; DrylineError when nobody answers or the answer is an error."""
@@ -86,12 +88,13 @@ class ConsoleClient:
             with contextlib.suppress(OSError):  # what was still to be sent has no reader
                 stream.close()
 
-    def _connect(self) -> IO[bytes]:
+    def _connect(self) -> io.BufferedRWPair:
         with socket.socket(socket.AF_UNIX) as s:
             s.settimeout(ANSWER_S)
             s.connect(str(self._path))
-            self._stream = s.makefile("rwb")
-        return self._stream
+            stream = s.makefile("rwb")
+        self._stream = stream
+        return stream
 
 
 def free_ports(n: int) -> list[int]:
@@ -178,7 +181,7 @@ class LineUnderTest:
         command = ["plc_sim", "run", "--line", str(self.plant_folder), *self._common]
         self._plant = self._spawn("plant", *command, "--seed", str(self._seed))
         for station in STATIONS:
-            self.wait_for(lambda s=station: self.plc_up_ns(s), f"PLC of {station} up")
+            self.wait_for(partial(self.plc_up_ns, station), f"PLC of {station} up")
 
     def start_controller(self) -> None:
         """The controller; returns at once."""

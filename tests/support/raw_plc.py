@@ -1,4 +1,5 @@
 """Independent eyes on the simulated PLCs: bare library clients that know nothing of our drivers."""
+# mypy: disable-error-code="arg-type, attr-defined, no-untyped-call"
 
 import asyncio
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from controller.core.point import Access, Point, Wire
 from tests.support.black_hole import LoopThread
 
 TIMEOUT_S = 2.0
+SESSION_MS = 15_000
 
 
 class RawPlc:
@@ -71,6 +73,7 @@ class RawPlc:
         settings = self._station.settings.model_dump()
         if self._opcua is None:
             client = Client(settings["endpoint"], timeout=TIMEOUT_S)
+            client.session_timeout = SESSION_MS
             await client.connect()
             self._opcua = client
         index = await self._opcua.get_namespace_index(settings["namespace"])
