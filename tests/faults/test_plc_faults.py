@@ -1,6 +1,7 @@
 """PLCs that do not behave: frozen, mute, restarted, in local, with a wrong clock or byte order."""
 
 import time
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -124,7 +125,19 @@ def test_restarted_plc_keeps_its_default_set_points_until_somebody_says_unhold(
         )
 
 
-def test_local_station_takes_no_writes_and_returns_without_a_bump(line: LineUnderTest) -> None:
+@pytest.fixture
+def by_hand(line: LineUnderTest) -> Iterator[LineUnderTest]:
+    """The enclosure's loops in manual: what moves now is a bump."""
+    for loop in ("ENC.L1", "ENC.L2"):
+        line.do("enclosure", "MODE", loop, "MAN")
+    time.sleep(0.5)
+    yield line
+    for loop in ("ENC.L1", "ENC.L2"):
+        line.do("enclosure", "MODE", loop, "AUTO")
+
+
+def test_local_station_takes_no_writes_and_returns_without_a_bump(by_hand: LineUnderTest) -> None:
+    line = by_hand
     before = {
         s: dict(zip(line.raw[s].written, line.raw[s].read(line.raw[s].written), strict=True))
         for s in STATIONS
