@@ -7,7 +7,7 @@ import argparse
 import json
 import platform
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -24,13 +24,23 @@ OUT = Path("bench-out/bench.json")
 PACKAGES = ("asyncua", "pymodbus", "numpy", "simple-pid")
 
 
+def flat(figures: Mapping[str, object], above: str = "") -> Iterator[tuple[str, float]]:
+    """Nested figures as one level, names joined."""
+    for key, value in figures.items():
+        name = f"{above} {key}".strip()
+        if isinstance(value, Mapping):
+            yield from flat(value, name)
+        elif isinstance(value, int | float):
+            yield name, float(value)
+
+
 def main() -> None:
     """Run all benchmarks, or those named on the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="lockstep line control opcua modbus historian")
     parser.add_argument("--msamples", type=float, default=100.0, help="history, in millions")
     chosen = parser.parse_args()
-    benches: dict[str, Callable[[], Mapping[str, float]]] = {
+    benches: dict[str, Callable[[], Mapping[str, object]]] = {
         "lockstep": bench_lockstep.run,
         "line": bench_line.run,
         "control": bench_control.run,
@@ -43,7 +53,7 @@ def main() -> None:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(benches)}")
     figures: dict[str, Mapping[str, float]] = {}
     for name in chosen.names or benches:
-        figures[name] = benches[name]()
+        figures[name] = dict(flat(benches[name]()))
         print(f"\n{name}")
         for key, value in figures[name].items():
             print(f"  {key:50} {value:14.4g}")

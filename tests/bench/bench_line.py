@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 from controller.clock import SystemClock
-from controller.config import load_line
+from controller.config import LineConfig
 from controller.historian import Historian
 from controller.line import Line, tag_table
 from controller.supervise import Supervisor
@@ -24,17 +24,12 @@ PERIOD_S = 0.1
 
 def run(seconds: float = 20.0) -> dict[str, float]:
     """Lateness in ms over all stations, of a bare asyncio timer, and what the process cost."""
-    with tempfile.TemporaryDirectory(prefix="dl") as folder:
-        line = LineUnderTest(Path(folder))
+    with LineUnderTest() as line:
         line.start_plant()
-        try:
-            return asyncio.run(_measure(line, seconds))
-        finally:
-            line.close()
+        return asyncio.run(_measure(line.config, seconds))
 
 
-async def _measure(under_test: LineUnderTest, seconds: float) -> dict[str, float]:
-    config = load_line(under_test.line_folder)
+async def _measure(config: LineConfig, seconds: float) -> dict[str, float]:
     clock = SystemClock()
     with tempfile.TemporaryDirectory(prefix="dl") as folder:
         historian = Historian(Path(folder) / "history.db", tag_table(config).tags, clock)
