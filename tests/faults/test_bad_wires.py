@@ -10,7 +10,7 @@ from controller.core.event import EventKind
 from tests.support.line_under_test import PREFIX, STATIONS, LineUnderTest, seconds
 
 GOOD_S = 2.0
-CUTS = 8
+CUTS = 6
 WRITTEN = {"enclosure": "ENC.PRESS.SP", "coater": "COAT.TENS.FOIL.SP", "calender": "CAL.TROLL.SP"}
 
 

@@ -158,7 +158,7 @@ def check_held(line: LineUnderTest) -> None:
         line.run_until(station, state="HELD", within_s=2.0)
         assert "controller restarted in" in line.station(station)["reason"]
     for station in ("coater", "calender"):
-        assert not moving(line, station)
+        line.wait_for(lambda s=station: not moving(line, s), f"machine of {station} held", 1.0)
 
 
 def check_no_doubles(line: LineUnderTest) -> None:

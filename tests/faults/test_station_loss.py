@@ -22,7 +22,7 @@ from tests.support.line_under_test import (
 BAD_S = 1.0  # from the loss to Bad tags
 GOOD_S = 2.0  # from the return to Good tags
 SAMPLE_S = 0.04
-QUIET_S = 5.0
+QUIET_S = 4.0
 AFTER_S = 0.5  # a window of lateness ends so long after the return
 LOST = {"pause": 4.0, "black hole": 5.0, "kill": 0.0}
 WAYS = tuple(LOST)

@@ -9,7 +9,7 @@ def main() -> int:
     """Install the Debian package and the npm peer; 1 with a message when one cannot be had."""
     try:
         debian.require("mbpoll")
-        node_peer.require()
+        node_peer.node()
     except RuntimeError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -1,18 +1,17 @@
 """The independent OPC UA implementation of the wire tests: installed when first needed."""
 
-import shutil
 import subprocess
 from pathlib import Path
+
+from tests.support import debian
 
 FOLDER = Path(__file__).parent.parent / "wire" / "node"
 INSTALLED = FOLDER / "node_modules" / ".package-lock.json"
 
 
 def node() -> str:
-    """Path of the node program, or a LookupError that says what is missing."""
-    program = shutil.which("node")
-    if program is None:
-        raise LookupError("node is not installed: the independent OPC UA peer cannot run")
+    """Path of the node program, installed with the peer's packages; RuntimeError when it cannot."""
+    program = debian.require("node", "nodejs")
     _install()
     return program
 
@@ -22,9 +21,7 @@ def _install() -> None:
     lock = FOLDER / "package-lock.json"
     if INSTALLED.exists() and INSTALLED.stat().st_mtime >= lock.stat().st_mtime:
         return
-    npm = shutil.which("npm")
-    if npm is None:
-        raise LookupError("npm is not installed: the independent OPC UA peer cannot be fetched")
+    npm = debian.require("npm")
     done = subprocess.run(
         [npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
         cwd=FOLDER,
