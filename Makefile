@@ -22,10 +22,12 @@ $(READY): pyproject.toml requirements.lock
 demo: setup
 	$(BIN)/dryline up --speed $(SPEED) --run $(RUN) --start
 
-# Installs the protocol peers of the tests (npm package, Debian package) and runs everything.
+# Installs the protocol peers of the tests (npm package, Debian package) and runs everything. The
+# fault tests measure times of real processes, so they have the machine for themselves.
 test: setup
 	$(BIN)/python -m tests.support.install
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/faults
+	$(BIN)/python -m pytest tests/faults
 
 # What the build machine checks besides the tests.
 check: setup

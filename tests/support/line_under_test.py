@@ -43,6 +43,7 @@ PREFIX = {"enclosure": "ENC", "coater": "COAT", "calender": "CAL"}
 POLL_S = 0.02
 ANSWER_S = 5.0
 READY_S = 30.0
+GONE_S = 1.0
 ACTIVE = ("STARTING", "UNHOLDING", "RESUMING", "EXECUTE")
 NEXT_VERB = {
     "IDLE": "START",
@@ -428,6 +429,9 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
             process.wait(ANSWER_S)
         except subprocess.TimeoutExpired:
             process.kill()
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(group, signal.SIGKILL)
     process.wait(ANSWER_S)
+    deadline = time.monotonic() + GONE_S
+    with contextlib.suppress(ProcessLookupError):
+        while time.monotonic() < deadline:  # children of a dead leader are nobody's to wait for
+            os.killpg(group, signal.SIGKILL)
+            time.sleep(POLL_S)
