@@ -55,7 +55,11 @@ class StationConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineConfig:
-    """The whole line. warnings: what is allowed and yet looks like a mistake."""
+    """The whole line, or the part of it that one controller runs (`controller.part`).
+
+    warnings: what is allowed and yet looks like a mistake. elsewhere: stations of the line that are
+    not in this part; neighbours: those of them that this part reads, with the points it reads.
+    """
 
     name: str
     title: str
@@ -64,6 +68,13 @@ class LineConfig:
     stations: tuple[StationConfig, ...]
     folder: Path
     warnings: tuple[Problem, ...] = ()
+    elsewhere: tuple[str, ...] = ()
+    neighbours: tuple[StationConfig, ...] = ()
+
+    @property
+    def part(self) -> str:
+        """Name of the part, "coater+calender"; "" for the whole line."""
+        return "+".join(s.name for s in self.stations) if self.elsewhere else ""
 
     def station(self, name: str) -> StationConfig:
         """The station of that name; KeyError when there is none."""

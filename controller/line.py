@@ -8,6 +8,7 @@ import asyncio
 import importlib
 import logging
 from collections.abc import Callable, Mapping
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ from controller.supervise import Supervisor
 log = logging.getLogger("dryline.line")
 MakeDriver = Callable[[StationConfig, Mapping[str, int], Clock, int], Driver]
 Reading = Callable[[HistorianStatus], float]
+SOFTWARE = f"dryline {version('dryline')}"
 OWN = "line"  # the line publishes figures of its own, like a station
 
 
@@ -82,6 +84,8 @@ def build_station(config: StationConfig, table: TagTable, recorder: Recorder) ->
         points=config.points,
         period_s=config.scan_period_s,
         after_link_loss=AfterLinkLoss(config.after_link_loss.value),
+        kind=config.kind,
+        software=SOFTWARE,
     )
     return station_kind(config.kind)(setup, table, recorder)
 

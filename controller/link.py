@@ -1,4 +1,4 @@
-"""Link: what all drivers share. One station's connection, its quality, its writes.
+"""Link: what all drivers share. One connection, its quality; a station's own link writes, too.
 
 Quality comes from data age and the PLC's own heartbeat, never from what a client library says of
 itself. A lost link is a fresh driver, a full read, a look at the boot counter and only then a
@@ -6,7 +6,8 @@ write: what was written last before the loss may or may not have arrived.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,54 +28,107 @@ CONFIRM_S = 10.0  # a value that is not sent has not changed: history is told so
 CONNECT_S = 5.0
 
 
-class Link:
-    """Keeps one station connected; supervised, so `run` is one life of the connection.
+class Source(Protocol):
+    """A driver as far as it reads; who holds one cannot write."""
 
-    Call `check` before every scan: it is what turns a standing heartbeat into Bad tags, even while
-    `run` is stuck in a library.
+    async def connect(self) -> None:
+        """As `Driver.connect`."""
+        ...
+
+    async def read_all(self) -> Samples:
+        """As `Driver.read_all`."""
+        ...
+
+    async def receive(self) -> Samples:
+        """As `Driver.receive`."""
+        ...
+
+    async def close(self) -> None:
+        """As `Driver.close`."""
+        ...
+
+
+D = TypeVar("D", bound=Source)
+
+
+class ReadLink(Generic[D]):
+    """Keeps the tags of one PLC fresh and never writes: no ticket, so its watchdog is not fed.
+
+    Supervised, so `run` is one life of the connection. Call `check` before every scan that uses
+    the tags: it is what turns a standing heartbeat into Bad tags, even while `run` is stuck in a
+    library. tell: takes a sentence when the link comes up or is lost.
     """
 
     def __init__(
         self,
-        station: Station,
+        name: str,
+        prefix: str,
         table: TagTable,
         clock: Clock,
-        recorder: Recorder,
-        make_driver: Callable[[], Driver],
+        make_driver: Callable[[], D],
+        *,
+        tell: Callable[[str], None] | None = None,
     ) -> None:
-        self._station, self._table = station, table
-        self._clock, self._recorder = clock, recorder
-        self._make_driver = make_driver
-        region = table.region(station.name)
-        self._heart = table.index(f"{station.prefix}.HEART")
-        self._boot = table.index(f"{station.prefix}.BOOT") - region.start
+        self._name, self._table, self._clock = name, table, clock
+        self._make_driver, self._tell = make_driver, tell
+        region = table.region(name)
+        self._heart = table.index(f"{prefix}.HEART")
+        self._boot = table.index(f"{prefix}.BOOT") - region.start
         self._booted = 0.0
-        self._tags = np.arange(region.start, region.split, dtype=np.int32)
-        self._values = table.value[region.start : region.split]  # views, not copies
-        self._qualities = table.quality[region.start : region.split]
-        self._times = table.time_ns[region.start : region.split]
-        self._confirmed_at_s = 0.0
+        self._values = table.value[region.start : region.split]  # a view, not a copy
         self._beat: float | None = None
         self._beat_at_s = 0.0
-        self._up = False
+        self._open = False
         self._stale = True
-        self._said = ""
+
+    @property
+    def up(self) -> bool:
+        """Connected, and the heartbeat moves."""
+        return self._open and not self._stale
 
     async def run(self) -> None:
-        """Connect, read everything, take over, then receive and write until something breaks."""
+        """Connect, read everything, take over, then receive until something breaks."""
         driver = self._make_driver()
         try:
             await self._take_over(driver)
-            self._up = True
-            await together(self._receive(driver), self._write(driver), self._watch())
+            self._open = True
+            if self._tell is not None:
+                self._tell("link up")
+            await together(*self._works(driver))
         finally:
-            if self._up:
-                self._station.timing.link_losses += 1
-            self._up = False
+            if self._open:
+                self._lost()
+            self._open = False
             self._mark(Quality.BAD_LINK)
             await driver.close()
 
-    async def _take_over(self, driver: Driver) -> None:
+    def check(self) -> None:
+        """Called before every scan: Bad when the heartbeat stands still."""
+        if self.up and self._age_s() > STALE_S:
+            self._mark(Quality.BAD_STALE)
+
+    def _age_s(self) -> float:
+        return self._clock.link_s() - self._beat_at_s
+
+    def _works(self, driver: D) -> list[Coroutine[Any, Any, None]]:
+        """What goes on at the same time while the connection lasts."""
+        return [self._receive(driver), self._watch()]
+
+    def _adopted(self) -> None:
+        """Everything has been read."""
+
+    def _lost(self) -> None:
+        """An open connection has ended."""
+        if self._tell is not None:
+            self._tell("link lost")
+
+    def _note(self, samples: Samples) -> None:
+        """New samples stand in the table."""
+
+    def _marked(self) -> None:
+        """All tags of the PLC have gone Bad in the table."""
+
+    async def _take_over(self, driver: D) -> None:
         try:
             async with asyncio.timeout(CONNECT_S):
                 await driver.connect()
@@ -82,24 +136,11 @@ class Link:
                 await self._first_beat(driver)
                 self._take(await driver.read_all())
                 self._booted = self._values[self._boot]
-                self._station.adopt(self._clock.utc_ns())
+                self._adopted()
         except TimeoutError as error:
-            raise LinkLost(f"{self._station.name}: no answer within {CONNECT_S:g} s") from error
+            raise LinkLost(f"{self._name}: no answer within {CONNECT_S:g} s") from error
 
-    def check(self) -> None:
-        """Called before every scan: Bad when the heartbeat stands still."""
-        timing = self._station.timing
-        age_s = self._clock.link_s() - self._beat_at_s
-        timing.age_s = min(age_s, 1e6)
-        if self._up and not self._stale and age_s > STALE_S:
-            self._mark(Quality.BAD_STALE)
-        timing.link_up = self._up and not self._stale
-        now_s = self._clock.now_s()
-        if timing.link_up and now_s - self._confirmed_at_s >= CONFIRM_S:
-            self._confirmed_at_s = now_s
-            self._confirm()
-
-    async def _first_beat(self, driver: Driver) -> None:
+    async def _first_beat(self, driver: D) -> None:
         """A connection counts only when the heartbeat is seen to move."""
         first = await driver.read_all()
         deadline_s = self._clock.link_s() + FIRST_BEAT_S
@@ -109,7 +150,7 @@ class Link:
             now = self._beat_in(await driver.read_all())
             if now is not None and beat is not None and now != beat:
                 return
-        raise LinkLost(f"{self._station.name}: heartbeat stands still at {beat}")
+        raise LinkLost(f"{self._name}: heartbeat stands still at {beat}")
 
     def _beat_in(self, samples: Samples) -> float | None:
         at = np.flatnonzero(samples.tags == self._heart)
@@ -117,15 +158,89 @@ class Link:
             return None
         return float(samples.values[at[-1]])
 
-    async def _receive(self, driver: Driver) -> None:
+    async def _receive(self, driver: D) -> None:
         while True:
             samples = await driver.receive()
             if not self._stale:  # once all tags went Bad only a full read brings them all back
                 self._take(samples)
             if self._stale:
-                raise LinkLost(f"{self._station.name}: heartbeat stands still")
+                raise LinkLost(f"{self._name}: heartbeat stands still")
             if self._values[self._boot] != self._booted:  # under an open connection
-                raise LinkLost(f"{self._station.name}: the PLC has restarted")
+                raise LinkLost(f"{self._name}: the PLC has restarted")
+
+    async def _watch(self) -> None:
+        """Give up a connection on which a call of the driver hangs in spite of its deadline."""
+        while self._age_s() <= DEAD_S:
+            await self._clock.sleep_link(0.5)
+        raise LinkLost(f"{self._name}: no heartbeat for {DEAD_S:g} s")
+
+    def _take(self, samples: Samples) -> None:
+        beat = self._beat_in(samples)
+        now_s = self._clock.link_s()
+        if beat is not None and beat != self._beat:
+            self._beat = beat
+            self._beat_at_s = now_s
+            self._stale = False
+        elif now_s - self._beat_at_s > STALE_S:
+            self._mark(Quality.BAD_STALE)
+            return
+        self._table.apply(samples)
+        self._note(samples)
+
+    def _mark(self, quality: Quality) -> None:
+        """All tags of the PLC go Bad, once."""
+        if self._stale:
+            return
+        self._stale = True
+        self._table.mark_bad(self._name, quality, self._clock.utc_ns())
+        self._marked()
+
+
+class Link(ReadLink[Driver]):
+    """A station's own link: what it reads goes to history, and it renews the station's outputs."""
+
+    def __init__(
+        self,
+        station: Station,
+        table: TagTable,
+        clock: Clock,
+        recorder: Recorder,
+        make_driver: Callable[[], Driver],
+    ) -> None:
+        super().__init__(station.name, station.prefix, table, clock, make_driver)
+        self._station, self._recorder = station, recorder
+        region = table.region(station.name)
+        self._tags = np.arange(region.start, region.split, dtype=np.int32)
+        self._qualities = table.quality[region.start : region.split]  # views, not copies
+        self._times = table.time_ns[region.start : region.split]
+        self._confirmed_at_s = 0.0
+        self._said = ""
+
+    def check(self) -> None:
+        """As for every link; and the figures of the link."""
+        super().check()
+        timing = self._station.timing
+        timing.age_s = min(self._age_s(), 1e6)
+        timing.link_up = self.up
+        now_s = self._clock.now_s()
+        if timing.link_up and now_s - self._confirmed_at_s >= CONFIRM_S:
+            self._confirmed_at_s = now_s
+            self._confirm()
+
+    def _works(self, driver: Driver) -> list[Coroutine[Any, Any, None]]:
+        return [*super()._works(driver), self._write(driver)]
+
+    def _adopted(self) -> None:
+        self._station.adopt(self._clock.utc_ns())
+
+    def _lost(self) -> None:
+        self._station.timing.link_losses += 1
+
+    def _note(self, samples: Samples) -> None:
+        self._recorder.record(samples)
+
+    def _marked(self) -> None:
+        self._record_image(slice(None), int(self._times[0]))
 
     async def _write(self, driver: Driver) -> None:
         station, clock = self._station, self._clock
@@ -143,34 +258,6 @@ class Link:
                         station.tell(EventKind.DEVICE, station.name, f"write refused: {error}")
             due_s = max(due_s + WRITE_S, clock.link_s())
             await clock.sleep_link(due_s - clock.link_s())
-
-    async def _watch(self) -> None:
-        """Give up a connection on which a call of the driver hangs in spite of its deadline."""
-        while self._clock.link_s() - self._beat_at_s <= DEAD_S:
-            await self._clock.sleep_link(0.5)
-        raise LinkLost(f"{self._station.name}: no heartbeat for {DEAD_S:g} s")
-
-    def _take(self, samples: Samples) -> None:
-        beat = self._beat_in(samples)
-        now_s = self._clock.link_s()
-        if beat is not None and beat != self._beat:
-            self._beat = beat
-            self._beat_at_s = now_s
-            self._stale = False
-        elif now_s - self._beat_at_s > STALE_S:
-            self._mark(Quality.BAD_STALE)
-            return
-        self._table.apply(samples)
-        self._recorder.record(samples)
-
-    def _mark(self, quality: Quality) -> None:
-        """All tags of the station go Bad, in the table and in history, once."""
-        if self._stale:
-            return
-        self._stale = True
-        time_ns = self._clock.utc_ns()
-        self._table.mark_bad(self._station.name, quality, time_ns)
-        self._record_image(slice(None), time_ns)
 
     def _confirm(self) -> None:
         """Tell history that what was not sent still holds.

@@ -12,7 +12,7 @@ import threading
 from dataclasses import asdict
 from pathlib import Path
 
-from controller.control.station_parts import Memory
+from controller.control.station_memory import Memory
 
 log = logging.getLogger("dryline.memory")
 
@@ -79,7 +79,7 @@ def _parse(text: str) -> dict[str, Memory]:
     if outer["version"] != VERSION or outer["sum"] != _sum(outer["body"]):
         raise ValueError("version or checksum does not fit")
     inner = json.loads(outer["body"])
-    return {name: Memory(**fields) for name, fields in inner.items()}
+    return {name: Memory.of(fields) for name, fields in inner.items()}
 
 
 def _sum(body: str) -> str:

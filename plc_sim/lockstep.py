@@ -15,8 +15,9 @@ from controller.clock import ManualClock
 from controller.config import LineConfig
 from controller.control.states import State
 from controller.control.station import Station
-from controller.core.event import Answer, Command, Event, Verb
+from controller.core.event import Answer, Command, DeployOrder, Event, Verb
 from controller.core.point import Access
+from controller.core.run import MasterRecipe
 from controller.core.sample import Quality, Samples
 from controller.core.table import Region, TagTable
 from controller.line import build_station, tag_table
@@ -67,7 +68,11 @@ class _Cell:
 
 
 class Lockstep:
-    """The whole line in one loop. Time is the plant's; commands act at the next scan."""
+    """The whole line in one loop. Time is the plant's; commands act at the next scan.
+
+    Stations of the config whose physics do not run have no PLC and no program here: their tags are
+    in the table, Bad until somebody writes them.
+    """
 
     def __init__(
         self, config: LineConfig, plant: Plant, *, start_utc_ns: int | None = None
@@ -82,7 +87,8 @@ class Lockstep:
         self._hash = hashlib.blake2b(digest_size=16)
         self.hashing = False
         self.on_scan: Callable[[float], None] | None = None
-        self._cells = [self._cell(sc.name, config) for sc in config.stations]
+        self._cells = [self._cell(sc.name, config) for sc in config.stations
+                       if sc.name in plant.sites]  # fmt: skip
         self.stations = {c.name: c.station for c in self._cells}
         self.plcs = {c.name: c.plc for c in self._cells}
         self.step()
@@ -116,7 +122,7 @@ class Lockstep:
             out = cell.plc.scan(now_s, now_s, readings, status)
             if scan:  # physics steps at 0.1 s, so output cards need no more
                 plant.actuate(cell.name, out)
-        if not scan or not hasattr(self, "stations"):
+        if not scan:
             return
         self.clock.t_s = now_s
         utc_ns = self.clock.utc_ns()
@@ -149,14 +155,28 @@ class Lockstep:
         self, station: str, verb: Verb, target: str = "", value: float | str | None = None
     ) -> Answer:
         """Give a command and run one scan; returns the answer."""
-        given: list[Answer] = []
-        command = Command(
-            id=f"lockstep-{self._tick}", actor="lockstep", station=station, verb=verb,
-            target=target, value=value,
+        return self.give(
+            Command(
+                id=f"lockstep-{self._tick}", actor="lockstep", station=station, verb=verb,
+                target=target, value=value,
+            )
         )  # fmt: skip
-        self.stations[station].submit(command, given.append)
+
+    def give(self, command: Command) -> Answer:
+        """Give a command as it is and run one scan; returns the answer."""
+        given: list[Answer] = []
+        self.stations[command.station].submit(command, given.append)
         self.run(SCAN_TICKS * TICK_S)
         return given[0]
+
+    def deploy(self, station: str, master: MasterRecipe | None, reason: str = "lockstep") -> Answer:
+        """Deploy a recipe (None: the built-in procedure) for the next START of a station."""
+        return self.give(
+            Command(
+                id=f"lockstep-{self._tick}", actor="lockstep", station=station, verb=Verb.DEPLOY,
+                reason=reason, order=DeployOrder(master=master),
+            )
+        )  # fmt: skip
 
     def start(self, *stations: str) -> None:
         """Give START to stations (all when none is named); refused is an error."""

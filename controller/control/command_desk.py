@@ -1,10 +1,11 @@
 """What a station does with a command: every verb, every check, every reason for a refusal."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from controller.control.loop import Loop
 from controller.control.pid_config import LoopMode
-from controller.control.states import next_state
+from controller.control.states import TARGET, next_state
 from controller.core.errors import DrylineError, Refused
 from controller.core.event import Answer, Command, EventKind, Verb
 from controller.core.tag import Kind
@@ -12,7 +13,7 @@ from controller.core.tag import Kind
 if TYPE_CHECKING:
     from controller.control.station import Station
 
-PROCEDURE_VERBS = frozenset(Verb) - {Verb.SET, Verb.MODE, Verb.TUNE}
+PROCEDURE_VERBS = frozenset(TARGET)
 TO_MOTION = frozenset({Verb.START, Verb.RESTART, Verb.UNHOLD, Verb.RESUME})
 
 
@@ -21,6 +22,15 @@ class CommandDesk:
 
     def __init__(self, station: "Station") -> None:
         self._s = station
+        recipes = station.recipes
+        self._others: dict[Verb, Callable[[Command], None]] = {
+            Verb.SET: self._set_by,
+            Verb.MODE: self._mode,
+            Verb.TUNE: self._tune,
+            Verb.DEPLOY: recipes.deploy,
+            Verb.CONFIRM: recipes.confirm,
+            Verb.LOT: recipes.lot,
+        }
 
     def execute(self, command: Command) -> Answer:
         """Do it, or say why not; never half of it."""
@@ -36,12 +46,8 @@ class CommandDesk:
         verb = command.verb
         if verb in PROCEDURE_VERBS:
             self._procedure(command)
-        elif verb is Verb.SET:
-            self._set(command.target, command.value)
-        elif verb is Verb.MODE:
-            self._mode(command)
         else:
-            self._tune(command)
+            self._others[verb](command)
 
     def _procedure(self, command: Command) -> None:
         s, verb = self._s, command.verb
@@ -50,6 +56,8 @@ class CommandDesk:
             s.require_permissives()
         if verb in (Verb.START, Verb.UNHOLD, Verb.RESET):
             s.reset_trips()
+        if verb in TO_MOTION and s.recipes.run is None:
+            s.recipes.start(command)  # also for a machine that was found active: nothing unrecorded
         who = f"{verb} by {command.actor}"
         s.procedure.command(verb, f"{who}: {command.reason}" if command.reason else who)
 
@@ -81,6 +89,10 @@ class CommandDesk:
             names = ", ".join(s.loops)
             raise Refused("unknown", [f"no loop {target!r} in {s.name}; loops: {names}"])
         return loop
+
+    def _set_by(self, command: Command) -> None:
+        self._set(command.target, command.value)
+        self._s.recipes.drift.set_by[command.target] = command.actor
 
     def _set(self, target: str, value: float | str | None) -> None:
         s = self._s

@@ -33,7 +33,8 @@ class Step:
     """One step of an acting state.
 
     settle_s: so long all conditions must hold without a break. timeout_s: after this the
-    station is held.
+    station is held, or what `on_timeout` says. scan: called at every scan after the entry, before
+    the conditions. phase: number of the recipe phase, 0 for a step of the built-in procedure.
     """
 
     name: str
@@ -41,6 +42,20 @@ class Step:
     until: tuple[Condition, ...] = ()
     settle_s: float = 0.0
     timeout_s: float = 600.0
+    on_timeout: Verb | None = None
+    scan: Callable[[float], None] | None = None
+    phase: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """The phase that was under way when a state was left. spent_s: since its entry."""
+
+    phase: int
+    spent_s: float
+
+
+NOTHING_LEFT = Left(0, 0.0)
 
 
 # States that say for ever after why they were entered: "complete" would tell nobody anything.
@@ -81,7 +96,19 @@ class Procedure:
         self._entered = False
         self._step_since_s = 0.0
         self._met_since_s: float | None = None
+        self._now_s = 0.0
+        self._head_start = NOTHING_LEFT
+        self.left = NOTHING_LEFT
         self.since_s = 0.0
+
+    def use(self, states: Sequence[State], steps: Sequence[Step]) -> None:
+        """Other steps for some states; not for the one under way."""
+        for state in states:
+            self._steps[state] = tuple(steps)
+
+    def credit(self, left: Left) -> None:
+        """Count what was spent in a phase before it was broken off, when it is entered again."""
+        self._head_start = left
 
     @property
     def step(self) -> Step | None:
@@ -101,6 +128,16 @@ class Procedure:
             return 0.0
         return max(0.0, step.timeout_s - (now_s - self._step_since_s))
 
+    def under_way(self) -> Left:
+        """The recipe phase under way and the time spent in it."""
+        step = self.step
+        if step is None or not step.phase:
+            return NOTHING_LEFT
+        if self._entered:
+            return Left(step.phase, self._now_s - self._step_since_s)
+        waits = self._head_start.phase == step.phase
+        return self._head_start if waits else Left(step.phase, 0.0)
+
     def command(self, verb: Verb, reason: str) -> None:
         """Take a procedure command; Refused names what is enabled instead."""
         self.go(next_state(self.state, verb), reason)
@@ -111,6 +148,7 @@ class Procedure:
 
     def go(self, state: State, reason: str) -> None:
         """Change the state and tell."""
+        self.left = self.under_way()
         old, self.state, self.reason = self.state, state, reason
         self.step_index = 0
         self._entered = False
@@ -120,10 +158,12 @@ class Procedure:
 
     def enter_again(self) -> None:
         """Let the step under way write its wishes once more, at the next scan."""
+        self._head_start = self.under_way()
         self._entered = False
 
     def scan(self, now_s: float) -> None:
         """Advance by at most one step or state."""
+        self._now_s = now_s
         if self.since_s < 0:
             self.since_s = now_s
         steps = self._steps[self.state]
@@ -137,9 +177,11 @@ class Procedure:
         if not self._entered:
             step.enter()
             self._entered = True  # not before: a step whose wishes failed has not been entered
-            self._step_since_s = now_s
+            self._step_since_s = now_s - self._spent_before(step)
             self._met_since_s = None
             return
+        if step.scan is not None:
+            step.scan(now_s)
         for condition in step.until:
             if not condition.test():
                 self._met_since_s = None
@@ -152,10 +194,17 @@ class Procedure:
             self.step_index += 1
             self._entered = False
 
+    def _spent_before(self, step: Step) -> float:
+        """The credit of a phase that is entered again; given once, and not if it had timed out."""
+        if not step.phase or self._head_start.phase != step.phase:
+            return 0.0
+        spent_s, self._head_start = self._head_start.spent_s, NOTHING_LEFT
+        return spent_s if spent_s < step.timeout_s else 0.0
+
     def _time_out(self, step: Step) -> None:
         text = f"{self.state.name}: step {step.name} timed out after {step.timeout_s:g} s, "
         text += "waiting for " + "; ".join(self.waiting_for())
-        verb = _ON_TIMEOUT.get(self.state)
+        verb = step.on_timeout or _ON_TIMEOUT.get(self.state)
         if verb is None:
             self.step_index += 1
             self._entered = False

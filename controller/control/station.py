@@ -13,14 +13,15 @@ from controller.control.alarm import AlarmLimit, LimitAlarm
 from controller.control.command_desk import CommandDesk
 from controller.control.interlock import Permissive, Permissives, Trip, Trips
 from controller.control.loop import Loop
-from controller.control.pid_config import LoopMode
 from controller.control.procedure import Procedure, Step
-from controller.control.states import TABLE, State, restored
+from controller.control.recipe_desk import RecipeDesk
+from controller.control.states import TABLE, State
+from controller.control.station_memory import Memory, bring_back, memory_of
 from controller.control.station_parts import (
     ACTIVE,
     DOWN,
+    HEALTH,
     QUIET,
-    Memory,
     ScanTiming,
     StationSetup,
     changed_severity,
@@ -31,9 +32,11 @@ from controller.control.takeover import Takeover
 from controller.core.event import Answer, Command, Event, EventKind
 from controller.core.point import Access
 from controller.core.ports import EventLog
+from controller.core.run import MasterRecipe
 from controller.core.sample import FIRST_BAD, GOOD, Quality, quality_text
 from controller.core.table import TagTable
 from controller.core.tag import Tag
+from controller.formulas.parameter import Parameter
 
 MAX_QUEUE = 64
 
@@ -45,13 +48,15 @@ class Station:
     needs them, `start_permissives`, `trips`, `ALARMS`, `SETTINGS` (name -> (default, low, high,
     unit, text): the values of its built-in procedure, each a tag PREFIX.SET.name), `FOREIGN`
     (tags of other stations it may read; their quality counts as anybody else's) and `COMPUTED`
-    (outputs that nobody sets by hand -> what decides them; a leading "." stands for the prefix).
+    (outputs that nobody sets by hand -> what decides them; a leading "." stands for the prefix),
+    `FORMULA` (parameters of its recipes, with the setting each one feeds).
     """
 
     ALARMS: ClassVar[tuple[tuple[str, tuple[AlarmLimit, ...]], ...]] = ()
     FOREIGN: ClassVar[tuple[str, ...]] = ()
     COMPUTED: ClassVar[Mapping[str, str]] = {}
     SETTINGS: ClassVar[Mapping[str, tuple[float, float, float, str, str]]] = {}
+    FORMULA: ClassVar[tuple[Parameter, ...]] = ()
     LOOP_STATES: ClassVar[frozenset[State]] = frozenset({State.EXECUTE})
 
     @classmethod
@@ -80,7 +85,7 @@ class Station:
         self.q = [int(Quality.BAD_NO_DATA)] * len(names)
         self._q_seen = self.q[: self._own]
         self._q_shown: list[int] = []
-        self.now_s, self._utc_ns = 0.0, 0
+        self.now_s, self.utc_ns = 0.0, 0
         p = self.prefix
         self._health = self.offset[f"{p}.SERVICE.STATE"]
         self.settings = {key: self.offset[f"{p}.SET.{key}"] for key in self.SETTINGS}
@@ -95,17 +100,20 @@ class Station:
         self._foreign_index = [table.index(n) for n in foreign]
         self._foreign_at = {n: k for k, n in enumerate(foreign)}
         self._fv, self._fq = [0.0] * len(foreign), [int(Quality.BAD_NO_DATA)] * len(foreign)
-        self._desk = CommandDesk(self)
         self._queue: deque[tuple[Command, Callable[[Answer], None]]] = deque()
         self.timing = ScanTiming()
         self.takeover = Takeover(self)
+        self.recipes = RecipeDesk(self)
+        self._desk = CommandDesk(self)
         self.faulted = False
         self.changed = False  # something in `memory()` changed; the shell saves and clears it
         for loop in self._loop_list:
             loop.bind(self.offset)
         for key, (default, *_rest) in self.SETTINGS.items():
             self.v[self.settings[key]] = default
-        self.procedure = Procedure(self.steps(), self._state_changed)
+        usual = self.steps()
+        self.procedure = Procedure(usual, self._state_changed)
+        self.recipes.bind(usual)
         self._bind_blocks()
         for k in set(range(self._own, len(self.v))) - set(self.writable):
             self.q[k] = GOOD
@@ -118,10 +126,13 @@ class Station:
         trips = self.trips()
         self._trip_at = [self.at(tag) for tag, _ in trips]
         self._trips = Trips([t for _, t in trips])
-        self._alarms = [
-            (self.at(tag), LimitAlarm(self._names[self.at(tag)], limits))
-            for tag, limits in self.ALARMS
-        ]
+        self.rebuild_alarms()
+
+    def rebuild_alarms(self) -> None:
+        """Alarms of the kind, with the limits of the recipe in their place where it has any."""
+        limits = {self.at(tag): own for tag, own in self.ALARMS}
+        limits |= {self.at(tag): own for tag, own in self.recipes.alarm_limits().items()}
+        self._alarms = [(k, LimitAlarm(self._names[k], own)) for k, own in limits.items()]
 
     # -- what a kind defines ---------------------------------------------------------------------
 
@@ -171,7 +182,7 @@ class Station:
         if self._foreign_index:
             self._fv = [table.value.item(k) for k in self._foreign_index]
             self._fq = [table.quality.item(k) for k in self._foreign_index]
-        self.now_s, self._utc_ns = now_s, utc_ns
+        self.now_s, self.utc_ns = now_s, utc_ns
         if q != self._q_seen:
             self._tell_quality(q)
         self.takeover.watch()
@@ -179,6 +190,7 @@ class Station:
             command, reply = self._queue.popleft()
             self._record(self._desk.execute(command), reply)
         self.procedure.scan(now_s)
+        self.recipes.scan(now_s)
         self.control(now_s)
         self.interlocks(now_s)
         self.alarms(now_s)
@@ -199,7 +211,7 @@ class Station:
         v, t, h = self.v, self.timing, self._health
         procedure = self.procedure
         state = procedure.state
-        v[h : h + 12] = (
+        v[h : h + HEALTH] = (
             state,
             TABLE[state].packml,
             procedure.step_index + 1 if procedure.step else 0,
@@ -212,6 +224,7 @@ class Station:
             t.link_losses,
             t.writes_refused,
             t.age_s,
+            *self.recipes.figures(),
         )
         table, own = self.table, self._own
         self._pack(table.value.data, 8 * self._split, *v[own:])
@@ -219,7 +232,7 @@ class Station:
         if quality != self._q_shown:
             table.quality[self._split : self._stop] = quality
             self._q_shown = quality
-        table.time_ns[self._split : self._stop] = self._utc_ns
+        table.time_ns[self._split : self._stop] = self.utc_ns
 
     def fault(self, error: Exception, utc_ns: int) -> None:
         """Called by the shell when `scan` raised: own tags go Bad and nothing more is written."""
@@ -229,7 +242,7 @@ class Station:
         table.time_ns[self._split : self._stop] = utc_ns
         if not self.faulted:
             self.faulted = True
-            self._utc_ns = utc_ns
+            self.utc_ns = utc_ns
             self.tell(EventKind.SYSTEM, self.name, f"scan failed: {type(error).__name__}: {error}")
 
     def mend(self) -> None:
@@ -280,42 +293,24 @@ class Station:
     def adopt(self, utc_ns: int) -> None:
         """Take over what the PLC holds, so that the first write changes nothing. Called by the
         link after a full read has been applied to the table."""
-        self._utc_ns = utc_ns
+        self.utc_ns = utc_ns
         self._snapshot()
         self.takeover.adopt()
         self._commit()
 
     def memory(self) -> Memory:
         """What must survive a restart."""
-        loops = {
-            key: {"wanted": float(x.wanted), "sp": x.pid.sp_target, "kc": x.pid.kc,
-                  "ti_s": x.pid.ti_s, "td_s": x.pid.td_s}
-            for key, x in self.loops.items()
-        }  # fmt: skip
-        settings = {key: self.v[k] for key, k in self.settings.items()}
-        return Memory(self.procedure.state.name, self.procedure.reason, loops, settings)
+        return memory_of(self)
 
-    def recall(self, memory: Memory, utc_ns: int) -> None:
-        """Come back after a restart of the program: held if it was active, never in motion."""
-        self._utc_ns = utc_ns
-        for key, value in memory.settings.items():
-            if key in self.settings:
-                _, low, high, *_ = self.SETTINGS[key]
-                self.v[self.settings[key]] = min(max(value, low), high)
-        for key, saved in memory.loops.items():
-            loop = self.loops.get(key)
-            if loop is not None:
-                mode = LoopMode(int(saved["wanted"]))
-                loop.wanted = mode if mode in loop.pid.config.modes else loop.wanted
-                loop.pid.tune(saved["kc"], saved["ti_s"], saved["td_s"])
-                sp = min(max(saved["sp"], loop.pid.sp_low), loop.pid.sp_high)
-                loop.pid.set_sp(sp)
-        state = State[memory.state]
-        back = restored(state)
-        why = memory.reason if back is state else f"controller restarted in {state.name}"
-        if back is State.HELD and not why.endswith("UNHOLD to continue"):
-            why += "; UNHOLD to continue"
-        self.procedure.force(back, why)
+    def recall(
+        self, memory: Memory, utc_ns: int, masters: Mapping[str, MasterRecipe] | None = None
+    ) -> None:
+        """Come back after a restart of the program: held if it was active, never in motion.
+
+        masters: the recipes the memory names, by hash.
+        """
+        self.utc_ns = utc_ns
+        bring_back(self, memory, masters or {})
 
     def hold(self, reason: str) -> None:
         """Hold the station if it is active."""
@@ -386,14 +381,17 @@ class Station:
                 loop.activate(active)
         text = f"{old.name} -> {new.name}: {reason}"
         self.tell(EventKind.STATE, self.name, text, old=old.name, new=new.name)
+        self.recipes.moved(old, new, reason)
 
     def tell(
         self, kind: EventKind, subject: str, text: str, actor: str = "", **data: object
     ) -> None:
-        """Record an event of this station at the time of the scan."""
+        """Record an event of this station at the time of the scan, and of its open run."""
+        if self.recipes.run is not None:
+            data["run"] = self.recipes.run.head.id
         self._log.event(
             Event(
-                time_ns=self._utc_ns,
+                time_ns=self.utc_ns,
                 kind=kind,
                 station=self.name,
                 subject=subject,

@@ -1,7 +1,7 @@
 """What surrounds a station: its set-up, its memory, the figures of its scan and their tags."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from controller.control.states import State
@@ -23,13 +23,15 @@ class AfterLinkLoss(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StationSetup:
-    """What the line gives a station."""
+    """What the line gives a station. software: version of the program, for the record of a run."""
 
     name: str
     prefix: str
     points: tuple[Point, ...]
     period_s: float
     after_link_loss: AfterLinkLoss = AfterLinkLoss.HOLD
+    kind: str = ""
+    software: str = ""
 
 
 @dataclass(slots=True)
@@ -46,16 +48,6 @@ class ScanTiming:
     age_s: float = 0.0
 
 
-@dataclass(slots=True)
-class Memory:
-    """What of a station must survive a restart of the program."""
-
-    state: str = State.IDLE.name
-    reason: str = ""
-    loops: dict[str, dict[str, float]] = field(default_factory=dict)
-    settings: dict[str, float] = field(default_factory=dict)
-
-
 _HEALTH: tuple[tuple[str, str, str, float, Kind], ...] = (
     ("SERVICE.STATE", "procedure state (MTP code)", "", 131072, Kind.INTEGER),
     ("SERVICE.PACKML", "procedure state (PackML number)", "", 17, Kind.INTEGER),
@@ -69,13 +61,20 @@ _HEALTH: tuple[tuple[str, str, str, float, Kind], ...] = (
     ("LINK.LOSSES", "times the link was lost", "", 1e9, Kind.INTEGER),
     ("LINK.REFUSED", "writes that failed or were refused", "", 1e9, Kind.INTEGER),
     ("LINK.AGE", "age of the last heartbeat", "s", 1e6, Kind.REAL),
+    ("RUN.TIME", "time since START of the open run", "s", 1e9, Kind.REAL),
+    ("RUN.PHASE", "phase of the recipe, 0 none", "", 99, Kind.INTEGER),
+    ("RUN.PROMPT", "a prompt waits for CONFIRM", "", 1, Kind.BOOLEAN),
+    ("RUN.DRIFT", "set points that differ from the recipe", "", 999, Kind.INTEGER),
+    ("RUN.PENDING", "another recipe is deployed for the next START", "", 1, Kind.BOOLEAN),
 )
+HEALTH = len(_HEALTH)
 _RULES = {
     "SERVICE.LEFT": HistoryRule(deadband=10, max_interval_s=60),
     "SCAN.COUNT": HistoryRule(deadband=1e12, max_interval_s=60),
     "SCAN.LATE": HistoryRule(deadband=20, max_interval_s=60),
     "SCAN.TOOK": HistoryRule(deadband=20, max_interval_s=60),
     "LINK.AGE": HistoryRule(deadband=0.5, max_interval_s=60),
+    "RUN.TIME": HistoryRule(deadband=30, max_interval_s=60),
 }
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from controller.core.run import MasterRecipe
+
 
 class EventKind(StrEnum):
     """What an event is about."""
@@ -16,6 +18,8 @@ class EventKind(StrEnum):
     ALARM = "alarm"
     DEVICE = "device"  # the device's own trips, restarts, refusals
     SYSTEM = "system"  # start, stop, store, clock
+    RECIPE = "recipe"  # deployed, latched, drifted from
+    RUN = "run"  # begun, phase, prompt, lot, ended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +51,29 @@ class Verb(StrEnum):
     SET = "SET"  # a set point or an output in manual
     MODE = "MODE"  # a loop's mode: MAN, AUTO, CAS
     TUNE = "TUNE"  # a loop's gains
+    DEPLOY = "DEPLOY"  # a recipe for the next START
+    CONFIRM = "CONFIRM"  # the prompt of the phase under way
+    LOT = "LOT"  # a lot that goes in or comes out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeployOrder:
+    """A recipe to be deployed. master: None for the built-in procedure.
+
+    expected: number of the deployment the person saw as the requested one, None when nobody
+    looked; because, trial: as in Deployment.
+    """
+
+    master: MasterRecipe | None
+    expected: int | None = None
+    because: str = ""
+    trial: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """Who wants what of which station, and why. target: tag or loop of SET, MODE and TUNE."""
+    """Who wants what of which station, and why. target: tag or loop of SET, MODE and TUNE, "in"
+    or "out" of LOT; order: what a DEPLOY brings."""
 
     id: str
     actor: str
@@ -60,6 +82,7 @@ class Command:
     target: str = ""
     value: float | str | None = None
     reason: str = ""
+    order: DeployOrder | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ from controller.control.station_parts import StationSetup
 from controller.core.ports import EventLog
 from controller.core.sample import is_usable
 from controller.core.table import TagTable
+from controller.formulas.calender import PARAMETERS
 from controller.stations.common import (
     HEATED_K,
     PLC_READY,
@@ -50,6 +51,7 @@ FF_PERIOD_S = 0.5
 COATER_NOISE_M_PER_MIN = 0.01  # of the coater's measured speed, not to be followed
 SPEED_NOISE = 0.01  # a speed that differs by less needs no other gains
 FF_LIMIT = 150.0  # N/mm; more than this no loading error explains
+WAYS_TO_RUN = frozenset({State.STARTING, State.UNHOLDING, State.RESUMING})
 LOADING_FF = 1.05  # um of thickness per % of loading at 104 um
 
 
@@ -58,6 +60,7 @@ class Station(Base):
 
     FOREIGN = ("COAT.V.LINE", "COAT.LOAD.C", "COAT.METER")
     COMPUTED: ClassVar[Mapping[str, str]] = {".V.SP": "the coater and L17, or CAL.SET.V when alone"}
+    FORMULA = PARAMETERS
     SETTINGS: ClassVar[Mapping[str, tuple[float, float, float, str, str]]] = {
         "THK": (104.0, 50.0, 200.0, "um", "thickness"),
         "LOAD.START": (600.0, 150.0, 1100.0, "N/mm", "line load until the loop takes over"),
@@ -149,6 +152,7 @@ class Station(Base):
         self._turn = MovingAverage()
         self._web = DeadTime(0.0)
         self._thk, self._meter = self.at(".THK.C"), self.at(".METER")
+        self._cmd = self.at(".CMD")
         self._v, self._v_sp = self.at(".V.PV"), self.at(".V.SP")
         self._load, self._load_sp = self.at(".LOAD.PV"), self.at(".LOAD.SP")
         self._rolled_from_m: float | None = None
@@ -192,7 +196,6 @@ class Station(Base):
             self.put(cmd, float(Mode.THREAD))
 
         def run() -> None:
-            self.put(self._v_sp, self._base_speed())
             self.put(cmd, float(Mode.RUN))
             self._l16.pid.set_sp(self.setting("THK"))
             self._l17.pid.initialise(0.0)
@@ -230,6 +233,8 @@ class Station(Base):
         trim = self._l17.scan(now_s, v, q, track=0.0 if still and self._l17.active else None)
         if self._l17.active:
             v[self._v_sp] = min(20.0, self._base_speed() * (1.0 + trim / 100.0))
+        elif v[self._cmd] == Mode.RUN and self.procedure.state in WAYS_TO_RUN:
+            v[self._v_sp] = self._base_speed()
 
     def _thickness(self, now_s: float, speed_m_per_min: float) -> None:
         v, q, pid = self.v, self.q, self._l16.pid

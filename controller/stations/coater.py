@@ -26,6 +26,7 @@ from controller.control.station import Station as Base
 from controller.control.station_parts import StationSetup
 from controller.core.ports import EventLog
 from controller.core.table import TagTable
+from controller.formulas.coater import PARAMETERS
 from controller.stations.common import (
     HEATED_K,
     PLC_READY,
@@ -53,6 +54,7 @@ def _pid(**settings: object) -> Pid:
 class Station(Base):
     """Loops, steps and schedules of the coater."""
 
+    FORMULA = PARAMETERS
     SETTINGS: ClassVar[Mapping[str, tuple[float, float, float, str, str]]] = {
         "FEED": (10.0, 2.0, 20.0, "kg/h", "powder feed"),
         "SME": (40.0, 20.0, 120.0, "kJ/kg", "mixing energy"),

@@ -19,6 +19,7 @@ from controller.control.station import Station as Base
 from controller.control.station_parts import StationSetup
 from controller.core.ports import EventLog
 from controller.core.table import TagTable
+from controller.formulas.enclosure import PARAMETERS
 from controller.stations.common import PLC_READY, Conditions, Mode, off, usual_steps
 
 GLOVE_FF_PCT = 8.0  # more fan while gloves are in use
@@ -31,6 +32,7 @@ PULL_DOWN_S = 3 * 3600.0
 class Station(Base):
     """Loops, steps and feed-forward of the enclosure."""
 
+    FORMULA = PARAMETERS
     SETTINGS: ClassVar[Mapping[str, tuple[float, float, float, str, str]]] = {
         "DP": (-65.0, -80.0, -40.0, "degC", "frost point in production"),
         "READY": (-62.0, -80.0, -30.0, "degC", "frost point at which the enclosure is ready"),

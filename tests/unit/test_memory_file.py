@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from controller.control.station_parts import Memory
+from controller.control.station_memory import Memory
 from controller.memory_file import COPIES, MemoryFile, _sum
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from controller.control.pid_config import LoopMode
 from controller.control.states import State
-from controller.control.station_parts import AfterLinkLoss, Memory
+from controller.control.station_memory import Memory
+from controller.control.station_parts import AfterLinkLoss
 from controller.core.event import EventKind, Verb
 from controller.core.sample import GOOD, Quality
 from controller.stations.common import Mode
@@ -411,7 +412,7 @@ def test_memory_brings_every_state_back_without_motion(state):
     bench.ok(Verb.TUNE, "T.L1", "2,20,0")
     bench.ok(Verb.SET, "T.L1.SP", 61.0)
     bench.station.procedure.force(state, "the reason")
-    saved = Memory(**asdict(bench.station.memory()))
+    saved = Memory.of(asdict(bench.station.memory()))
 
     again = Bench(adopted=False)
     again.station.recall(saved, UTC0_NS)

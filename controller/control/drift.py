@@ -1,0 +1,107 @@
+"""Drift: set points of a run that are no longer what its recipe asked for, at the PLC or here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from controller.control.pid_config import LoopMode
+from controller.control.station_parts import ACTIVE
+from controller.core.event import EventKind
+from controller.core.point import READ_BACK
+from controller.core.sample import FIRST_BAD
+
+if TYPE_CHECKING:
+    from controller.control.station import Station
+
+AFTER_S = 3.0  # a write and its read-back take two scans; a driver may need one more connection
+EVERY_S = 1.0
+SP_TOLERANCE = 1e-6  # of the set point of a loop, which no wire rounds
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """One set point that differs. tolerance: the resolution of the point, in `unit`."""
+
+    tag: str
+    recipe: float
+    found: float
+    unit: str
+    tolerance: float
+    changed_by: str
+
+    def __str__(self) -> str:
+        who = f", set by {self.changed_by}" if self.changed_by else ""
+        text = f"{self.tag} is {self.found:g} {self.unit}".rstrip()
+        return f"{text}, the recipe says {self.recipe:g}{who}"
+
+
+class DriftWatch:
+    """Compares what the PLC holds (and loops aim at) with what the phases have set.
+
+    Outputs that a loop or the procedure moves are not the recipe's any more and are left out, and
+    nothing is said on values of Bad quality. set_by: who changed a tag by a command.
+    """
+
+    def __init__(self, station: "Station") -> None:
+        self._s = station
+        self.found: dict[str, Drift] = {}
+        self.set_by: dict[str, str] = {}
+        self._since_s: dict[str, float] = {}
+        self._due_s = 0.0
+
+    def clear(self) -> None:
+        """Forget all, for a new run."""
+        self.found.clear()
+        self.set_by.clear()
+        self._since_s.clear()
+
+    def scan(self, now_s: float, expected: Mapping[str, float]) -> None:
+        """Once a second: tell of what has begun or ended to differ for a while."""
+        s = self._s
+        if now_s < self._due_s:
+            return
+        self._due_s = now_s + EVERY_S
+        if not s.takeover.up or s.takeover.local or s.procedure.state not in ACTIVE:
+            self._since_s.clear()
+            return
+        for tag, wanted in expected.items():
+            seen = self._seen(tag, wanted)
+            if seen is None:
+                self._since_s.pop(tag, None)
+                if self.found.pop(tag, None):
+                    s.tell(EventKind.RECIPE, tag, f"{tag} is as the recipe says again")
+            elif now_s - self._since_s.setdefault(tag, now_s) >= AFTER_S:
+                known = self.found.get(tag)
+                self.found[tag] = seen
+                if known is None or known.found != seen.found:
+                    s.tell(EventKind.RECIPE, tag, f"drift: {seen}", seen.changed_by,
+                           recipe=wanted, found=seen.found)  # fmt: skip
+
+    def _seen(self, tag: str, wanted: float) -> Drift | None:
+        s = self._s
+        k = s.offset.get(tag, -1)
+        if k not in s.writable:
+            return self._loop(tag, wanted)
+        loop = s.owner.get(tag)
+        procedural = tag == f"{s.prefix}.CMD" or tag.removeprefix(s.prefix) in s.COMPUTED
+        if procedural or (loop is not None and loop.wanted is not LoopMode.MAN):
+            return None
+        held = s.offset[tag + READ_BACK]
+        point = s.writable[k]
+        if s.q[held] >= FIRST_BAD:
+            return None
+        return self._judge(tag, wanted, s.v[held], point.unit, point.resolution)
+
+    def _loop(self, tag: str, wanted: float) -> Drift | None:
+        for loop in self._s.loops.values():
+            if tag == f"{loop.name}.SP" and loop.pid.mode is not LoopMode.CAS:
+                unit = loop.pid.config.pv_unit
+                return self._judge(tag, wanted, loop.pid.sp_target, unit, SP_TOLERANCE)
+        return None
+
+    def _judge(
+        self, tag: str, wanted: float, found: float, unit: str, tolerance: float
+    ) -> Drift | None:
+        if abs(found - wanted) <= tolerance:
+            return None
+        return Drift(tag, wanted, found, unit, tolerance, self.set_by.get(tag, ""))

@@ -1,0 +1,187 @@
+"""The phases of a recipe as steps of the procedure: set points, ramps, transitions, prompts."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from controller.control.procedure import Condition, Step
+from controller.core.event import Verb
+from controller.core.recipe import OnTimeout, OnUnhold, Phase, Ramp, Transition
+from controller.core.sample import FIRST_BAD, GOOD, quality_text
+
+if TYPE_CHECKING:
+    from controller.control.station import Station
+
+ON_TIMEOUT = {OnTimeout.HOLD: Verb.HOLD, OnTimeout.ABORT: Verb.ABORT}
+ROUNDING = 1e-9  # of a ramp's last step
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a tag of a recipe is read and written on the station. name: the full tag."""
+
+    name: str
+    read: Callable[[], tuple[float, int]]
+    write: Callable[[float], None]
+
+
+def place(station: "Station", tag: str) -> Place:
+    """The place of a tag as a recipe names it: a loop's set point or output, or a tag."""
+    name = station.prefix + tag if tag.startswith(".") else tag
+    pids = {loop.name: loop.pid for loop in station.loops.values()}
+    owner, _, end = name.rpartition(".")
+    if owner in pids and end in ("SP", "OP"):
+        pid = pids[owner]
+        if end == "SP":
+            return Place(name, lambda: (pid.sp_target, GOOD), pid.set_sp)
+        return Place(name, lambda: (pid.out, GOOD), pid.initialise)
+    if name not in station.offset:  # only a transition may name a tag of another station
+        return Place(name, lambda: station.foreign(name), _refuse)
+    k = station.offset[name]
+    return Place(name, lambda: (station.v[k], station.q[k]), lambda value: station.put(k, value))
+
+
+def _refuse(value: float) -> None:
+    raise ValueError(f"a tag of another station cannot be set to {value:g}")
+
+
+@dataclass(slots=True)
+class _Moving:
+    """One ramp under way."""
+
+    ramp: Ramp
+    at: Place
+    last_s: float = 0.0
+    arrived: bool = False
+
+    def begin(self, now_s: float) -> None:
+        self.last_s = now_s
+        self.arrived = False
+
+    def scan(self, now_s: float) -> None:
+        if self.arrived:
+            return
+        value, _ = self.at.read()
+        most = self.ramp.rate_per_min * (now_s - self.last_s) / 60.0
+        self.last_s = now_s
+        rest = self.ramp.target.value - value
+        self.arrived = abs(rest) <= most + ROUNDING
+        self.at.write(self.ramp.target.value if self.arrived else value + (most, -most)[rest < 0])
+
+    def over(self) -> bool:
+        return self.arrived
+
+    def show(self) -> str:
+        return f"{self.at.name} = {self.at.read()[0]:g} of {self.ramp.target.value:g}"
+
+
+@dataclass(slots=True)
+class _Waited:
+    """One transition under way: since when it has held without a break."""
+
+    transition: Transition
+    at: Place
+    since_s: float | None = None
+    met: bool = False
+
+    def scan(self, now_s: float) -> None:
+        if not self.transition.met(*self.at.read()):
+            self.since_s, self.met = None, False
+            return
+        if self.since_s is None:
+            self.since_s = now_s
+        self.met = now_s - self.since_s >= self.transition.for_s
+
+    def over(self) -> bool:
+        return self.met
+
+    def show(self) -> str:
+        value, quality = self.at.read()
+        if not self.transition.met(value, quality) or not self.transition.for_s:
+            shown = f"{value:g}" if quality < FIRST_BAD else quality_text(quality)
+            return f"{self.at.name} is {shown}"
+        return f"{self.at.name} = {value:g} holds, but not yet for {self.transition.for_s:g} s"
+
+
+@dataclass(slots=True)
+class PhaseStep:
+    """A phase while it runs on a station. number: from 1.
+
+    entered: called on entry with the number; set points are written to `expected` (full tag ->
+    value) as they are asked for, for whoever watches the PLC for drift.
+    """
+
+    station: "Station"
+    phase: Phase
+    number: int
+    expected: dict[str, float]
+    entered: Callable[[int], None]
+    confirmed: bool = False
+    _ramps: list[_Moving] = field(default_factory=list)
+    _waits: list[_Waited] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        s = self.station
+        self._ramps = [_Moving(r, place(s, r.tag)) for r in self.phase.ramps]
+        self._waits = [_Waited(t, place(s, t.tag)) for t in self.phase.until]
+
+    @property
+    def asks(self) -> bool:
+        """It waits for somebody to confirm."""
+        prompt = self.phase.prompt
+        return prompt is not None and prompt.confirm and not self.confirmed
+
+    def step(self) -> Step:
+        """The phase as a step of the procedure."""
+        conditions = [
+            *(Condition(text=f"ramp {m.ramp}", test=m.over, show=m.show) for m in self._ramps),
+            *(Condition(text=str(w.transition), test=w.over, show=w.show) for w in self._waits),
+        ]
+        if self.phase.prompt is not None and self.phase.prompt.confirm:
+            text = f"CONFIRM of: {self.phase.prompt.text}"
+            conditions.append(
+                Condition(text=text, test=lambda: self.confirmed, show=lambda: "not yet confirmed")
+            )
+        return Step(
+            name=self.phase.name,
+            enter=self._enter,
+            until=tuple(conditions),
+            timeout_s=self.phase.timeout_s,
+            on_timeout=ON_TIMEOUT[self.phase.on_timeout],
+            scan=self._scan,
+            phase=self.number,
+        )
+
+    def _enter(self) -> None:
+        now_s = self.station.now_s
+        for tag, target in self.phase.set.items():
+            at = place(self.station, tag)
+            at.write(target.value)
+            self.expected[at.name] = target.value
+        for moving in self._ramps:
+            moving.begin(now_s)
+            self.expected.pop(moving.at.name, None)
+        for waited in self._waits:
+            waited.since_s, waited.met = None, False
+        self.entered(self.number)
+
+    def _scan(self, now_s: float) -> None:
+        for moving in self._ramps:
+            if not moving.arrived:
+                moving.scan(now_s)
+                if moving.arrived:
+                    self.expected[moving.at.name] = moving.ramp.target.value
+        for waited in self._waits:
+            waited.scan(now_s)
+
+
+def steps_again(steps: Sequence[PhaseStep], reached: int) -> tuple[Step, ...]:
+    """The steps that lead back from held or paused.
+
+    Phases to be repeated, the phase that was broken off, and all after it. reached: number of the
+    phase that was under way, above all numbers when all were done.
+    """
+    return tuple(
+        p.step() for p in steps
+        if p.number >= reached or p.phase.on_unhold is OnUnhold.REPEAT
+    )  # fmt: skip

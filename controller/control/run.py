@@ -1,0 +1,173 @@
+"""The run of a station: begun by START, with the recipe that was latched then, ended by itself."""
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from controller.control.phases import PhaseStep, steps_again
+from controller.control.procedure import NOTHING_LEFT, Left, Step
+from controller.control.states import State
+from controller.core.event import EventKind
+from controller.core.run import Deployment, Outcome, RunHead
+
+if TYPE_CHECKING:
+    from controller.control.station import Station
+
+NS = 1_000_000_000
+OUTCOMES = {
+    State.COMPLETED: Outcome.COMPLETED,
+    State.STOPPED: Outcome.STOPPED,
+    State.ABORTED: Outcome.ABORTED,
+}
+MAX_METER_STEP = 20.0  # metres between two scans; more is a counter that was set, not web
+LOT_LENGTH = "lot_length"
+
+
+def run_id(station: str, utc_ns: int, last: str) -> str:
+    """'coater-20261122-085205'; with -2 and so on where the last run has that name already."""
+    begun = datetime.fromtimestamp(utc_ns // NS, UTC).strftime("%Y%m%d-%H%M%S")
+    own = f"{station}-{begun}"
+    if last == own or last.startswith(f"{own}-"):
+        return f"{own}-{int(last.removeprefix(own).removeprefix('-') or 1) + 1}"
+    return own
+
+
+@dataclass(slots=True)
+class RunState:
+    """What of an open run must survive a restart, as plain values.
+
+    reached: number of the phase that was begun last, one more than there are when all are done;
+    phase, spent_s: the phase that was broken off and the time spent in it; confirmed: its prompt.
+    """
+
+    reached: int = 1
+    phase: int = 0
+    spent_s: float = 0.0
+    confirmed: bool = False
+    time_s: float = 0.0
+    metres: float = 0.0
+    lot: int = 0
+
+
+class Run:
+    """An open run on its station."""
+
+    def __init__(
+        self, station: "Station", head: RunHead, deployment: Deployment, state: RunState
+    ) -> None:
+        self._s = station
+        self.head, self.deployment, self.state = head, deployment, state
+        self.expected: dict[str, float] = {}
+        master = deployment.master
+        self.phases = [
+            PhaseStep(station, phase, k, self.expected, self._entered)
+            for k, phase in enumerate(master.recipe.phases if master else (), 1)
+        ]
+        formula = master.recipe.formula if master else {}
+        self._lot_m = formula[LOT_LENGTH].value if LOT_LENGTH in formula else 0.0
+        self._meter = station.offset.get(f"{station.prefix}.METER", -1)
+        self._meter_seen: float | None = None
+        self._scanned_s: float | None = None
+        if 0 < state.phase <= len(self.phases):
+            self.phases[state.phase - 1].confirmed = state.confirmed
+
+    # -- steps -----------------------------------------------------------------------------------
+
+    def start_steps(self) -> tuple[Step, ...]:
+        """All phases, from the first one on; what an earlier START reached is forgotten."""
+        self.state.reached, self.state.phase, self.state.spent_s = 1, 0, 0.0
+        for phase in self.phases:
+            phase.confirmed = False
+        return tuple(p.step() for p in self.phases)
+
+    def back_steps(self) -> tuple[Step, ...]:
+        """From held or paused to where it was."""
+        return steps_again(self.phases, self.state.reached)
+
+    def broken_off(self, left: Left) -> None:
+        """Remember the phase that a hold has broken off."""
+        if left.phase and left.phase >= self.state.phase:
+            self.state.phase, self.state.spent_s = left.phase, left.spent_s
+            self.state.confirmed = self.phases[left.phase - 1].confirmed
+
+    @property
+    def left(self) -> Left:
+        """What is to be credited to the phase that was broken off."""
+        return Left(self.state.phase, self.state.spent_s) if self.state.phase else NOTHING_LEFT
+
+    def _entered(self, number: int) -> None:
+        phase = self.phases[number - 1]
+        # A phase that is gone through again asks again, unless a hold has broken it off.
+        broken_off = number == self.state.phase
+        phase.confirmed = phase.confirmed and broken_off
+        if broken_off:
+            self.state.phase = 0
+        self.state.reached = max(self.state.reached, number)
+        self._tell(f"phase {number} {phase.phase.name}: {phase.phase.title}", phase=number)
+        if phase.phase.prompt is not None:
+            asks = ", to be confirmed" if phase.asks else ""
+            self._tell(f"prompt{asks}: {phase.phase.prompt.text}", phase=number)
+
+    def asking(self) -> PhaseStep | None:
+        """The phase under way that waits for a person."""
+        number = self._s.procedure.under_way().phase
+        phase = self.phases[number - 1] if 0 < number <= len(self.phases) else None
+        return phase if phase is not None and phase.asks else None
+
+    def executes(self) -> None:
+        """All phases are done."""
+        self.state.reached, self.state.phase = len(self.phases) + 1, 0
+        if self._lot_m and self._meter >= 0 and not self.state.lot:
+            self._next_lot()
+
+    # -- what passes -----------------------------------------------------------------------------
+
+    def scan(self, now_s: float) -> None:
+        """Count time and metres."""
+        state, s = self.state, self._s
+        if self._scanned_s is not None:
+            state.time_s += now_s - self._scanned_s
+        self._scanned_s = now_s
+        if self._meter < 0 or not s.usable(self._meter):
+            return
+        meter = s.v[self._meter]
+        if self._meter_seen is not None:
+            step = meter - self._meter_seen
+            if 0.0 < step < MAX_METER_STEP:
+                state.metres += step
+        self._meter_seen = meter
+        if state.lot and self._lot_m and state.metres >= state.lot * self._lot_m:
+            self._next_lot()
+
+    def _next_lot(self) -> None:
+        self.state.lot += 1
+        self.add_lot("out", f"{self.head.id}-L{self.state.lot:02d}", "")
+
+    def add_lot(self, way: str, lot: str, actor: str) -> None:
+        """Note a lot that goes in or comes out, with the metre it does so at."""
+        if way == "in":
+            self.head = replace(self.head, lots_in=(*self.head.lots_in, lot))
+        else:
+            self.head = replace(self.head, lots_out=(*self.head.lots_out, lot))
+        metres = round(self.state.metres, 2)
+        self._tell(f"lot {way} {lot} at {metres:g} m", actor=actor, lot=lot, metres=metres)
+
+    def ended(self, state: State, reason: str, utc_ns: int) -> RunHead:
+        """The head of the run when the station has come to rest."""
+        outcome = OUTCOMES[state]
+        self.head = replace(
+            self.head, ended_ns=utc_ns, outcome=outcome, why_ended=reason,
+            metres=round(self.state.metres, 2),
+        )  # fmt: skip
+        self._tell(f"run {self.head.id} {outcome}: {reason}", outcome=outcome.value)
+        return self.head
+
+    def _tell(self, text: str, actor: str = "", **data: object) -> None:
+        self._s.tell(EventKind.RUN, self.head.id, text, actor, **data)
+
+
+@dataclass(slots=True)
+class Waiting:
+    """What was said before START and belongs to the next run."""
+
+    lots_in: list[str] = field(default_factory=list)
