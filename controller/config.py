@@ -57,8 +57,8 @@ class StationConfig:
 class LineConfig:
     """The whole line, or the part of it that one controller runs (`controller.part`).
 
-    warnings: what is allowed and yet looks like a mistake. elsewhere: stations of the line that are
-    not in this part; neighbours: those of them that this part reads, with the points it reads.
+    warnings: what is allowed and yet looks like a mistake. whole: of a part, all stations of the
+    line; neighbours: those outside the part that it reads, with the points that it reads.
     """
 
     name: str
@@ -68,13 +68,18 @@ class LineConfig:
     stations: tuple[StationConfig, ...]
     folder: Path
     warnings: tuple[Problem, ...] = ()
-    elsewhere: tuple[str, ...] = ()
+    whole: tuple[str, ...] = ()
     neighbours: tuple[StationConfig, ...] = ()
 
     @property
     def part(self) -> str:
         """Name of the part, "coater+calender"; "" for the whole line."""
-        return "+".join(s.name for s in self.stations) if self.elsewhere else ""
+        return "+".join(s.name for s in self.stations) if self.whole else ""
+
+    @property
+    def line_stations(self) -> tuple[str, ...]:
+        """All stations of the line, in its order, also those that are not in this part."""
+        return self.whole or tuple(s.name for s in self.stations)
 
     def station(self, name: str) -> StationConfig:
         """The station of that name; KeyError when there is none."""

@@ -78,23 +78,34 @@ class Console:
 
 def ask(path: Path, request: Json, timeout_s: float = ANSWER_S) -> Json:
     """One question to a running process; DrylineError when nobody is there or it says no."""
+    try:
+        line = asyncio.run(talk(path, request, timeout_s))
+    except (OSError, TimeoutError) as error:
+        raise nobody_answers(path, error) from error
+    return reply_in(path, line)
 
-    async def talk() -> bytes:
-        reader, writer = await asyncio.open_unix_connection(str(path), limit=LINE_LIMIT)
+
+async def talk(path: Path, request: Json, timeout_s: float = ANSWER_S) -> bytes:
+    """One question, and the line that came back; OSError or TimeoutError when none did."""
+    reader, writer = await asyncio.open_unix_connection(str(path), limit=LINE_LIMIT)
+    try:
         writer.write(json.dumps(request).encode() + b"\n")
         await writer.drain()
-        try:
-            return await asyncio.wait_for(reader.readline(), timeout_s)
-        finally:
-            writer.close()
+        return await asyncio.wait_for(reader.readline(), timeout_s)
+    finally:
+        writer.close()
 
-    try:
-        line = asyncio.run(talk())
-    except (OSError, TimeoutError) as error:
-        raise DrylineError(
-            f"nobody answers at {os.fspath(path)} ({type(error).__name__}); is the line running? "
-            "Start it with `dryline up`, or name its run folder with --run"
-        ) from error
+
+def nobody_answers(path: Path, error: Exception) -> DrylineError:
+    """What a person is told when nobody, or nobody in time, answers at a socket."""
+    return DrylineError(
+        f"nobody answers at {os.fspath(path)} ({type(error).__name__}); is the line running? "
+        "Start it with `dryline up`, or name its run folder with --run"
+    )
+
+
+def reply_in(path: Path, line: bytes) -> Json:
+    """The reply in a line from a socket; DrylineError when it says no or makes no sense."""
     if not line:
         raise DrylineError(f"{os.fspath(path)} closed the connection without an answer")
     try:

@@ -4,10 +4,11 @@ Tags from the I/O list and the station kinds, one table; for each station its bl
 one scan service; one historian for all. Nothing here computes; it only wires.
 """
 
-import asyncio
+import contextlib
 import importlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,21 +17,23 @@ import numpy as np
 from controller.config import LineConfig, StationConfig
 from controller.control.station import Station
 from controller.control.station_parts import AfterLinkLoss, StationSetup
-from controller.core.errors import DrylineError
+from controller.core.errors import DrylineError, StoreError
 from controller.core.event import Answer, Command, Event, EventKind
 from controller.core.ports import Clock, Driver, Recorder
 from controller.core.sample import GOOD, Samples
 from controller.core.table import TagTable
 from controller.core.tag import HistoryRule, Tag, Writer
 from controller.history.status import HistorianStatus
-from controller.link import Link
-from controller.memory_file import MemoryFile
+from controller.link import Link, ReadLink
+from controller.recipe_kind import recipe_kinds
+from controller.record import Record
 from controller.supervise import Supervisor
 
 log = logging.getLogger("dryline.line")
 MakeDriver = Callable[[StationConfig, Mapping[str, int], Clock, int], Driver]
 Reading = Callable[[HistorianStatus], float]
 SOFTWARE = f"dryline {version('dryline')}"
+REMEMBER_S = 0.05  # an event of a run is on disk so soon after it (wall)
 OWN = "line"  # the line publishes figures of its own, like a station
 
 
@@ -42,12 +45,27 @@ def tag_table(config: LineConfig) -> TagTable:
         for point in station.points:
             tags.extend(point.tags())
         tags.extend(kind.own_tags(station.name, station.prefix))
-    return TagTable([*tags, *(tag for tag, _ in HEALTH)])
+    tags.extend(replace(tag, name=_health_name(config, tag)) for tag, _ in HEALTH)
+    for neighbour in config.neighbours:  # last, so that those before are the tags of history
+        tags.extend(tag for point in neighbour.points for tag in point.tags())
+    return TagTable(tags)
+
+
+def history_tags(config: LineConfig) -> tuple[Tag, ...]:
+    """The tags this controller keeps history of: all but its neighbours', whose owner does."""
+    others = {n.name for n in config.neighbours}
+    return tuple(tag for tag in tag_table(config).tags if tag.station not in others)
+
+
+def _health_name(config: LineConfig, tag: Tag) -> str:
+    """LINE.X of the whole line; of a part LINE.COAT.CAL.X, so that parts are told apart."""
+    prefixes = [s.prefix for s in config.stations] if config.part else []
+    return ".".join(("LINE", *prefixes, tag.name))
 
 
 def _health(name: str, text: str, unit: str, read: Reading) -> tuple[Tag, Reading]:
     tag = Tag(
-        name=f"LINE.{name}",
+        name=name,
         station=OWN,
         description=text,
         writer=Writer.STATION,
@@ -94,9 +112,17 @@ class ScanService:
     """Scans one station on absolute deadlines; never catches up, counts what it left out."""
 
     def __init__(
-        self, station: Station, link: Link, table: TagTable, clock: Clock, recorder: Recorder
+        self,
+        station: Station,
+        link: Link,
+        table: TagTable,
+        clock: Clock,
+        recorder: Recorder,
+        *,
+        neighbours: Sequence[ReadLink[Driver]] = (),
     ) -> None:
         self._station, self._link, self._table = station, link, table
+        self._neighbours = neighbours
         self._clock, self._recorder = clock, recorder
         region = table.region(station.name)
         self._span = slice(region.split, region.stop)
@@ -126,6 +152,8 @@ class ScanService:
         if self.lateness_ms is not None:
             self.lateness_ms.append(timing.late_ms)
         self._link.check()
+        for neighbour in self._neighbours:
+            neighbour.check()
         utc_ns = clock.utc_ns()
         try:
             station.scan(begun_s, utc_ns)
@@ -163,14 +191,12 @@ class Line:
         self.stations: dict[str, Station] = {}
         self.scans: dict[str, ScanService] = {}
         self._links: dict[str, Link] = {}
-        self._memory = MemoryFile(memory_path)
+        self.record = Record(memory_path, recorder, clock)
         index = {tag.name: k for k, tag in enumerate(self.table.tags)}
         make = make_driver or driver_for
-        remembered = self._memory.load()
+        self.neighbours = {n.name: self._neighbour(n, index, make) for n in config.neighbours}
         for sc in config.stations:
-            station = build_station(sc, self.table, recorder)
-            if sc.name in remembered:
-                station.recall(remembered[sc.name], clock.utc_ns())
+            station = build_station(sc, self.table, self.record)
 
             def fresh(sc: StationConfig = sc) -> Driver:
                 return make(sc, index, clock, config.map_version)
@@ -178,14 +204,34 @@ class Line:
             link = Link(station, self.table, clock, recorder, fresh)
             self.stations[sc.name] = station
             self._links[sc.name] = link
-            self.scans[sc.name] = ScanService(station, link, self.table, clock, recorder)
+            reads = tuple(self.neighbours.values())
+            self.scans[sc.name] = ScanService(
+                station, link, self.table, clock, recorder, neighbours=reads
+            )
+        self.record.recall(self.stations, recipe_kinds(config))
+
+    def _neighbour(
+        self, config: StationConfig, index: Mapping[str, int], make: MakeDriver
+    ) -> ReadLink[Driver]:
+        """What this part of the line reads of a station that another controller runs."""
+        return ReadLink(
+            config.name,
+            config.prefix,
+            self.table,
+            self.clock,
+            lambda: make(config, index, self.clock, self.config.map_version),
+            tell=lambda text: self.tell(f"reading {config.name}: {text}", EventKind.LINK),
+        )
 
     def keep(self, supervisor: Supervisor) -> None:
         """Hand all services of the line to a supervisor."""
-        self.tell(f"line {self.config.name} started with {len(self.table)} tags")
+        part = f", only {self.config.part}," if self.config.part else ""
+        self.tell(f"line {self.config.name}{part} started with {len(self.table)} tags")
         for name, scan in self.scans.items():
             supervisor.keep(f"scan of {name}", scan.run)
             supervisor.keep(f"link of {name}", self._links[name].run)
+        for name, reads in self.neighbours.items():
+            supervisor.keep(f"reads of {name}", reads.run)
         supervisor.keep("station memory", self._remember)
 
     def publish_health(self, status: HistorianStatus) -> None:
@@ -216,12 +262,12 @@ class Line:
         """Take back a command that its station has not come to yet."""
         self.stations[command.station].withdraw(command)
 
-    def tell(self, text: str) -> None:
+    def tell(self, text: str, kind: EventKind = EventKind.SYSTEM) -> None:
         """Record an event of the line as a whole."""
         self.recorder.event(
             Event(
                 time_ns=self.clock.utc_ns(),
-                kind=EventKind.SYSTEM,
+                kind=kind,
                 station="",
                 subject=self.config.name,
                 text=text,
@@ -229,19 +275,14 @@ class Line:
         )
 
     async def save(self) -> None:
-        """Write the memories of the stations now; the disk is waited for in a thread."""
-        for station in self.stations.values():
-            station.changed = False
-        memories = {n: s.memory() for n, s in self.stations.items()}
-        if not await asyncio.to_thread(self._memory.save, memories):
-            for station in self.stations.values():
-                station.changed = True
+        """Commit what stations must remember, now; StoreError when the disk refuses."""
+        await self.record.save(self.stations)
 
     async def _remember(self) -> None:
         while True:
-            if any(s.changed for s in self.stations.values()):
+            with contextlib.suppress(StoreError):  # told by the record; it is tried again
                 await self.save()
-            await self.clock.sleep_link(0.1)
+            await self.clock.sleep_link(REMEMBER_S)
 
 
 def driver_for(

@@ -44,7 +44,7 @@ def part_of(config: LineConfig, names: Sequence[str]) -> LineConfig:
     return replace(
         config,
         stations=own,
-        elsewhere=tuple(s.name for s in others),
+        whole=tuple(known),
         neighbours=tuple(n for n in read if n is not None),
     )
 

@@ -83,7 +83,8 @@ def recipe_kinds(config: LineConfig) -> dict[str, RecipeKind]:
 def _kind(station: StationConfig, config: LineConfig) -> RecipeKind:
     formula = _module("formulas", station.kind)
     program: type[Station] = _module("stations", station.kind).Station
-    foreign = [p for s in config.stations if s is not station for p in s.points]
+    others = (*(s for s in config.stations if s is not station), *config.neighbours)
+    foreign = [p for s in others for p in s.points]
     return RecipeKind(
         name=station.kind,
         prefix=station.prefix,

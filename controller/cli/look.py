@@ -13,17 +13,27 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from controller.cli import SHIPPED_LINE, AsJson, LineFolder, RunFolder, print_json, screen, told
+from controller.cli import (
+    SHIPPED_LINE,
+    AsJson,
+    LineFolder,
+    RunFolder,
+    errors,
+    print_json,
+    screen,
+    told,
+)
 from controller.cli.plot import save_plot
 from controller.clock import NS
 from controller.config import load_line, tag_dictionary
-from controller.console import ask
+from controller.consoles import ask_station, controlled
+from controller.consoles import status as status_of
 from controller.core.errors import DrylineError
 from controller.core.event import EventKind
 from controller.core.sample import quality_text
-from controller.history.query import Reader
+from controller.history.several import AnyReader, MergedReader
 from controller.line import tag_table
-from controller.process import SOCKET, history_path
+from controller.run_folder import histories
 
 REFRESH_S = 0.5
 COLUMN_WIDTH = 55
@@ -73,8 +83,8 @@ def _cell(value: object) -> str:
 
 
 def status(run: RunFolder = Path("run"), json: AsJson = False) -> None:
-    """Print what every station does and what it waits for."""
-    answer = told(lambda: ask(run / SOCKET, {"op": "status"}))
+    """Print what every station does and what it waits for, and who controls it."""
+    answer = told(lambda: status_of(run))
     if json:
         print_json(answer)
         return
@@ -89,6 +99,25 @@ def status(run: RunFolder = Path("run"), json: AsJson = False) -> None:
         for key, x in s["loops"].items():
             text = f"  {key:4} {x['mode']:4} {x['status']:12} PV {x['pv']:9.3f}"
             screen.print(f"{text}  SP {x['sp']:9.3f}  OP {x['out']:9.3f}", highlight=False)
+    _print_controllers(answer)
+
+
+def _print_controllers(answer: dict[str, Any]) -> None:
+    """Nothing for a controller of the whole line that is alone, as it is by default."""
+    for c in answer["controllers"]:
+        if c["part"]:
+            since = _clock_text(c["since_ns"])
+            text = f"controller of {c['part']}: pid {c['pid']}, since {since}, {c['software']}"
+            screen.print(text, markup=False, highlight=False)
+        for name, reads in c["reads"].items():
+            link = "link up" if reads["link_up"] else "NO LINK"
+            screen.print(f"  reads {', '.join(reads['tags'])} of {name}: {link}", highlight=False)
+    for part in answer["silent"]:
+        whose = part or "the whole line"
+        errors.print(f"the controller of {whose} does not answer", style="red", highlight=False)
+    for name in answer["uncontrolled"]:
+        how = f"`dryline controller --station {name}`"
+        errors.print(f"{name}  NOBODY CONTROLS IT; start {how}", style="red", highlight=False)
 
 
 def watch(
@@ -115,10 +144,8 @@ def watch(
 
 
 def _live_table(run: Path, station: str, pattern: str) -> Table:
-    head = ask(run / SOCKET, {"op": "status"})["stations"].get(station)
-    if head is None:
-        raise DrylineError(f"no station {station!r} on this line; `dryline status` lists them")
-    answer = ask(run / SOCKET, {"op": "tags", "station": station})
+    head = controlled(status_of(run), station)
+    answer = ask_station(run, station, {"op": "tags", "station": station})
     clock = _clock_text(answer["time_ns"])
     title = f"{station}  {head['state']}"
     title += f", step {head['step']}" if head["step"] else ""
@@ -160,9 +187,9 @@ def history(
     json: AsJson = False,
 ) -> None:
     """Print, export or plot the history of tags; works while the line runs and when it does not."""
-    path = told(lambda: history_path(load_line(line), run))
+    paths = told(lambda: histories(load_line(line), run))
     span_ns = told(lambda: _span_ns(last))
-    with told(lambda: Reader(path)) as reader:
+    with told(lambda: MergedReader(paths)) as reader:
         ends = [told(lambda n=n: reader.span(n)) for n in names]  # type: ignore[misc]
         missing = [n for n, end in zip(names, ends, strict=True) if end is None]
         if missing:
@@ -198,7 +225,7 @@ def _kind(text: str) -> EventKind:
 
 
 def _history_rows(
-    reader: Reader, name: str, start_ns: int, stop_ns: int, buckets: int
+    reader: AnyReader, name: str, start_ns: int, stop_ns: int, buckets: int
 ) -> list[dict[str, Any]]:
     if not buckets:
         series = reader.raw(name, start_ns, stop_ns)
@@ -246,9 +273,9 @@ def events(
     json: AsJson = False,
 ) -> None:
     """Print the newest events: state changes, commands, faults, quality changes."""
-    path = told(lambda: history_path(load_line(line), run))
+    paths = told(lambda: histories(load_line(line), run))
     wanted = told(lambda: _kind(kind)) if kind else None
-    with told(lambda: Reader(path)) as reader:
+    with told(lambda: MergedReader(paths)) as reader:
         found = reader.events(station=station or None, kind=wanted, limit=limit)
     if json:
         print_json(

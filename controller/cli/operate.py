@@ -10,8 +10,8 @@ import typer
 
 from controller.cli import EXIT_FAILED, AsJson, RunFolder, errors, print_json, screen, told
 from controller.console import ask
+from controller.consoles import ask_station, owner, status
 from controller.core.errors import DrylineError
-from controller.process import SOCKET
 
 PLANT_SOCKET = "plant.sock"
 READY_S = 60.0
@@ -32,14 +32,19 @@ VERBS = {
 }
 
 
-def _controller(run: Path, request: dict[str, Any]) -> dict[str, Any]:
-    return ask(run / SOCKET, {"actor": getpass.getuser(), **request})
-
-
 def _stations(run: Path, station: str) -> list[str]:
-    if station != "all":
-        return [station]
-    return list(_controller(run, {"op": "status"})["stations"])
+    """Of "all" every station of the line: one that nobody controls refuses, it is not left out."""
+    return list(status(run)["line_stations"]) if station == "all" else [station]
+
+
+def _ask(run: Path, name: str, request: dict[str, Any], asked_for: str) -> dict[str, Any]:
+    """Of "all", one that cannot be asked counts as a refusal: the others get their command."""
+    try:
+        return ask_station(run, name, request)
+    except DrylineError as error:
+        if asked_for != "all":
+            raise
+        return {"accepted": False, "code": "not controlled", "reasons": [str(error)]}
 
 
 def command(run: Path, station: str, json: bool, **request: Any) -> None:
@@ -47,8 +52,8 @@ def command(run: Path, station: str, json: bool, **request: Any) -> None:
     refused = False
     answers = {}
     for name in told(lambda: _stations(run, station)):
-        body = {"op": "command", "station": name, **request}
-        answer = told(lambda body=body: _controller(run, body))  # type: ignore[misc]
+        body = {"op": "command", "actor": getpass.getuser(), "station": name, **request}
+        answer = told(lambda n=name, b=body: _ask(run, n, b, station))  # type: ignore[misc]
         answers[name] = answer
         refused = refused or not answer["accepted"]
         if json:
@@ -87,8 +92,8 @@ def set_point(
     json: AsJson = False,
 ) -> None:
     """Change a set point, a loop's set point, an output in manual, or a procedure setting."""
-    owner = station or told(lambda: _owner(run, tag))
-    command(run, owner, json, verb="SET", target=tag, value=value, reason=reason)
+    name = station or told(lambda: owner(run, tag))
+    command(run, name, json, verb="SET", target=tag, value=value, reason=reason)
 
 
 def mode(
@@ -99,8 +104,8 @@ def mode(
     json: AsJson = False,
 ) -> None:
     """Change the mode of a loop."""
-    owner = told(lambda: _owner(run, f"{loop}.MODE"))
-    command(run, owner, json, verb="MODE", target=loop, value=wanted, reason=reason)
+    name = told(lambda: owner(run, f"{loop}.MODE"))
+    command(run, name, json, verb="MODE", target=loop, value=wanted, reason=reason)
 
 
 def tune(
@@ -113,9 +118,9 @@ def tune(
     json: AsJson = False,
 ) -> None:
     """Change the gains of a loop; its output does not move by it."""
-    owner = told(lambda: _owner(run, f"{loop}.MODE"))
+    name = told(lambda: owner(run, f"{loop}.MODE"))
     gains = f"{kc!r},{ti_s!r},{td_s!r}"
-    command(run, owner, json, verb="TUNE", target=loop, value=gains, reason=reason)
+    command(run, name, json, verb="TUNE", target=loop, value=gains, reason=reason)
 
 
 def fault(
@@ -172,24 +177,17 @@ def start_when_ready(run: Path, alive: Callable[[], bool]) -> None:
     deadline = time.monotonic() + READY_S
     while alive() and time.monotonic() < deadline:
         try:
-            stations = ask(run / SOCKET, {"op": "status"})["stations"]
+            found = status(run)
         except DrylineError:
-            stations = {}
-        if stations and all(s["link_up"] for s in stations.values()):
+            found = {"stations": {}, "line_stations": ["?"]}
+        stations = found["stations"]
+        complete = set(stations) == set(found["line_stations"])
+        if complete and all(s["link_up"] for s in stations.values()):
             for name, s in stations.items():
                 if s["state"] == "IDLE":
                     command(run, name, json=False, verb="START", reason="dryline up --start")
             return
         time.sleep(0.2)
-
-
-def _owner(run: Path, tag: str) -> str:
-    stations = list(ask(run / SOCKET, {"op": "status"})["stations"])
-    for name in stations:
-        rows = ask(run / SOCKET, {"op": "tags", "station": name})["tags"]
-        if any(r["tag"] == tag for r in rows):
-            return str(name)
-    raise DrylineError(f"no tag {tag!r} on this line; `dryline tags` lists them")
 
 
 def add_to(app: typer.Typer) -> None:

@@ -8,13 +8,13 @@ import numpy as np
 
 from controller.clock import NS
 from controller.core.errors import DrylineError
-from controller.history.query import Reader
+from controller.history.several import AnyReader
 
 POINTS = 1000
 
 
 def save_plot(
-    reader: Reader, names: Sequence[str], start_ns: int, stop_ns: int, path: Path
+    reader: AnyReader, names: Sequence[str], start_ns: int, stop_ns: int, path: Path
 ) -> None:
     """Draw tags over a window into a PNG; DrylineError when the plot extra is not installed."""
     try:

@@ -4,9 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Annotated
 
@@ -25,9 +23,11 @@ from controller.cli import (
     start_logging,
     told,
 )
+from controller.cli.children import Child, Children
 from controller.clock import SystemClock
 from controller.config import check as check_folder
 from controller.config import load_line
+from controller.part import part_of
 from controller.process import run_controller
 
 Speed = Annotated[
@@ -41,8 +41,10 @@ Epoch = Annotated[
     float | None,
     typer.Option(help="UTC seconds at which plant time and wall time were equal.", hidden=True),
 ]
-STOP_S = 5.0
-PERIOD_S = 0.2
+Stations = Annotated[
+    list[str] | None,
+    typer.Option("--station", help="Control only this station; may be given several times."),
+]
 
 
 def up(
@@ -52,6 +54,10 @@ def up(
     seed: Seed = 1,
     faults: Faults = None,
     start: Annotated[bool, typer.Option(help="Also give START to every station.")] = False,
+    split: Annotated[
+        bool,
+        typer.Option("--split", help="A controller for each station, started again if it ends."),
+    ] = False,
 ) -> None:
     """Start the simulated plant and the controller as separate processes; Ctrl-C stops both."""
     config = told(lambda: load_line(line))
@@ -59,10 +65,15 @@ def up(
     common = ["--line", str(line), "--run", str(run), "--speed", str(speed)]
     common += ["--epoch", repr(SystemClock().now_s())]
     plant = [*common, "--seed", str(seed), *(["--faults", str(faults)] if faults else [])]
-    children = [
-        subprocess.Popen([sys.executable, "-m", "plc_sim", "run", *plant]),  # noqa: S603
-        subprocess.Popen([sys.executable, "-m", "controller", "controller", *common]),  # noqa: S603
-    ]
+    parts = [["--station", s.name] for s in config.stations] if split else [[]]
+    children = Children(
+        [
+            Child("the plant", [sys.executable, "-m", "plc_sim", "run", *plant]),
+            *(_controller_child([*common, *part], part) for part in parts),
+        ],
+        lambda text: errors.print(text, markup=False, highlight=False, soft_wrap=True),
+    )
+    children.start()
     with contextlib.suppress(KeyboardInterrupt):
         signal.signal(signal.SIGTERM, _interrupt)
         screen.print(f"[bold]{config.title}[/bold] is starting, {speed:g} x real time.")
@@ -70,33 +81,25 @@ def up(
         screen.print(f"Start it:  dryline start all --run {run}     Stop it: Ctrl-C here")
         if start:
             _start_all(run, children)
-        while all(child.poll() is None for child in children):
-            time.sleep(PERIOD_S)
-    died = any(child.poll() for child in children)
-    _end(children)  # a child that was told to end before it could listen dies of the signal
-    raise typer.Exit(EXIT_FAILED if died or any(c.returncode > 0 for c in children) else 0)
+        children.watch()
+    raise typer.Exit(0 if children.end() else EXIT_FAILED)
+
+
+def _controller_child(words: list[str], part: list[str]) -> Child:
+    """Of the whole line, or of a part: that one may end without the others."""
+    name = f"the controller of {part[-1]}" if part else "the controller"
+    command = [sys.executable, "-m", "controller", "controller", *words]
+    return Child(name, command, again=bool(part))
 
 
 def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _start_all(run: Path, children: list[subprocess.Popen[bytes]]) -> None:
+def _start_all(run: Path, children: Children) -> None:
     from controller.cli.operate import start_when_ready  # noqa: PLC0415 - only for --start
 
-    start_when_ready(run, lambda: all(c.poll() is None for c in children))
-
-
-def _end(children: list[subprocess.Popen[bytes]]) -> None:
-    for child in reversed(children):
-        if child.poll() is None:
-            child.send_signal(signal.SIGTERM)
-    for child in reversed(children):
-        try:
-            child.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
+    start_when_ready(run, children.step)
 
 
 def sim(
@@ -118,9 +121,10 @@ def controller(
     run: RunFolder = Path("run"),
     speed: Speed = 1.0,
     epoch: Epoch = None,
+    station: Stations = None,
 ) -> None:
     """Start only the controller. --speed must equal that of the simulated plant (1: a real one)."""
-    config = told(lambda: load_line(line))
+    config = told(lambda: part_of(load_line(line), station or ()))
     start_logging()
     clock = SystemClock(speed, epoch)
     told(lambda: asyncio.run(run_controller(config, run, clock)))

@@ -1,6 +1,6 @@
 """The run of a station: begun by START, with the recipe that was latched then, ended by itself."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -152,6 +152,10 @@ class Run:
         metres = round(self.state.metres, 2)
         self._tell(f"lot {way} {lot} at {metres:g} m", actor=actor, lot=lot, metres=metres)
 
+    def snapshot(self) -> RunHead:
+        """The head as it stands now."""
+        return replace(self.head, metres=round(self.state.metres, 2))
+
     def ended(self, state: State, reason: str, utc_ns: int) -> RunHead:
         """The head of the run when the station has come to rest."""
         outcome = OUTCOMES[state]
@@ -164,10 +168,3 @@ class Run:
 
     def _tell(self, text: str, actor: str = "", **data: object) -> None:
         self._s.tell(EventKind.RUN, self.head.id, text, actor, **data)
-
-
-@dataclass(slots=True)
-class Waiting:
-    """What was said before START and belongs to the next run."""
-
-    lots_in: list[str] = field(default_factory=list)

@@ -108,7 +108,8 @@ class DeviceImage:
         types: built-in type, "" for a derived one (the values will tell), None for no such node.
         rights: bit 0 read, bit 1 write.
         """
-        writable = [p.access is Access.WRITE for p in self.points] + [True, True]
+        writes_any = bool(self.written)  # who writes nothing needs no right to the ticket
+        writable = [p.access is Access.WRITE for p in self.points] + [writes_any] * 2
         expected = [*self.types, _BUILTIN[Wire.INT32], _BUILTIN[Wire.INT32]]
         problems = []
         for name, wanted, writes, found, right in zip(

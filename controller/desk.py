@@ -1,0 +1,179 @@
+"""The desk: what the controller answers to whoever asks at its console."""
+
+import os
+from collections.abc import Awaitable, Callable
+
+from controller.console import Json
+from controller.control.command_desk import TO_MOTION
+from controller.control.station import Station
+from controller.core.errors import DrylineError, Refused
+from controller.core.event import EventKind, Verb
+from controller.core.sample import quality_text
+from controller.deploy import Deployer, answer_json, recipe_status
+from controller.gate import Gate, text_of
+from controller.historian import Historian
+from controller.line import OWN, SOFTWARE, Line
+from controller.trials import Trials
+
+HEALTH_S = 1.0
+
+
+class Desk:
+    """Answers the console, one operation after another."""
+
+    def __init__(
+        self, line: Line, historian: Historian, gate: Gate, deployer: Deployer, trials: Trials
+    ) -> None:
+        self._line, self._historian = line, historian
+        self._gate, self._deployer = gate, deployer
+        self._operations: dict[str, Callable[[Json], Awaitable[Json]]] = {
+            "command": self._command,
+            "tags": self._tags,
+            "status": self._status,
+            "deploy": deployer.deploy,
+            "rollback": deployer.rollback,
+            "recipe": deployer.shown,
+            "trial": trials.begin,
+            "trial_end": trials.end,
+            "trials": trials.shown,
+        }
+        self._since_ns = line.clock.utc_ns()
+
+    async def publish(self) -> None:
+        """Show the historian's figures as tags once a second."""
+        while True:
+            self._line.publish_health(self._historian.status)
+            await self._line.clock.sleep_link(HEALTH_S)
+
+    async def answer(self, request: Json) -> Json:
+        """One request of the console."""
+        op = request.get("op")
+        work = self._operations.get(op) if isinstance(op, str) else None
+        if work is None:
+            names = ", ".join(self._operations)
+            raise DrylineError(f"no operation {op!r}; operations: {names}")
+        try:
+            return await work(request)
+        except Refused as error:
+            return self._refused(request, error)
+
+    async def _command(self, request: Json) -> Json:
+        names = ", ".join(v.value for v in Verb if v is not Verb.DEPLOY)
+        try:
+            verb = Verb(text_of(request, "verb").upper())
+        except ValueError:
+            raise DrylineError(f"no verb {request.get('verb')!r}; verbs: {names}") from None
+        if verb is Verb.DEPLOY:
+            raise DrylineError("DEPLOY is an operation of its own: deploy, rollback")
+        value = request.get("value")
+        if value is not None and not isinstance(value, float | int | str):
+            raise DrylineError(f"value {value!r}: a number or a text")
+        station = text_of(request, "station")
+        if verb in TO_MOTION:
+            await self._deployer.require_unchanged(station)
+        command = self._gate.command(
+            station, verb, text_of(request, "actor", "console"), text_of(request, "reason"),
+            target=text_of(request, "target"), value=value,
+        )  # fmt: skip
+        return answer_json(await self._gate.give(command))
+
+    def _refused(self, request: Json, error: Refused) -> Json:
+        """What was refused before its station heard of it is recorded all the same."""
+        station = self._line.stations.get(str(request.get("station", "")))
+        if station is not None:
+            what = str(request.get("verb") or request.get("op")).upper()
+            recipe = str(request.get("recipe", ""))
+            text = f"{what} {recipe}".rstrip() + f": refused ({'; '.join(error.reasons)})"
+            actor = str(request.get("actor", "console"))
+            station.tell(EventKind.COMMAND, what, text, actor, reason=request.get("reason", ""))
+        return {"accepted": False, "code": error.code, "reasons": list(error.reasons)}
+
+    async def _tags(self, request: Json) -> Json:
+        station = text_of(request, "station")
+        table = self._line.table
+        own = (*self._line.stations, OWN)  # a neighbour's tags are to be asked of its controller
+        if station and station not in own:
+            raise DrylineError(f"no station {station!r}; stations: {', '.join(own)}")
+        rows = []
+        for tag, value, quality, time_ns in zip(
+            table.tags, table.value.tolist(), table.quality.tolist(), table.time_ns.tolist(),
+            strict=True,
+        ):  # fmt: skip
+            if tag.station != station if station else tag.station not in own:
+                continue
+            label = tag.labels[int(value)] if 0 <= value < len(tag.labels) else ""
+            rows.append(
+                {"tag": tag.name, "value": value, "unit": tag.unit, "text": label,
+                 "quality": quality_text(quality), "time_ns": time_ns}
+            )  # fmt: skip
+        return {"time_ns": self._line.clock.utc_ns(), "tags": rows}
+
+    async def _status(self, request: Json) -> Json:
+        now_s = self._line.clock.now_s()
+        stations = {name: _station_status(s, now_s) for name, s in self._line.stations.items()}
+        status = self._historian.status
+        history = {
+            "stored": status.stored, "queued": status.queued, "dropped": status.dropped,
+            "failing": status.failing, "error": status.error,
+        }  # fmt: skip
+        return {
+            "line": self._line.config.name,
+            "time_ns": self._line.clock.utc_ns(),
+            "stations": stations,
+            "history": history,
+            "line_stations": list(self._line.config.line_stations),
+            "controllers": [self._whoami(history)],
+        }
+
+    def _whoami(self, history: Json) -> Json:
+        """This process among the controllers of a line."""
+        line = self._line
+        return {
+            "part": line.config.part,
+            "stations": list(line.stations),
+            "pid": os.getpid(),
+            "since_ns": self._since_ns,
+            "software": SOFTWARE,
+            "history": history,
+            "reads": {name: _neighbour_status(line, name) for name in line.neighbours},
+        }
+
+
+def _neighbour_status(line: Line, station: str) -> Json:
+    """What is read of a station that another controller runs."""
+    table, region = line.table, line.table.region(station)
+    rows = range(region.start, region.split)
+    tags = {
+        table.tags[k].name: {
+            "value": float(table.value[k]), "quality": quality_text(int(table.quality[k]))
+        }
+        for k in rows
+    }  # fmt: skip
+    return {"link_up": line.neighbours[station].up, "tags": tags}
+
+
+def _station_status(station: Station, now_s: float) -> Json:
+    procedure, timing = station.procedure, station.timing
+    step = procedure.step
+    return {
+        "state": procedure.state.name,
+        "reason": procedure.reason,
+        "step": step.name if step else "",
+        "left_s": round(procedure.step_left_s(now_s), 1),
+        "waiting_for": list(procedure.waiting_for()),
+        "recipe": recipe_status(station),
+        "link_up": timing.link_up,
+        "faulted": station.faulted,
+        "late_ms": timing.late_ms,
+        "overruns": timing.overruns,
+        "loops": {
+            key: {
+                "mode": loop.pid.mode.name,
+                "status": loop.pid.status.name,
+                "pv": loop.pid.pv,
+                "sp": loop.pid.sp_target,
+                "out": loop.pid.out,
+            }
+            for key, loop in station.loops.items()
+        },
+    }

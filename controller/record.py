@@ -1,0 +1,147 @@
+"""Record: passes on what stations tell, and keeps on disk what must outlive the program.
+
+Everything that belongs to an open run is kept twice: in history, with all else, and in the store
+of the runs, in one transaction with the state of the station that it happened in.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from controller.control.recipe_desk import run_head
+from controller.control.station import Station
+from controller.control.station_memory import Memory
+from controller.core.errors import StoreError
+from controller.core.event import Event, EventKind
+from controller.core.ports import Clock, Recorder
+from controller.core.run import Outcome
+from controller.core.sample import Samples
+from controller.recipe_kind import RecipeKind
+from controller.run_store import Remembered, RunStore, StationFacts
+
+log = logging.getLogger("dryline.record")
+
+
+class Record:
+    """The event log of the stations of one process, and their memory."""
+
+    def __init__(self, path: Path, recorder: Recorder, clock: Clock) -> None:
+        self.store = RunStore(path)
+        self._recorder, self._clock = recorder, clock
+        self._pending: list[Event] = []
+        self._committed = 0  # entries of runs on disk since the start of the program
+        self._one_at_a_time = asyncio.Lock()
+        self._writing, self._counting = threading.Lock(), threading.Lock()
+        self.failure = ""  # why the disk refuses, "" while it does not
+
+    def event(self, event: Event) -> None:
+        """Pass one on; one of a run is also kept for its record."""
+        self._recorder.event(event)
+        if "run" in event.data:
+            self._pending.append(event)
+
+    def record(self, samples: Samples) -> None:
+        """Pass samples on."""
+        self._recorder.record(samples)
+
+    def recall(self, stations: Mapping[str, Station], kinds: Mapping[str, RecipeKind]) -> None:
+        """Bring back every station that has left a memory."""
+        utc_ns = self._clock.utc_ns()
+        for name, remembered in self.store.load(kinds).items():
+            station = stations.get(name)
+            if station is not None:
+                memory = self._without_lost(station, remembered, utc_ns)
+                station.recall(memory, utc_ns, remembered.masters)
+
+    def _without_lost(self, station: Station, found: Remembered, utc_ns: int) -> Memory:
+        """The memory without recipes that this program does not understand any more."""
+        recipes = found.memory.recipes
+        lost = {d["hash"]: found.lost[d["hash"]] for d in recipes.deployments
+                if d["hash"] in found.lost}  # fmt: skip
+        if recipes.head is not None and recipes.head["content_hash"] in found.lost:
+            why = f"its recipe cannot be read any more: {found.lost[recipes.head['content_hash']]}"
+            head = replace(
+                run_head(recipes.head), ended_ns=utc_ns, outcome=Outcome.ABORTED, why_ended=why
+            )
+            station.recipes.news.append(head)
+            self.event(_told(station.name, head.id, f"run {head.id} aborted: {why}", utc_ns))
+            recipes = replace(recipes, head=None, state=None)
+        for content_hash, why in lost.items():
+            text = f"deployed recipe {content_hash[:12]} cannot be read any more: {why}"
+            self._recorder.event(replace(_told(station.name, "", text, utc_ns), data={}))
+        kept = [d for d in recipes.deployments if d["hash"] not in lost]
+        return replace(found.memory, recipes=replace(recipes, deployments=kept))
+
+    async def save(self, stations: Mapping[str, Station]) -> None:
+        """Commit all that has changed, now; StoreError when the disk refuses (it is kept)."""
+        async with self._one_at_a_time:
+            with self._counting:
+                until = self._committed + len(self._pending)
+            changed = {n: s for n, s in stations.items() if s.changed}
+            if not changed and until == self._committed:
+                return
+            facts = {name: _facts(s) for name, s in changed.items()}
+            for station in changed.values():
+                station.changed = False
+            try:
+                await asyncio.to_thread(self._commit, until, changed, facts)
+            except StoreError as error:
+                self._fails(str(error))
+                raise
+            for name, station in changed.items():
+                del station.recipes.news[: len(facts[name].news)]
+            self._fails("")
+
+    def _commit(
+        self, until: int, stations: Mapping[str, Station], facts: Mapping[str, StationFacts]
+    ) -> None:
+        """In a thread; all book-keeping is here, for who asked may have gone before it is over."""
+        with self._writing:
+            entries = self._pending[: max(0, until - self._committed)]
+            try:
+                self.store.commit(facts, entries)
+            except BaseException:
+                for station in stations.values():
+                    station.changed = True
+                raise
+            with self._counting:
+                del self._pending[: len(entries)]
+                self._committed += len(entries)
+
+    async def save_trial(
+        self, trial_id: str, station: str, body: Mapping[str, object], *, is_open: bool
+    ) -> None:
+        """Write one trial, durably; StoreError when the disk refuses."""
+        await asyncio.to_thread(self.store.save_trial, trial_id, station, body, is_open=is_open)
+
+    def _fails(self, why: str) -> None:
+        if bool(why) != bool(self.failure):
+            text = f"runs and station memory cannot be saved: {why}" if why else (
+                "runs and station memory are saved again")  # fmt: skip
+            log.warning(text)
+            self._recorder.event(replace(_told("", "", text, self._clock.utc_ns()), data={}))
+        self.failure = why
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.store.close()
+
+
+def _facts(station: Station) -> StationFacts:
+    recipes = station.recipes
+    return StationFacts(
+        memory=station.memory(),
+        masters=recipes.masters(),
+        news=tuple(recipes.news),
+        open_run=recipes.run.snapshot() if recipes.run else None,
+    )
+
+
+def _told(station: str, run: str, text: str, utc_ns: int) -> Event:
+    return Event(
+        time_ns=utc_ns, kind=EventKind.SYSTEM, station=station, subject=run or "record",
+        text=text, data={"run": run},
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Runs: their quality in figures, their bundles, their comparison."""

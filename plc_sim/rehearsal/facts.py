@@ -1,0 +1,187 @@
+"""Facts: what happened, read from the events of the station. Times are seconds since START."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from controller.control.alarm import Level
+from controller.control.states import State
+from controller.core.event import Event, EventKind
+from controller.core.recipe import Recipe
+
+_ALARM = re.compile(r"\S+ (?P<level>hihi|hi|lo|lolo) alarm(?P<gone> gone)?: (?P<value>\S+), "
+                    r"limit (?P<limit>\S+)")  # fmt: skip
+_SERIOUS = frozenset({Level.HIHI, Level.LOLO})
+NS = 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """A change of state."""
+
+    at_s: float
+    old: State
+    new: State
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseTime:
+    """How long a phase took. done: it was left because it was over."""
+
+    number: int
+    name: str
+    title: str
+    begun_s: float
+    took_s: float
+    timeout_s: float
+    done: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmTime:
+    """An alarm during EXECUTE. value: when it came; over: it went before the record ended."""
+
+    tag: str
+    level: Level
+    at_s: float
+    for_s: float
+    value: float
+    limit: float
+    over: bool
+
+    @property
+    def serious(self) -> bool:
+        """A limit that no good run reaches, however shortly."""
+        return self.level in _SERIOUS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """Something the machine or the line said: a trip, a lost link, a prompt."""
+
+    at_s: float
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Everything the verdict is made from. ended_s: length of the record.
+
+    execute: the intervals in EXECUTE.
+    """
+
+    ended_s: float
+    moves: tuple[Move, ...]
+    phases: tuple[PhaseTime, ...]
+    alarms: tuple[AlarmTime, ...]
+    told: tuple[Told, ...]
+    execute: tuple[tuple[float, float], ...]
+
+    @property
+    def ready_s(self) -> float | None:
+        """Seconds from START to the first EXECUTE."""
+        return self.execute[0][0] if self.execute else None
+
+    @property
+    def production_s(self) -> float:
+        """Seconds in EXECUTE."""
+        return sum(stop - start for start, stop in self.execute)
+
+    @property
+    def state(self) -> State:
+        """The last state."""
+        return self.moves[-1].new if self.moves else State.IDLE
+
+
+def gather(events: Iterable[Event], start_ns: int, ended_s: float, recipe: Recipe | None) -> Facts:
+    """The facts of one station from its events since START at start_ns (UTC)."""
+    own = [e for e in events if e.time_ns >= start_ns]
+    times = [(e.time_ns - start_ns) * NS for e in own]
+    moves = tuple(
+        Move(at_s=at, old=State[str(e.data["old"])], new=State[str(e.data["new"])],
+             reason=e.text.partition(": ")[2])
+        for at, e in zip(times, own, strict=True) if e.kind is EventKind.STATE
+    )  # fmt: skip
+    told = tuple(
+        Told(at_s=at, kind=e.kind.value, text=e.text)
+        for at, e in zip(times, own, strict=True)
+        if e.kind in (EventKind.DEVICE, EventKind.INTERLOCK, EventKind.LINK, EventKind.RUN)
+    )
+    execute = tuple(_execute(moves, ended_s))
+    return Facts(
+        ended_s=ended_s,
+        moves=moves,
+        phases=_phases(own, times, moves, ended_s, recipe),
+        alarms=tuple(_alarms(own, times, moves, ended_s)),
+        told=told,
+        execute=execute,
+    )
+
+
+def _execute(moves: Sequence[Move], ended_s: float) -> Iterable[tuple[float, float]]:
+    since: float | None = None
+    for move in moves:
+        if since is not None:
+            yield since, move.at_s
+        since = move.at_s if move.new is State.EXECUTE else None
+    if since is not None:
+        yield since, ended_s
+
+
+def _phases(
+    events: Sequence[Event],
+    times: Sequence[float],
+    moves: Sequence[Move],
+    ended_s: float,
+    recipe: Recipe | None,
+) -> tuple[PhaseTime, ...]:
+    """From one entry to the next, or to the change of state that ends it."""
+    if recipe is None:
+        return ()
+    entries = [
+        (at, int(str(e.data["phase"])))
+        for at, e in zip(times, events, strict=True)
+        if e.kind is EventKind.RUN and "phase" in e.data and e.text.startswith("phase ")
+    ]
+    ends = sorted([*((at, True) for at, _ in entries),
+                   *((m.at_s, m.new is State.EXECUTE) for m in moves)])  # fmt: skip
+    found = []
+    for at, number in entries:
+        stop, done = next(((t, ok) for t, ok in ends if t > at), (ended_s, False))
+        phase = recipe.phases[number - 1]
+        found.append(
+            PhaseTime(
+                number=number, name=phase.name, title=phase.title, begun_s=at, took_s=stop - at,
+                timeout_s=phase.timeout_s, done=done,
+            )
+        )  # fmt: skip
+    return tuple(found)
+
+
+def _alarms(
+    events: Sequence[Event], times: Sequence[float], moves: Sequence[Move], ended_s: float
+) -> Iterable[AlarmTime]:
+    """Each from its coming to its going; leaving EXECUTE ends the watch over all."""
+    active: dict[tuple[str, Level], AlarmTime] = {}
+    leaves = [m.at_s for m in moves if m.old is State.EXECUTE]
+    found: list[AlarmTime] = []
+    for at, event in zip(times, events, strict=True):
+        match = _ALARM.match(event.text) if event.kind is EventKind.ALARM else None
+        if match is None:
+            continue
+        key = (event.subject, Level(match["level"]))
+        if match["gone"] is None:
+            active[key] = AlarmTime(
+                tag=event.subject, level=key[1], at_s=at, for_s=0.0, value=float(match["value"]),
+                limit=float(match["limit"]), over=False,
+            )  # fmt: skip
+        elif key in active:
+            came = active.pop(key)
+            watched = min([at, *(t for t in leaves if t > came.at_s)])
+            found.append(replace(came, for_s=watched - came.at_s, over=True))
+    for came in active.values():
+        stop = next((t for t in leaves if t > came.at_s), ended_s)
+        found.append(replace(came, for_s=stop - came.at_s))
+    return sorted(found, key=lambda a: (a.at_s, a.tag, a.level.value))
