@@ -2,7 +2,7 @@
 
 import typer
 
-from controller.cli import look, operate, recipes, run
+from controller.cli import deploy, look, operate, recipes, run, trials
 
 app = typer.Typer(
     name="dryline",
@@ -15,6 +15,8 @@ run.add_to(app)
 operate.add_to(app)
 look.add_to(app)
 recipes.add_to(app)
+deploy.add_to(app)
+trials.add_to(app)
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ one is served, the other is told who and since when.
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -14,12 +15,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from controller.core.errors import ConfigError, Refused
 from controller.core.ports import Clock
 from controller.core.recipe import Recipe, RecipeId, Version
-from controller.explain import problems_of
+from controller.explain import problems_of, quoted
 from controller.recipe_file import RecipeFile, base_text, parse_recipe, yaml_text
 from controller.recipe_kind import RecipeKind
 from controller.recipe_ledger import LEDGER, Action, Entry, Ledger, locked, replace_file
 from controller.recipe_library import RecipeLibrary, Status, Stored, who
 from controller.text_file import read_text
+from controller.yaml_tree import KeyPath
 
 NS = 1_000_000_000
 MAX_REHEARSAL_BYTES = 64 * 1024 * 1024
@@ -55,24 +57,32 @@ class RecipeStore(RecipeLibrary):
         self._clock = clock
 
     def create(
-        self, base: RecipeId, version: Version, author: str, reason: str, name: str = ""
-    ) -> Path:
-        """A draft made from a version: its text with another header. Refused with every reason."""
+        self, base: RecipeId, version: Version, author: str, reason: str, name: str = "",
+        changes: Mapping[str, str] = MappingProxyType({}),
+    ) -> Path:  # fmt: skip
+        """A draft made from a version: its text with another header. Refused with every reason.
+
+        changes: parameter of the formula -> its new value as it shall stand in the file.
+        """
         own = RecipeId(base.kind, name or base.name, version)
         origin = self.load(base)
+        if unknown := [key for key in changes if key not in origin.recipe.formula]:
+            known = quoted(origin.recipe.formula)
+            raise Refused("new", [f"no parameter {key!r}: there are {known}" for key in unknown])
         folder = self._folder(own.kind, own.name)
         self._require_new(own, base, author, reason)
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder, author, f"new version {version}", self._now()):
             self._require_new(own, base, author, reason)
-            header = {
-                "name": yaml_text(own.name),
-                "version": str(version),
-                "author": yaml_text(author.strip()),
-                "base": base_text(base, own),
-                "reason": yaml_text(reason.strip()),
+            values: dict[KeyPath, str] = {
+                ("name",): yaml_text(own.name),
+                ("version",): str(version),
+                ("author",): yaml_text(author.strip()),
+                ("base",): base_text(base, own),
+                ("reason",): yaml_text(reason.strip()),
             }
-            text = with_header(origin.file, header)
+            values |= {("formula", key, "value"): value for key, value in changes.items()}
+            text = with_values(origin.file, values)
             file = self._shown(own.kind, own.name, f"{version}.yaml")
             found, problems = parse_recipe(text, file, own, self._kinds)
             if found is None:
@@ -169,14 +179,14 @@ class RecipeStore(RecipeLibrary):
         return datetime.fromtimestamp(utc_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def with_header(file: RecipeFile, header: Mapping[str, str]) -> str:
-    """The text of a file with other values in its header; comments and all the rest stay."""
+def with_values(file: RecipeFile, values: Mapping[KeyPath, str]) -> str:
+    """The text of a file with other values at some places; comments and all the rest stay."""
     text = file.text
-    spans = {key: file.tree.values[(key,)] for key in header}
-    for key, span in sorted(spans.items(), key=lambda item: -item[1].start):
+    spans = {path: file.tree.values[path] for path in values}
+    for path, span in sorted(spans.items(), key=lambda item: -item[1].start):
         old = text[span.start : span.stop]
         after = "\n" if old.endswith("\n") else ""
-        text = text[: span.start] + header[key] + after + text[span.stop :]
+        text = text[: span.start] + values[path] + after + text[span.stop :]
     return text
 
 

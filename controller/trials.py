@@ -95,9 +95,7 @@ class Trials:
         """Deploy a trial recipe with a way back. Refused with every reason why not."""
         station = self._station(request)
         kind = station.setup.kind
-        base, own, derived_from = await asyncio.to_thread(
-            self._both, kind, text_of(request, "base"), text_of(request, "recipe")
-        )
+        own, base = await asyncio.to_thread(self._both, kind, text_of(request, "recipe"))
         question = text_of(request, "question").strip()
         minutes, metres = _number(request, "minutes", MINUTES), _number(request, "metres", METRES)
         reasons = []
@@ -109,8 +107,6 @@ class Trials:
             reasons.append("a trial needs its window: minutes or metres, one of them")
         if metres is not None and f"{station.prefix}.METER" not in station.offset:
             reasons.append(f"{station.name} makes no metres: give minutes")
-        if derived_from != base:
-            reasons.append(f"{own} was derived from {derived_from or 'nothing'}, not from {base}")
         if reasons:
             raise Refused("trial", reasons)
         now_ns = self._line.clock.utc_ns()
@@ -136,18 +132,19 @@ class Trials:
             return answer
         await self._save(replace(trial, deployment=answer["requested"]["number"]))
         self._tell(trial, f"trial {trial.id} begins: {question}", trial.actor)
-        return answer | {"trial": trial.id}
+        return answer | {"trial": trial.id, "base": trial.base}
 
-    def _both(
-        self, kind: str, base: str, recipe: str
-    ) -> tuple[RecipeId, RecipeId, RecipeId | None]:
-        """Base and trial recipe, both released, and what the latter was derived from."""
-        first, second = self._library.find(kind, base), self._library.find(kind, recipe)
+    def _both(self, kind: str, recipe: str) -> tuple[RecipeId, RecipeId]:
+        """The trial recipe and its base, both released."""
+        own = self._library.find(kind, recipe)
         try:
-            self._library.released(first)
-            return first, second, self._library.released(second).recipe.base
+            base = self._library.released(own).recipe.base
+            if base is None:
+                raise Refused("trial", [f"{own} was derived from nothing: there is no way back"])
+            self._library.released(base)
         except ConfigError as error:
             raise Refused("recipe", [str(p) for p in error.problems]) from None
+        return own, base
 
     async def end(self, request: Json) -> Json:
         """End a trial before its window is over."""

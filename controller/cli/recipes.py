@@ -42,14 +42,15 @@ RECIPES = Path("recipes")
 commands = typer.Typer(no_args_is_help=True, help="Recipes: list, check, compare, release.")
 
 
-def _store(line: Path, folder: Path) -> tuple[RecipeStore, dict[str, RecipeKind]]:
+def store_of(line: Path, folder: Path) -> tuple[RecipeStore, dict[str, RecipeKind]]:
+    """The recipes of a folder, for a line; DrylineError when there is no such folder."""
     kinds = recipe_kinds(load_line(line))
     if not folder.is_dir():
         raise DrylineError(f"no folder {folder}: name the folder of the recipes with --recipes")
     return RecipeStore(folder, kinds, SystemClock()), kinds
 
 
-def _done(work: Callable[[], Result]) -> Result:
+def tell_recipe_errors(work: Callable[[], Result]) -> Result:
     """Run; wrong files and refusals become lines on standard error and an exit code."""
     try:
         return work()
@@ -86,8 +87,8 @@ def list_recipes(
     json: AsJson = False,
 ) -> None:
     """List every version with its status, who released it and whether its file is right."""
-    store, _ = _done(lambda: _store(line, recipes))
-    found = _done(lambda: store.every(kind))
+    store, _ = tell_recipe_errors(lambda: store_of(line, recipes))
+    found = tell_recipe_errors(lambda: store.every(kind))
     if json:
         print_json([_listed(x) for x in found])
         return
@@ -118,9 +119,9 @@ def check(
     json: AsJson = False,
 ) -> None:
     """Check every recipe file; print all mistakes with file, line and column."""
-    store, _ = _done(lambda: _store(line, recipes))
-    problems = _done(lambda: store.check(kind, name.partition("@")[0]))
-    count = len(_done(lambda: store.every(kind, name.partition("@")[0])))
+    store, _ = tell_recipe_errors(lambda: store_of(line, recipes))
+    problems = tell_recipe_errors(lambda: store.check(kind, name.partition("@")[0]))
+    count = len(tell_recipe_errors(lambda: store.every(kind, name.partition("@")[0])))
     if json:
         print_json({"ok": not problems, "versions": count, "problems": [_row(p) for p in problems]})
     elif problems:
@@ -140,10 +141,10 @@ def show(
     json: AsJson = False,
 ) -> None:
     """Print a version: header, formula, phases, limits, and what happened to it."""
-    store, kinds = _done(lambda: _store(line, recipes))
-    own = _done(lambda: store.find(kind, recipe))
-    stored = _done(lambda: store.load(own))
-    entries = _done(lambda: store.ledger(kind, own.name))
+    store, kinds = tell_recipe_errors(lambda: store_of(line, recipes))
+    own = tell_recipe_errors(lambda: store.find(kind, recipe))
+    stored = tell_recipe_errors(lambda: store.load(own))
+    entries = tell_recipe_errors(lambda: store.ledger(kind, own.name))
     history = [e for e in entries if e.version == str(own.version)]
     if json:
         body = as_plain(stored.recipe)
@@ -211,10 +212,15 @@ def compare(
     json: AsJson = False,
 ) -> None:
     """Say in process words what changed between two versions, and how risky each change is."""
-    store, kinds = _done(lambda: _store(line, recipes))
-    first = _done(lambda: store.find(kind, old))
-    second = _done(lambda: store.find(kind, f"{first.name}@{new}" if new[:1].isdigit() else new))
-    one, two = _done(lambda: store.load(first)), _done(lambda: store.load(second))
+    store, kinds = tell_recipe_errors(lambda: store_of(line, recipes))
+    first = tell_recipe_errors(lambda: store.find(kind, old))
+    second = tell_recipe_errors(
+        lambda: store.find(kind, f"{first.name}@{new}" if new[:1].isdigit() else new)
+    )
+    one, two = (
+        tell_recipe_errors(lambda: store.load(first)),
+        tell_recipe_errors(lambda: store.load(second)),
+    )
     found = diff(one.recipe, two.recipe, kinds[kind])
     if json:
         print_json(as_json(found))
@@ -237,7 +243,7 @@ def tags(
     json: AsJson = False,
 ) -> None:
     """List the tags a recipe of a kind may set, wait for, or have alarm limits for."""
-    kinds = _done(lambda: recipe_kinds(load_line(line)))
+    kinds = tell_recipe_errors(lambda: recipe_kinds(load_line(line)))
     if kind not in kinds:
         errors.print(f"no kind {kind!r}; kinds: {', '.join(kinds)}", style="red", highlight=False)
         raise typer.Exit(EXIT_FAILED)
@@ -268,7 +274,7 @@ def schema(
     ] = False,
 ) -> None:
     """Write the JSON Schema of each kind beside its recipes: editors complete and check by it."""
-    _, kinds = _done(lambda: _store(line, recipes))
+    _, kinds = tell_recipe_errors(lambda: store_of(line, recipes))
     stale = False
     for name, kind in kinds.items():
         path, text = recipes / name / SCHEMA, schema_text(kind)
@@ -297,11 +303,11 @@ def new(
     line: LineFolder = SHIPPED_LINE,
 ) -> None:
     """Make a draft from a version, ready to be edited."""
-    store, _ = _done(lambda: _store(line, recipes))
-    origin = _done(lambda: store.find(kind, base))
-    number = _done(lambda: _number(version))
+    store, _ = tell_recipe_errors(lambda: store_of(line, recipes))
+    origin = tell_recipe_errors(lambda: store.find(kind, base))
+    number = tell_recipe_errors(lambda: _number(version))
     who = author or getpass.getuser()
-    path = _done(lambda: store.create(origin, number, who, reason, name))
+    path = tell_recipe_errors(lambda: store.create(origin, number, who, reason, name))
     screen.print(f"{path} is a draft: edit it, then `dryline recipe check`", highlight=False)
 
 
@@ -326,11 +332,11 @@ def release(
     line: LineFolder = SHIPPED_LINE,
 ) -> None:
     """Fix the content of a draft for good; another person than its author has to do it."""
-    store, _ = _done(lambda: _store(line, recipes))
-    own = _done(lambda: store.find(kind, recipe))
-    proof = _done(lambda: Rehearsal.read(rehearsal)) if rehearsal else None
+    store, _ = tell_recipe_errors(lambda: store_of(line, recipes))
+    own = tell_recipe_errors(lambda: store.find(kind, recipe))
+    proof = tell_recipe_errors(lambda: Rehearsal.read(rehearsal)) if rehearsal else None
     who = approver or getpass.getuser()
-    entry = _done(lambda: store.release(own, who, reason, proof, override))
+    entry = tell_recipe_errors(lambda: store.release(own, who, reason, proof, override))
     screen.print(f"{own}: {_told_entry(entry)}", markup=False, highlight=False, soft_wrap=True)
 
 
@@ -344,9 +350,9 @@ def obsolete(
     line: LineFolder = SHIPPED_LINE,
 ) -> None:
     """Retire a released version: it stays readable and can no longer be deployed."""
-    store, _ = _done(lambda: _store(line, recipes))
-    own = _done(lambda: store.find(kind, recipe))
-    entry = _done(lambda: store.obsolete(own, actor or getpass.getuser(), reason))
+    store, _ = tell_recipe_errors(lambda: store_of(line, recipes))
+    own = tell_recipe_errors(lambda: store.find(kind, recipe))
+    entry = tell_recipe_errors(lambda: store.obsolete(own, actor or getpass.getuser(), reason))
     screen.print(f"{own}: {_told_entry(entry)}", markup=False, highlight=False, soft_wrap=True)
 
 

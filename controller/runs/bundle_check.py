@@ -92,6 +92,11 @@ def verify(path: Path, expect: str = "") -> Verification:
         return Verification(path=path, verdict=Verdict.NO_BUNDLE, differences=(reason,))
 
 
+def printable(text: str) -> str:
+    """A text that only prints: no line breaks, nothing that a terminal obeys."""
+    return "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in text)
+
+
 class _Check:
     """One verification; collects differences."""
 
@@ -116,11 +121,11 @@ class _Check:
         return Verification(
             path=self._path,
             verdict=Verdict.ALTERED if self._found else Verdict.INTACT,
-            differences=tuple(dict.fromkeys(self._found)),
+            differences=tuple(dict.fromkeys(map(printable, self._found))),
             sha256=sha256,
-            run=manifest.run if manifest else "",
+            run=printable(manifest.run) if manifest else "",
             files=len(manifest.files) + 1 if manifest else 0,
-            notes=manifest.notes if manifest else (),
+            notes=tuple(map(printable, manifest.notes)) if manifest else (),
         )
 
     def _wrong(self, text: str) -> None:

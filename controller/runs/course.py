@@ -9,7 +9,6 @@ from controller.clock import NS
 from controller.control.states import State
 from controller.core.event import EventKind
 from controller.core.run import RunHead
-from controller.core.sample import FIRST_BAD
 from controller.history.codec import Floats, Ints
 from controller.history.several import AnyReader
 from controller.runs.held import NOTHING, Held, Spans, read_held, span_array, whole_minutes
@@ -153,8 +152,3 @@ def last_known_ns(reader: AnyReader, intervals: Mapping[str, float], head: RunHe
     tag = f"{prefix}.SERVICE.STATE"
     span = reader.span(tag) if tag in intervals else None
     return max(head.begun_ns, span[1]) if span else head.begun_ns
-
-
-def usable(quality: int) -> bool:
-    """Good or Uncertain."""
-    return quality < FIRST_BAD

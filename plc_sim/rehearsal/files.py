@@ -1,0 +1,66 @@
+"""What a rehearsal leaves on disk: the record, the trajectory, the picture."""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from controller.core.errors import DrylineError
+from plc_sim.rehearsal.kinds import StationKind
+from plc_sim.rehearsal.plain import as_plain
+from plc_sim.rehearsal.plot import save_plot
+from plc_sim.rehearsal.report import Report
+from plc_sim.rehearsal.trace import TRUTH, Trace
+from plc_sim.rehearsal.verdict import Criteria
+
+RECORD, RECOVERY = "rehearsal.json", "recovery.json"
+TRAJECTORY, PICTURE = "trajectory.csv", "trajectory.png"
+
+
+def write(report: Report, folder: Path, kind: StationKind, prefix: str) -> list[str]:
+    """Write everything; returns what there is to say about it. OSError when it cannot be."""
+    folder.mkdir(parents=True, exist_ok=True)
+    name = RECOVERY if report.criteria is Criteria.RECOVERY else RECORD
+    _replace(folder / name, json.dumps(as_plain(report), indent=1, allow_nan=False) + "\n")
+    said = [f"{folder / name}"]
+    results = [r for r in (*report.results[:1], *report.old[:1]) if r.trace is not None]
+    traces = [(r.recipe, r.trace) for r in results if r.trace is not None]
+    if not traces or len(traces[0][1].time_s) == 0:
+        return said
+    _replace(folder / TRAJECTORY, csv_text(traces[0][1]))
+    said.append(f"{folder / TRAJECTORY}")
+    facts = results[0].facts
+    try:
+        save_plot(folder / PICTURE, traces, kind.CURVES, prefix, facts.phases, facts.ready_s)
+        said.append(f"{folder / PICTURE}")
+    except DrylineError as error:
+        said.append(f"no picture: {error}")
+    return said
+
+
+def csv_text(trace: Trace) -> str:
+    """One column a tag, then plant truth; an empty cell where a value was Bad."""
+    names = ["time_s", *(t.name for t in trace.tags), *(TRUTH + n for n in trace.truth_names)]
+    shown = np.column_stack([_column(trace, k) for k in range(len(trace.tags))])
+    lines = [",".join(names)]
+    for time_s, row, truth in zip(trace.time_s.tolist(), shown.tolist(), trace.truth.tolist(),
+                                  strict=True):  # fmt: skip
+        lines.append(",".join([_cell(time_s), *map(_cell, row), *map(_cell, truth)]))
+    return "\n".join(lines) + "\n"
+
+
+def _column(trace: Trace, k: int) -> Sequence[float]:
+    return list(trace.column(trace.tags[k].name))
+
+
+def _cell(value: float) -> str:
+    return f"{value:.7g}" if value == value else ""  # noqa: PLR0124 - not a number: Bad
+
+
+def _replace(path: Path, text: str) -> None:
+    """Whole or not at all: a record that was cut off must never be read by a release."""
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(text, encoding="utf-8")
+    os.replace(part, path)  # noqa: PTH105 - the atomic one

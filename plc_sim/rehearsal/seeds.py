@@ -1,0 +1,134 @@
+"""Many rehearsals at once: one process each, as many as the machine has cores.
+
+A worker that dies is reported and not waited for; Ctrl-C ends all of them. The order in which
+they finish has no influence on any result.
+"""
+
+import multiprocessing
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+
+from controller.core.errors import DrylineError
+from plc_sim.rehearsal.case import Case
+from plc_sim.rehearsal.rehearse import rehearse
+from plc_sim.rehearsal.result import Result
+
+END_S = 5.0
+Progress = Callable[[int, float, float], None]  # job, plant seconds done, plant seconds expected
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A case, and whether its trace comes back with the result."""
+
+    case: Case
+    keep_trace: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The result, or why there is none."""
+
+    case: Case
+    result: Result | None
+    error: str = ""
+
+
+@dataclass(slots=True)
+class _Worker:
+    job: int
+    process: SpawnProcess
+    outcome: Outcome | None = None
+
+
+def run_all(jobs: Sequence[Job], progress: Progress, workers: int = 0) -> list[Outcome]:
+    """The outcome of every job, in their order. workers: 0 for one a core; 1 for this process."""
+    count = min(workers or os.cpu_count() or 1, len(jobs))
+    if count <= 1:
+        return [_here(k, job, progress) for k, job in enumerate(jobs)]
+    return _Pool(jobs, progress, count).run()
+
+
+def _here(number: int, job: Job, progress: Progress) -> Outcome:
+    return _attempt(job, lambda done_s, all_s: progress(number, done_s, all_s))
+
+
+def _attempt(job: Job, progress: Callable[[float, float], None]) -> Outcome:
+    try:
+        result = rehearse(job.case, progress)
+    except (DrylineError, LookupError, ValueError) as error:
+        return Outcome(job.case, None, str(error).strip("'\""))
+    return Outcome(job.case, result if job.keep_trace else replace(result, trace=None))
+
+
+class _Pool:
+    """The processes under way."""
+
+    def __init__(self, jobs: Sequence[Job], progress: Progress, count: int) -> None:
+        self._jobs, self._progress, self._count = jobs, progress, count
+        self._waiting = deque(range(len(jobs)))
+        self._live: dict[Connection, _Worker] = {}
+        self._done: dict[int, Outcome] = {}
+
+    def run(self) -> list[Outcome]:
+        """Until every job has an outcome."""
+        try:
+            while self._waiting or self._live:
+                while self._waiting and len(self._live) < self._count:
+                    self._begin(self._waiting.popleft())
+                for one in wait(list(self._live)):
+                    assert isinstance(one, Connection)  # noqa: S101 - wait() hands back what it got
+                    self._hear(one)
+        finally:
+            for worker in self._live.values():
+                worker.process.terminate()
+            for worker in self._live.values():
+                _end(worker.process)
+        return [self._done[k] for k in range(len(self._jobs))]
+
+    def _begin(self, number: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe(duplex=False)
+        process = context.Process(target=_work, args=(self._jobs[number], theirs), daemon=True)
+        process.start()
+        theirs.close()  # else the end of the worker would not be seen
+        self._live[ours] = _Worker(number, process)
+
+    def _hear(self, connection: Connection) -> None:
+        worker = self._live[connection]
+        try:
+            said = connection.recv()
+        except (EOFError, OSError):
+            del self._live[connection]
+            connection.close()
+            _end(worker.process)
+            self._done[worker.job] = worker.outcome or Outcome(
+                self._jobs[worker.job].case, None,
+                f"its process died (exit code {worker.process.exitcode})",
+            )  # fmt: skip
+            return
+        if isinstance(said, Outcome):
+            worker.outcome = said
+        else:
+            self._progress(worker.job, *said)
+
+
+def _work(job: Job, to_parent: Connection) -> None:
+    """In the worker: rehearse and say what came of it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers
+    try:
+        to_parent.send(_attempt(job, lambda done_s, all_s: to_parent.send((done_s, all_s))))
+    except BrokenPipeError:
+        return  # nobody is interested any more
+
+
+def _end(process: SpawnProcess) -> None:
+    process.join(END_S)
+    if process.is_alive():
+        process.kill()
+        process.join()
