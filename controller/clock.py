@@ -56,6 +56,7 @@ class ManualClock:
     """A clock that a plain loop moves: the lockstep gear. Sleeping on it is an error."""
 
     t_s: float = 0.0
+    speed: float = 1.0
     utc0_ns: int = 1_767_225_600 * NS  # 2026-01-01T00:00:00Z, so that records look like records
 
     def now_s(self) -> float:
@@ -86,6 +87,8 @@ class SimClock:
     letting the event loop turn `turns` times. Works for code that waits only on this clock and on
     in-memory queues; never over real sockets.
     """
+
+    speed = 1.0
 
     def __init__(self, turns: int = 10) -> None:
         self._now = 0.0

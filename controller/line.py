@@ -19,7 +19,7 @@ from controller.control.station import Station
 from controller.control.station_parts import AfterLinkLoss, StationSetup
 from controller.core.errors import DrylineError, StoreError
 from controller.core.event import Answer, Command, Event, EventKind
-from controller.core.ports import Clock, Driver, Recorder
+from controller.core.ports import Clock, Driver, EventLog, Recorder
 from controller.core.sample import GOOD, Samples
 from controller.core.table import TagTable
 from controller.core.tag import HistoryRule, Tag, Writer
@@ -94,7 +94,9 @@ def station_kind(kind: str) -> type[Station]:
     return found
 
 
-def build_station(config: StationConfig, table: TagTable, recorder: Recorder) -> Station:
+def build_station(
+    config: StationConfig, table: TagTable, log: EventLog, speed: float = 1.0
+) -> Station:
     """One station on the table."""
     setup = StationSetup(
         name=config.name,
@@ -104,8 +106,9 @@ def build_station(config: StationConfig, table: TagTable, recorder: Recorder) ->
         after_link_loss=AfterLinkLoss(config.after_link_loss.value),
         kind=config.kind,
         software=SOFTWARE,
+        speed=speed,
     )
-    return station_kind(config.kind)(setup, table, recorder)
+    return station_kind(config.kind)(setup, table, log)
 
 
 class ScanService:
@@ -196,7 +199,7 @@ class Line:
         make = make_driver or driver_for
         self.neighbours = {n.name: self._neighbour(n, index, make) for n in config.neighbours}
         for sc in config.stations:
-            station = build_station(sc, self.table, self.record)
+            station = build_station(sc, self.table, self.record, clock.speed)
 
             def fresh(sc: StationConfig = sc) -> Driver:
                 return make(sc, index, clock, config.map_version)

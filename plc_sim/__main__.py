@@ -1,4 +1,4 @@
-"""Entry point of the simulated plant: `python -m plc_sim run|station|score`."""
+"""Entry point of the simulated plant: `python -m plc_sim run|station|score|rehearse`."""
 
 import asyncio
 import errno
@@ -17,6 +17,7 @@ from controller.core.errors import ConfigError, DrylineError
 from plc_sim.fault_file import read_schedule
 from plc_sim.plant import Plant
 from plc_sim.plant_process import EXIT_PORT, run_plant
+from plc_sim.rehearsal.command import read_wish, run_command
 from plc_sim.score import print_score
 from plc_sim.station_process import run_station
 
@@ -74,6 +75,12 @@ def score(
 ) -> None:
     """Reference experiments in lockstep."""
     print_score(hours, seeds, as_json=json)
+
+
+@app.command()
+def rehearse(wish: str) -> None:
+    """A recipe on the plant in lockstep; wish: JSON, see plc_sim.rehearsal.command.Wish."""
+    raise typer.Exit(run_command(read_wish(wish)))
 
 
 def _load(folder: Path) -> LineConfig:

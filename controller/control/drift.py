@@ -13,7 +13,7 @@ from controller.core.sample import FIRST_BAD
 if TYPE_CHECKING:
     from controller.control.station import Station
 
-AFTER_S = 3.0  # a write and its read-back take two scans; a driver may need one more connection
+AFTER_S = 3.0  # seconds of the wires: a write, and the slowest point read back
 EVERY_S = 1.0
 SP_TOLERANCE = 1e-6  # of the set point of a loop, which no wire rounds
 
@@ -48,6 +48,7 @@ class DriftWatch:
         self.set_by: dict[str, str] = {}
         self._since_s: dict[str, float] = {}
         self._due_s = 0.0
+        self._after_s = AFTER_S * max(1.0, station.setup.speed)
 
     def clear(self) -> None:
         """Forget all, for a new run."""
@@ -70,7 +71,7 @@ class DriftWatch:
                 self._since_s.pop(tag, None)
                 if self.found.pop(tag, None):
                     s.tell(EventKind.RECIPE, tag, f"{tag} is as the recipe says again")
-            elif now_s - self._since_s.setdefault(tag, now_s) >= AFTER_S:
+            elif now_s - self._since_s.setdefault(tag, now_s) >= self._after_s:
                 known = self.found.get(tag)
                 self.found[tag] = seen
                 if known is None or known.found != seen.found:

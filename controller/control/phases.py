@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from controller.control.procedure import Condition, Step
 from controller.core.event import Verb
-from controller.core.recipe import OnTimeout, OnUnhold, Phase, Ramp, Transition
+from controller.core.recipe import OnTimeout, OnUnhold, Op, Phase, Ramp, Transition
 from controller.core.sample import FIRST_BAD, GOOD, quality_text
 
 if TYPE_CHECKING:
@@ -41,6 +41,25 @@ def place(station: "Station", tag: str) -> Place:
     return Place(name, lambda: (station.v[k], station.q[k]), lambda value: station.put(k, value))
 
 
+def _shown(station: "Station", tag: str, value: float, quality: int = GOOD) -> str:
+    """A value of a tag for a reader: its label, or the number with its unit, or why it is Bad."""
+    if quality >= FIRST_BAD:
+        return quality_text(quality)
+    k = station.table.index(tag) if tag in station.table else -1
+    labels = station.table.tags[k].labels if k >= 0 else ()
+    if 0 <= value < len(labels):
+        return labels[int(value)]
+    return f"{value:g} {station.table.tags[k].unit if k >= 0 else ''}".rstrip()
+
+
+def wanted(station: "Station", transition: Transition, tag: str) -> str:
+    """'COAT.TBARREL.PV within 5 of 60 degC for 10 s'."""
+    value = _shown(station, tag, transition.target.value)
+    what = f"within {transition.band:g} of" if transition.op is Op.WITHIN else str(transition.op)
+    lasting = f" for {transition.for_s:g} s" if transition.for_s else ""
+    return f"{tag} {what} {value}{lasting}"
+
+
 def _refuse(value: float) -> None:
     raise ValueError(f"a tag of another station cannot be set to {value:g}")
 
@@ -68,11 +87,11 @@ class _Moving:
         self.arrived = abs(rest) <= most + ROUNDING
         self.at.write(self.ramp.target.value if self.arrived else value + (most, -most)[rest < 0])
 
-    def over(self) -> bool:
-        return self.arrived
+    def condition(self) -> Condition:
+        return Condition(text=f"ramp of {self.at.name}", test=lambda: self.arrived, show=self.show)
 
     def show(self) -> str:
-        return f"{self.at.name} = {self.at.read()[0]:g} of {self.ramp.target.value:g}"
+        return f"at {self.at.read()[0]:g} of {self.ramp.target.value:g}"
 
 
 @dataclass(slots=True)
@@ -81,6 +100,7 @@ class _Waited:
 
     transition: Transition
     at: Place
+    station: "Station"
     since_s: float | None = None
     met: bool = False
 
@@ -92,15 +112,16 @@ class _Waited:
             self.since_s = now_s
         self.met = now_s - self.since_s >= self.transition.for_s
 
-    def over(self) -> bool:
-        return self.met
+    def condition(self) -> Condition:
+        text = wanted(self.station, self.transition, self.at.name)
+        return Condition(text=text, test=lambda: self.met, show=self.show)
 
     def show(self) -> str:
         value, quality = self.at.read()
-        if not self.transition.met(value, quality) or not self.transition.for_s:
-            shown = f"{value:g}" if quality < FIRST_BAD else quality_text(quality)
-            return f"{self.at.name} is {shown}"
-        return f"{self.at.name} = {value:g} holds, but not yet for {self.transition.for_s:g} s"
+        shown = _shown(self.station, self.at.name, value, quality)
+        if self.transition.for_s and self.transition.met(value, quality):
+            return f"{shown}, not yet for long enough"
+        return f"is {shown}"
 
 
 @dataclass(slots=True)
@@ -123,7 +144,7 @@ class PhaseStep:
     def __post_init__(self) -> None:
         s = self.station
         self._ramps = [_Moving(r, place(s, r.tag)) for r in self.phase.ramps]
-        self._waits = [_Waited(t, place(s, t.tag)) for t in self.phase.until]
+        self._waits = [_Waited(t, place(s, t.tag), s) for t in self.phase.until]
 
     @property
     def asks(self) -> bool:
@@ -133,10 +154,8 @@ class PhaseStep:
 
     def step(self) -> Step:
         """The phase as a step of the procedure."""
-        conditions = [
-            *(Condition(text=f"ramp {m.ramp}", test=m.over, show=m.show) for m in self._ramps),
-            *(Condition(text=str(w.transition), test=w.over, show=w.show) for w in self._waits),
-        ]
+        conditions = [moving.condition() for moving in self._ramps]
+        conditions += [waited.condition() for waited in self._waits]
         if self.phase.prompt is not None and self.phase.prompt.confirm:
             text = f"CONFIRM of: {self.phase.prompt.text}"
             conditions.append(

@@ -104,8 +104,7 @@ class Station:
         self.timing = ScanTiming()
         self.takeover = Takeover(self)
         self.recipes = RecipeDesk(self)
-        self._desk = CommandDesk(self)
-        self.faulted = False
+        self._desk, self.faulted = CommandDesk(self), False
         self.changed = False  # something in `memory()` changed; the shell saves and clears it
         for loop in self._loop_list:
             loop.bind(self.offset)
@@ -362,14 +361,13 @@ class Station:
 
     def require_permissives(self) -> None:
         """Refused with every reason why the station cannot start."""
-        self._permissives.require(self.now_s, *self._seen(self._permissive_at))
+        at = self._permissive_at
+        self._permissives.require(self.now_s, [self.v[k] for k in at], [self.q[k] for k in at])
 
     def reset_trips(self) -> None:
         """Clear the controller's own trips; Refused while a cause is still there."""
-        self._trips.reset(self.now_s, *self._seen(self._trip_at))
-
-    def _seen(self, at: list[int]) -> tuple[list[float], list[int]]:
-        return [self.v[k] for k in at], [self.q[k] for k in at]
+        at = self._trip_at
+        self._trips.reset(self.now_s, [self.v[k] for k in at], [self.q[k] for k in at])
 
     # -- events ----------------------------------------------------------------------------------
 

@@ -23,7 +23,11 @@ class AfterLinkLoss(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StationSetup:
-    """What the line gives a station. software: version of the program, for the record of a run."""
+    """What the line gives a station.
+
+    software: version of the program, for the record of a run. speed: plant seconds per second of
+    the wires, for what waits for an answer of the PLC.
+    """
 
     name: str
     prefix: str
@@ -32,6 +36,7 @@ class StationSetup:
     after_link_loss: AfterLinkLoss = AfterLinkLoss.HOLD
     kind: str = ""
     software: str = ""
+    speed: float = 1.0
 
 
 @dataclass(slots=True)

@@ -16,6 +16,8 @@ class Clock(Protocol):
     (monotonic), for everything that concerns wires: deadlines, data age, watchdogs.
     """
 
+    speed: float
+
     def now_s(self) -> float:
         """Plant time in seconds, monotonic."""
         ...

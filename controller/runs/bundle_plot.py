@@ -23,7 +23,9 @@ class PlotError(DrylineError):
     """Plots cannot be drawn here."""
 
 
-def draw(plot: KeyPlot, reader: AnyReader, units: Mapping[str, str], window: Window) -> bytes | None:
+def draw(
+    plot: KeyPlot, reader: AnyReader, units: Mapping[str, str], window: Window
+) -> bytes | None:
     """One picture over minutes since START; None when history has no sample for it.
 
     units: of the tags that history knows. PlotError when the plot extra is not installed.

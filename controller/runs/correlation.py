@@ -6,6 +6,8 @@ made as if all n were independent is too narrow by the root of T, tenfold at T =
 Needs numpy alone; intervals and tests are in `controller.runs.statistics`.
 """
 
+from math import sqrt
+
 import numpy as np
 
 from controller.history.codec import Floats
@@ -19,8 +21,9 @@ def correlation_time(values: Floats) -> float:
     """Integrated autocorrelation time in steps, at least 1: values worth one independent value.
 
     By the initial monotone sequence (Geyer 1992): sums of two neighbouring autocorrelations are
-    added up until one is not positive, none counting more than the one before. 1 for a record of
-    fewer than four values and for one that does not vary.
+    added up until one is not positive, none counting more than the one before. As they are taken
+    about the record's own mean, the sum falls short by about 2 T / n of itself; that is put right.
+    1 for a record of fewer than four values and for one that does not vary.
     """
     n = len(values)
     off = values - values.mean() if n else values
@@ -33,7 +36,10 @@ def correlation_time(values: Floats) -> float:
     pairs = rho[0 : n - 1 : 2] + rho[1:n:2]
     ends = np.flatnonzero(pairs <= 0.0)
     pairs = np.minimum.accumulate(pairs[: ends[0]] if len(ends) else pairs)
-    return max(1.0, 2.0 * float(pairs.sum()) - 1.0)
+    short = max(1.0, 2.0 * float(pairs.sum()) - 1.0)
+    if 8.0 * short >= n:  # the record is too short for the correction; T is at least this
+        return min(2.0 * short, float(n))
+    return 0.25 * n * (1.0 - sqrt(1.0 - 8.0 * short / n))
 
 
 def effective_n(values: Floats) -> float:

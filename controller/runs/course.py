@@ -92,10 +92,9 @@ class Length:
     def at(self, time_ns: Ints) -> Floats:
         """Metres made by then: in proportion between two readings, the last one holds."""
         since = self.time_ns[0]  # float64 does not hold nanoseconds of this century exactly
-        return np.interp(
-            (time_ns - since).astype(np.float64), (self.time_ns - since).astype(np.float64),
-            self.metres,
-        )  # fmt: skip
+        when = (time_ns - since).astype(np.float64)
+        readings = (self.time_ns - since).astype(np.float64)
+        return np.asarray(np.interp(when, readings, self.metres))
 
 
 def read_length(
@@ -145,7 +144,9 @@ def _growth(reading: Floats) -> Floats:
     return out
 
 
-def last_known_ns(reader: AnyReader, intervals: Mapping[str, float], head: RunHead, prefix: str) -> int:
+def last_known_ns(
+    reader: AnyReader, intervals: Mapping[str, float], head: RunHead, prefix: str
+) -> int:
     """The end of a run; of an open one the newest sample of its state."""
     if head.ended_ns is not None:
         return head.ended_ns

@@ -61,7 +61,7 @@ class Curve:
         values = np.full(n, np.nan)
         sums = np.where(known, parts, 0.0).sum(axis=1)
         np.divide(sums, number, out=values, where=number >= ENOUGH * times)
-        counts = self.counts[: n * times].reshape(n, times).all(axis=1)
+        counts = np.asarray(self.counts[: n * times].reshape(n, times).all(axis=1))
         return Curve(self.start_ns, step_s, values, counts)
 
 

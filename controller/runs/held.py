@@ -85,9 +85,7 @@ class Held:
         )
 
 
-NOTHING = Held(
-    np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.uint8)
-)
+NOTHING = Held(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.uint8))
 
 
 def _places(start_ns: Ints, stop_ns: Ints, cuts: Ints) -> NDArray[np.intp]:
@@ -104,7 +102,9 @@ def total(parts: Sequence[tuple[Held, float]]) -> Held:
     """
     if len(parts) == 1 and parts[0][1] == 1.0:
         return parts[0][0]
-    cuts = np.unique(np.concatenate([e for held, _ in parts for e in (held.start_ns, held.stop_ns)]))
+    cuts = np.unique(
+        np.concatenate([e for held, _ in parts for e in (held.start_ns, held.stop_ns)])
+    )
     places = [_places(held.start_ns, held.stop_ns, cuts) for held, _ in parts]
     kept = np.logical_and.reduce([place >= 0 for place in places])
     values, quality = np.zeros(int(kept.sum())), np.zeros(int(kept.sum()), np.uint8)

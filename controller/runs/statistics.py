@@ -5,7 +5,7 @@ Unit of evidence: what the interval counts as one independent observation, a run
 
 from dataclasses import dataclass
 from math import sqrt
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 
@@ -32,14 +32,14 @@ class Interval:
     detectable: float
 
 
-def require_scipy() -> Any:
+def require_scipy() -> ModuleType:
     """scipy.stats; DrylineError says what to install when it is missing."""
     try:
         from scipy import stats  # noqa: PLC0415 - an extra, slow to import
     except ImportError as error:
         text = "comparing runs needs the extra: pip install 'dryline[trial]'"
         raise DrylineError(text) from error
-    return stats
+    return stats  # type: ignore[no-any-return]
 
 
 def mean_interval(units: Floats, level: float = LEVEL) -> tuple[float, float]:
@@ -100,9 +100,9 @@ def _varies(units: Floats) -> bool:
     return spread > 1e-12 * float(np.abs(units).max())
 
 
-def _half(stats: Any, level: float, df: float) -> float:
+def _half(stats: ModuleType, level: float, df: float) -> float:
     return float(stats.t.ppf(0.5 + 0.5 * level, df))
 
 
-def _detectable(stats: Any, level: float, df: float, error: float) -> float:
+def _detectable(stats: ModuleType, level: float, df: float, error: float) -> float:
     return (_half(stats, level, df) + float(stats.t.ppf(POWER, df))) * error

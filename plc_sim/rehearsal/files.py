@@ -2,12 +2,12 @@
 
 import json
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from controller.core.errors import DrylineError
+from controller.core.sample import FIRST_BAD
 from plc_sim.rehearsal.kinds import StationKind
 from plc_sim.rehearsal.plain import as_plain
 from plc_sim.rehearsal.plot import save_plot
@@ -17,6 +17,7 @@ from plc_sim.rehearsal.verdict import Criteria
 
 RECORD, RECOVERY = "rehearsal.json", "recovery.json"
 TRAJECTORY, PICTURE = "trajectory.csv", "trajectory.png"
+EACH_ROWS = 5  # seconds between two lines of the trajectory; figures are made from every second
 
 
 def write(report: Report, folder: Path, kind: StationKind, prefix: str) -> list[str]:
@@ -43,16 +44,10 @@ def write(report: Report, folder: Path, kind: StationKind, prefix: str) -> list[
 def csv_text(trace: Trace) -> str:
     """One column a tag, then plant truth; an empty cell where a value was Bad."""
     names = ["time_s", *(t.name for t in trace.tags), *(TRUTH + n for n in trace.truth_names)]
-    shown = np.column_stack([_column(trace, k) for k in range(len(trace.tags))])
-    lines = [",".join(names)]
-    for time_s, row, truth in zip(trace.time_s.tolist(), shown.tolist(), trace.truth.tolist(),
-                                  strict=True):  # fmt: skip
-        lines.append(",".join([_cell(time_s), *map(_cell, row), *map(_cell, truth)]))
+    shown = np.where(trace.quality < FIRST_BAD, trace.values, np.nan)
+    table = np.column_stack([trace.time_s, shown, trace.truth])[::EACH_ROWS]
+    lines = [",".join(names), *(",".join(map(_cell, row)) for row in table.tolist())]
     return "\n".join(lines) + "\n"
-
-
-def _column(trace: Trace, k: int) -> Sequence[float]:
-    return list(trace.column(trace.tags[k].name))
 
 
 def _cell(value: float) -> str:

@@ -1,4 +1,4 @@
-"""The trajectory as a picture: one panel a quantity, phases marked, two versions over each other."""
+"""The trajectory as a picture: one panel a quantity, phases marked, two versions overlaid."""
 
 from collections.abc import Sequence
 from pathlib import Path

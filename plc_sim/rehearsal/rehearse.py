@@ -75,7 +75,7 @@ class Rehearsal:
     @property
     def at_s(self) -> float:
         """Seconds since START."""
-        return self.line.plant.now_s - self._start_s
+        return round(self.line.plant.now_s - self._start_s, 3)
 
     @property
     def _state(self) -> State:
@@ -124,9 +124,11 @@ class Rehearsal:
                 break
             self._second(min(ROW_S, until_s - self.at_s))
         self.production_to_s = self.at_s
-        if self._state is not State.EXECUTE:
-            return
-        self.line.command(self.case.station, Verb.COMPLETE)
+        if self._state is State.EXECUTE:
+            self.line.command(self.case.station, Verb.COMPLETE)
+            self._come_to_rest()
+
+    def _come_to_rest(self) -> None:
         end_s = self.at_s + COMPLETE_S
         while self._state not in QUIET and self._state is not State.HELD and self.at_s < end_s:
             self._second()

@@ -89,9 +89,7 @@ class Report:
         return f"{bad}: {extent}: {self.reasons()[0]}"[:MAX_SUMMARY]
 
 
-def by_seed(
-    outcomes: Sequence[Outcome], of: Callable[[Result], Sequence[str]]
-) -> Iterator[str]:
+def by_seed(outcomes: Sequence[Outcome], of: Callable[[Result], Sequence[str]]) -> Iterator[str]:
     """What each seed says, with its number where there are several."""
     many = len(outcomes) > 1
     for outcome in outcomes:

@@ -39,8 +39,11 @@ _TENSION, _SPEED, _POWER = (Model.SENSORS.index(n) for n in ("film_n", "line_m_p
 
 def parameters(formula: Mapping[str, Quantity]) -> dict[str, dict[str, float]]:
     """Material and length of a lot; everything else reaches the plant through the station."""
-    taken = (("coater", "ptfe_wt_pct", "ptfe_content"), ("coater", "lot_reactivity", "lot_reactivity"),
-             ("line", "lot_m", "lot_length"))  # fmt: skip
+    taken = (
+        ("coater", "ptfe_wt_pct", "ptfe_content"),
+        ("coater", "lot_reactivity", "lot_reactivity"),
+        ("line", "lot_m", "lot_length"),
+    )
     sections: dict[str, dict[str, float]] = {}
     for section, number, parameter in taken:
         if parameter in formula:
