@@ -8,6 +8,7 @@ from enum import Enum
 from controller.core.errors import ConfigError, Problem, Refused
 from controller.core.sample import FIRST_BAD, quality_text
 
+UNKNOWN_REMEDY = "wait for the link, or check the sensor"
 _MAX_BYPASS_S = 8 * 3600.0  # one shift: a bypass has to be thought about again
 
 
@@ -32,6 +33,7 @@ class Permissive:
     """A condition that must hold before something may start. A bad value never meets it.
 
     text: what is looked at, in the operator's words. limit: for ABOVE and BELOW, in `unit`.
+    remedy: what a person does about it, "close the door".
     """
 
     name: str
@@ -39,6 +41,7 @@ class Permissive:
     compare: Comparison
     limit: float = 0.0
     unit: str = ""
+    remedy: str = ""
 
     def holds(self, value: float) -> bool:
         """The bare comparison; not-a-number passes none of them."""
@@ -61,8 +64,11 @@ class Permissive:
         return f"{self.compare.value} {self.limit:g} {self.unit}".rstrip()
 
     def reason(self, value: float, quality: int) -> str:
-        """'Frost point is -38.2 degC, must be below -50 degC'."""
-        return f"{self.text} is {self.shown(value, quality)}, must be {self.wanted()}"
+        """'Door is on, must be off: close the door'."""
+        text = f"{self.text} is {self.shown(value, quality)}, must be {self.wanted()}"
+        if quality >= FIRST_BAD:
+            return f"{text}: {UNKNOWN_REMEDY}"
+        return f"{text}: {self.remedy}" if self.remedy else text
 
     def shown(self, value: float, quality: int) -> str:
         """The live value for a reader, or why there is none."""

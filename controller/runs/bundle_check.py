@@ -40,6 +40,7 @@ from controller.runs.archive import (
 from controller.runs.manifest import FileSum, Manifest, ManifestError
 from controller.runs.run_json import MAX_BYTES, numbering
 
+MARK = b'"dryline-run"'
 MAX_RECIPE = 2**20
 MAX_DIRECTORY = 4 * 2**20
 _END_SEARCH = 22 + 2**16  # the end record with the longest comment a ZIP file can have
@@ -108,11 +109,11 @@ class _Check:
         self._manifest: Manifest | None = None
 
     def run(self, expect: str) -> Verification:
-        if not self._looks_like_one():
-            reason = "not a Dryline run bundle: it neither begins nor ends like one"
-            return Verification(path=self._path, verdict=Verdict.NO_BUNDLE, differences=(reason,))
         self._form()
         self._contents()
+        if not self._looks_like_one():
+            reason = "not a Dryline run bundle: nothing in it says so"
+            return Verification(path=self._path, verdict=Verdict.NO_BUNDLE, differences=(reason,))
         sha256 = hashlib.sha256(self._raw).hexdigest() if self._raw else ""
         if expect and expect != sha256:
             text = f"the manifest has SHA-256 {sha256 or 'none'}, expected was {expect}"
@@ -132,14 +133,13 @@ class _Check:
         self._found.append(text)
 
     def _looks_like_one(self) -> bool:
-        """Cut, lengthened or altered somewhere, a bundle still has one of its two ends or its
-        manifest in the middle."""
+        """Cut, altered or packed again, a bundle still has one of its ends or its manifest."""
         self._stream.seek(0)
         head = self._stream.read(PIECE)
         self._stream.seek(max(0, self._size - PIECE))
         tail = self._stream.read(PIECE)
-        mark = SEAL.encode()[:18]
-        return b"README.txtDryline run bundle" in head or mark in tail or b'"dryline-run"' in tail
+        ends = b"README.txtDryline run bundle" in head or SEAL.encode()[:18] in tail
+        return ends or MARK in self._raw or MARK in tail
 
     # -- the form --------------------------------------------------------------------------------
 

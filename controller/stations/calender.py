@@ -163,7 +163,11 @@ class Station(Base):
 
     def start_permissives(self) -> Sequence[tuple[str, Permissive]]:
         """Link, remote, no trip, guard closed, emergency stop released."""
-        return (*PLC_READY, on(".GUARD", "nip guard closed"), on(".ESTOP", "emergency stop free"))
+        return (
+            *PLC_READY,
+            on(".GUARD", "nip guard closed", "close the guard"),
+            on(".ESTOP", "emergency stop free", "release the emergency stop at the machine"),
+        )
 
     def steps(self) -> Mapping[State, Sequence[Step]]:
         """Warm up, wait for web, thread, run."""

@@ -77,18 +77,21 @@ class Conditions:
         return text
 
 
-def off(tag: str, text: str) -> tuple[str, Permissive]:
+def off(tag: str, text: str, remedy: str) -> tuple[str, Permissive]:
     """The tag must be 0."""
-    return tag, Permissive(name=text, text=text, compare=Comparison.OFF)
+    return tag, Permissive(name=text, text=text, compare=Comparison.OFF, remedy=remedy)
 
 
-def on(tag: str, text: str) -> tuple[str, Permissive]:
+def on(tag: str, text: str, remedy: str) -> tuple[str, Permissive]:
     """The tag must not be 0."""
-    return tag, Permissive(name=text, text=text, compare=Comparison.ON)
+    return tag, Permissive(name=text, text=text, compare=Comparison.ON, remedy=remedy)
 
 
 # A bad value never meets a permissive, so these say "link up" as well.
-PLC_READY = (on(".REMOTE", "remote switch"), off(".TRIP", "latched PLC trip"))
+PLC_READY = (
+    on(".REMOTE", "remote switch", "switch the station to remote at its panel"),
+    off(".TRIP", "latched PLC trip", "mend the cause, then RESET (from IDLE: STOP, then RESET)"),
+)
 
 
 def usual_steps(

@@ -131,7 +131,10 @@ class Station(Base):
 
     def start_permissives(self) -> Sequence[tuple[str, Permissive]]:
         """Link, remote, no trip, doors closed."""
-        return (*PLC_READY, *(off(f".DOOR.{k}", f"door {k} open") for k in range(1, 5)))
+        return (
+            *PLC_READY,
+            *(off(f".DOOR.{k}", f"door {k} open", f"close door {k}") for k in range(1, 5)),
+        )
 
     def steps(self) -> Mapping[State, Sequence[Step]]:
         """Pull down at full power, then hand over to the loops."""

@@ -21,8 +21,9 @@ def test_a_start_is_refused_with_every_reason_and_its_live_value(bench):
     answer = bench.refused(Verb.START)
     assert answer.code == "permissive"
     assert answer.reasons == (
-        "remote switch is off, must be on",
-        "latched PLC trip is on, must be off",
+        "remote switch is off, must be on: switch the station to remote at its panel",
+        "latched PLC trip is on, must be off: mend the cause, then RESET (from IDLE: STOP, "
+        "then RESET)",
     )
     assert bench.state is State.IDLE
 
@@ -30,7 +31,9 @@ def test_a_start_is_refused_with_every_reason_and_its_live_value(bench):
 def test_a_start_without_a_link_is_refused(bench):
     bench.lose()
     answer = bench.refused(Verb.START)
-    assert answer.reasons[0] == "remote switch is unknown (Bad: link), must be on"
+    assert answer.reasons[0] == (
+        "remote switch is unknown (Bad: link), must be on: wait for the link, or check the sensor"
+    )
 
 
 @pytest.mark.parametrize(

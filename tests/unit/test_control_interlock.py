@@ -55,7 +55,7 @@ def test_reasons_carry_live_value_limit_unit_and_quality():
     reasons = start.unmet(0.0, [-38.2, 80.0, 1.0, 0.0], [GOOD, BAD, GOOD, GOOD])
     assert reasons == (
         "Frost point is -38.2 degC, must be below -50 degC",
-        "Flow is unknown (Bad: link), must be above 25 %",
+        "Flow is unknown (Bad: link), must be above 25 %: wait for the link, or check the sensor",
         "Door is on, must be off",
         "Rotor is off, must be on",
     )

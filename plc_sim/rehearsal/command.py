@@ -1,0 +1,214 @@
+"""The command: from names to cases, a progress bar, the report, files and the exit code.
+
+Without `--out` the files go to `rehearsals/KIND-NAME-VERSION/` below the current folder: a release
+asks for the record in there. A rehearsal with `--faults` writes another file there, which no
+release takes.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from math import inf
+from pathlib import Path
+
+from pydantic import TypeAdapter
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from controller.config import LineConfig, load_line
+from controller.core.errors import ConfigError, DrylineError, Refused
+from controller.core.recipe import RecipeId
+from controller.core.run import MasterRecipe
+from controller.recipe_diff import diff
+from controller.recipe_kind import recipe_kinds
+from controller.recipe_library import RecipeLibrary, Stored
+from plc_sim.fault_file import read_schedule
+from plc_sim.faults import find
+from plc_sim.plant import STATIONS
+from plc_sim.rehearsal.case import Case, Neighbours, Upset
+from plc_sim.rehearsal.files import write
+from plc_sim.rehearsal.kinds import station_kind
+from plc_sim.rehearsal.plain import as_plain
+from plc_sim.rehearsal.report import Report
+from plc_sim.rehearsal.screen import show
+from plc_sim.rehearsal.seeds import Job, Outcome, run_all
+
+EXIT_PASSED, EXIT_FAILED, EXIT_INPUT = 0, 1, 2
+OUT = Path("rehearsals")
+# A fault given by its name: there for the second quarter of production, so that half is left.
+FAULT_FROM, FAULT_FOR = 0.25, 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What the command line asks for. beside: KIND=NAME@VERSION each; out: None for the usual."""
+
+    kind: str
+    recipe: str
+    against: str = ""
+    faults: str = ""
+    seeds: int = 1
+    first_seed: int = 1
+    minutes: float = 60.0
+    operator_s: float = 10.0
+    neighbours: Neighbours = Neighbours.IDEAL
+    beside: tuple[str, ...] = ()
+    out: Path | None = None
+    json: bool = False
+    recipes: Path
+    line: Path
+    workers: int = 0
+
+
+def read_wish(text: str) -> Wish:
+    """A wish from JSON; ValueError when it is none."""
+    return TypeAdapter(Wish).validate_json(text)
+
+
+def run_command(wish: Wish) -> int:
+    """Do it; returns the exit code. Wrong input becomes lines on standard error."""
+    errors = Console(stderr=True)
+
+    def say(text: str) -> None:
+        errors.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
+
+    try:
+        report, notes = _rehearse(wish, errors)
+    except ConfigError as error:
+        for problem in error.problems:
+            say(str(problem))
+        say(f"{len(error.problems)} problem(s); nothing was rehearsed.")
+        return EXIT_INPUT
+    except Refused as error:
+        for reason in error.reasons:
+            say(reason)
+        return EXIT_INPUT
+    except (DrylineError, LookupError, ValueError, OSError) as error:
+        say(str(error).strip("'\""))
+        return EXIT_INPUT
+    if wish.json:
+        sys.stdout.write(json.dumps(as_plain(report), indent=1, allow_nan=False) + "\n")
+    else:
+        screen = Console()
+        show(report, screen)
+        for note in notes:
+            screen.print(note, markup=False, highlight=False, soft_wrap=True)
+    return EXIT_PASSED if report.passed else EXIT_FAILED
+
+
+def _rehearse(wish: Wish, errors: Console) -> tuple[Report, list[str]]:
+    config = load_line(wish.line)
+    kinds = recipe_kinds(config)
+    if not wish.recipes.is_dir():
+        raise DrylineError(f"no folder {wish.recipes}: name that of the recipes with --recipes")
+    library = RecipeLibrary(wish.recipes, kinds)
+    own = library.find(wish.kind, wish.recipe)
+    new = library.load(own)
+    old = library.load(_other(library, own, wish.against)) if wish.against else None
+    station = _station(config, own.kind)
+    case = Case(
+        line=wish.line, station=station, master=_master(new), seed=wish.first_seed,
+        minutes=wish.minutes, operator_s=wish.operator_s,
+        neighbours=Neighbours.REAL if wish.beside else wish.neighbours,
+        beside=dict(_beside(library, config, text, station) for text in wish.beside),
+        upsets=tuple(_upsets(wish, station)),
+    )  # fmt: skip
+    _check(case, config)
+    jobs = _jobs(case, wish.seeds)
+    if old is not None:
+        jobs += _jobs(replace(case, master=_master(old)), wish.seeds)
+    outcomes = _with_bar(jobs, wish.workers, errors)
+    kind = station_kind(own.kind)
+    report = Report(
+        outcomes=tuple(outcomes[: wish.seeds]), against=tuple(outcomes[wish.seeds :]),
+        diff=diff(old.recipe, new.recipe, kinds[own.kind]) if old else None,
+        not_modelled=kind.NOT_MODELLED, software=version("dryline"),
+    )  # fmt: skip
+    folder = wish.out or OUT / f"{own.kind}-{own.name}-{own.version}"
+    return report, write(report, folder, kind, config.station(station).prefix)
+
+
+def _master(stored: Stored) -> MasterRecipe:
+    return MasterRecipe(stored.recipe, stored.content_hash, stored.file.text)
+
+
+def _other(library: RecipeLibrary, own: RecipeId, text: str) -> RecipeId:
+    """A version of the same recipe, or NAME@VERSION of another."""
+    return library.find(own.kind, f"{own.name}@{text}" if text[:1].isdigit() else text)
+
+
+def _station(config: LineConfig, kind: str) -> str:
+    """The first station of a kind that the plant model knows."""
+    for station in config.stations:
+        if station.kind == kind and station.name in STATIONS:
+            return station.name
+    known = ", ".join(STATIONS)
+    raise DrylineError(f"the plant model knows the stations {known}, none of them is a {kind} here")
+
+
+def _beside(
+    library: RecipeLibrary, config: LineConfig, text: str, own: str
+) -> tuple[str, MasterRecipe]:
+    kind, sign, recipe = text.partition("=")
+    if not sign:
+        raise DrylineError(f"--with {text}: give KIND=NAME@VERSION, as enclosure=standard@1.0.0")
+    station = _station(config, kind)
+    if station == own:
+        raise DrylineError(f"--with {text}: {station} is the station that rehearses")
+    return station, _master(library.load(library.find(kind, recipe)))
+
+
+def _upsets(wish: Wish, station: str) -> list[Upset]:
+    """A schedule from a file, or faults by name (STATION.NAME for one of a neighbour)."""
+    path = Path(wish.faults)
+    if wish.faults and (path.suffix == ".csv" or path.is_file()):
+        return [
+            Upset(fault=i.fault, level=i.level, start_s=i.start_s, for_s=i.end_s - i.start_s,
+                  from_production=False)
+            for i in read_schedule(path)
+        ]  # fmt: skip
+    upsets = []
+    whole_s = 60.0 * wish.minutes
+    for name in filter(None, (part.strip() for part in wish.faults.split(","))):
+        where, dot, what = name.partition(".")
+        fault = find(where, what) if dot else find(station, name)
+        upsets.append(
+            Upset(fault=fault, level=fault.level, start_s=FAULT_FROM * whole_s,
+                  for_s=FAULT_FOR * whole_s, from_production=True)
+        )  # fmt: skip
+    return upsets
+
+
+def _check(case: Case, config: LineConfig) -> None:
+    """What would otherwise be found out in every worker."""
+    simulated = {s.name for s in config.stations} if case.neighbours is Neighbours.REAL else {
+        case.station
+    }  # fmt: skip
+    for upset in case.upsets:
+        if upset.fault.station not in simulated:
+            told = "add --whole-line, so that its station is simulated"
+            raise DrylineError(f"fault {upset.fault.station} {upset.fault.name}: {told}")
+        if not upset.for_s > 0.0 or (upset.for_s == inf and upset.from_production):
+            raise DrylineError(f"fault {upset.fault.name}: it must last longer than 0 s")
+
+
+def _jobs(case: Case, seeds: int) -> list[Job]:
+    return [Job(replace(case, seed=case.seed + k), keep_trace=k == 0) for k in range(seeds)]
+
+
+def _with_bar(jobs: Sequence[Job], workers: int, errors: Console) -> list[Outcome]:
+    """Run with one bar over the plant time of all."""
+    columns = (TextColumn("{task.description}"), BarColumn(),
+               TextColumn("{task.percentage:3.0f} %"), TimeRemainingColumn())  # fmt: skip
+    with Progress(*columns, console=errors, transient=True) as progress:
+        bar: TaskID = progress.add_task("rehearsing", total=None)
+        share = [0.0] * len(jobs)
+
+        def moved(job: int, done_s: float, all_s: float) -> None:
+            share[job] = min(1.0, done_s / all_s)
+            text = f"seed {jobs[job].case.seed}: {done_s / 3600.0:.1f} h of plant time"
+            progress.update(bar, completed=sum(share), total=len(jobs), description=text)
+
+        return run_all(jobs, moved, workers)
