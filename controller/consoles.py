@@ -93,7 +93,7 @@ async def _ask_all(run: Path, request: Json) -> tuple[list[Json], list[str]]:
     """All at once: the answers, and the parts whose controller did not answer in time."""
     places = sockets(run)
     lines = await asyncio.gather(
-        *(talk(path, request) for path in places.values()), return_exceptions=True
+        *(talk(path, request, ANSWER_S) for path in places.values()), return_exceptions=True
     )
     answers, silent = [], []
     for (part, path), line in zip(places.items(), lines, strict=True):

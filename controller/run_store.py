@@ -283,9 +283,9 @@ class RunReader:
                 ).fetchone()  # fmt: skip
                 earlier = run_head(json.loads(before[0])).content_hash if before else ""
                 entries = tuple(_run_entry(*r) for r in rows)
-                text = self._text(head.content_hash)
+                text = self.recipe_text(head.content_hash)
                 return RunRecord(
-                    head=head, recipe_text=text, entries=entries, before=self._text(earlier)
+                    head=head, recipe_text=text, entries=entries, before=self.recipe_text(earlier)
                 )
             finally:
                 self._db.execute("COMMIT")
@@ -306,8 +306,12 @@ class RunReader:
         with self._errors():
             return _trials(self._db, only_open=False)
 
-    def _text(self, content_hash: str) -> str:
-        row = self._db.execute("SELECT text FROM recipe WHERE hash = ?", (content_hash,)).fetchone()
+    def recipe_text(self, content_hash: str) -> str:
+        """The text of a recipe that was deployed or has run; "" when it never was."""
+        with self._errors():
+            row = self._db.execute(
+                "SELECT text FROM recipe WHERE hash = ?", (content_hash,)
+            ).fetchone()
         return str(row[0]) if row else ""
 
     @contextmanager

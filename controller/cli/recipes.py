@@ -15,6 +15,7 @@ from controller.cli import (
     SHIPPED_LINE,
     AsJson,
     LineFolder,
+    RunFolder,
     errors,
     print_json,
     screen,
@@ -23,13 +24,15 @@ from controller.clock import SystemClock
 from controller.config import load_line
 from controller.core.errors import ConfigError, DrylineError, Problem, Refused
 from controller.core.recipe import Recipe, Target, Version
-from controller.recipe_diff import as_json, diff, rows
+from controller.recipe_diff import Proven, as_json, diff, rows
 from controller.recipe_file import as_plain
 from controller.recipe_kind import RecipeKind, recipe_kinds
 from controller.recipe_ledger import Entry, replace_file
 from controller.recipe_library import SCHEMA, Listed
 from controller.recipe_schema import schema_text
 from controller.recipe_store import RecipeStore, Rehearsal
+from controller.run_store import STORE, RunReader
+from controller.runs.proven import proven_ranges
 
 Folder = Annotated[Path, typer.Option("--recipes", help="Folder of the recipes.")]
 KindName = Annotated[str, typer.Argument(help="enclosure, coater or calender")]
@@ -208,6 +211,7 @@ def compare(
     old: Which,
     new: Annotated[str, typer.Argument(help="NAME@VERSION, or VERSION of the same name")],
     recipes: Folder = RECIPES,
+    run: RunFolder = Path("run"),
     line: LineFolder = SHIPPED_LINE,
     json: AsJson = False,
 ) -> None:
@@ -221,7 +225,7 @@ def compare(
         tell_recipe_errors(lambda: store.load(first)),
         tell_recipe_errors(lambda: store.load(second)),
     )
-    found = diff(one.recipe, two.recipe, kinds[kind])
+    found = diff(one.recipe, two.recipe, kinds[kind], _proven(run, kinds[kind], kinds))
     if json:
         print_json(as_json(found))
         return
@@ -234,6 +238,18 @@ def compare(
         table.add_row(*(escape(cell) for cell in row))
     screen.print(table)
     screen.print(f"highest risk: {found.risk.value}", highlight=False)
+
+
+def _proven(run: Path, kind: RecipeKind, kinds: dict[str, RecipeKind]) -> Proven:
+    """What the completed runs of a run folder have proven; nothing where there is none."""
+    if not (run / STORE).is_file():
+        return {}
+
+    def ranges() -> Proven:
+        with RunReader(run / STORE) as reader:
+            return proven_ranges(reader, kind, kinds)
+
+    return tell_recipe_errors(ranges)
 
 
 @commands.command()

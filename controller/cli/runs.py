@@ -1,6 +1,6 @@
 """Commands for runs: `dryline runs` and `dryline run show|export|verify`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,18 +21,27 @@ from controller.cli import (
     screen,
     told,
 )
+from controller.clock import NS
 from controller.config import LineConfig, StationConfig, load_line
 from controller.core.errors import DrylineError
 from controller.core.run import RunHead, RunRecord
 from controller.history.several import AnyReader, MergedReader
 from controller.line import station_kind, tag_table
-from controller.recipe_kind import recipe_kinds
+from controller.recipe_kind import RecipeKind, recipe_kinds
 from controller.run_folder import histories
 from controller.run_store import STORE, RunReader
 from controller.runs.bundle import BundleSource, export
 from controller.runs.bundle_check import Verdict, printable, verify
 from controller.runs.key_plots import key_plots
-from controller.runs.recipe_changes import COLUMNS, recipe_changes
+from controller.runs.quality import (
+    RunSummary,
+    as_json,
+    number,
+    percent,
+    summarise,
+    table_rows,
+)
+from controller.runs.recipe_changes import COLUMNS, recipe_changes, recipe_of
 from controller.runs.run_json import plain, plain_entry, plain_head, recipe_in_words
 from controller.runs.run_times import after_text, length_text, short_utc
 
@@ -54,17 +63,15 @@ def list_runs(
     if json:
         print_json([_listed(head) for head in heads])
         return
-    table = Table(
+    columns = (
         "run", "station", "recipe", "begun", "duration", "outcome", "metres", "lots", "trial"
-    )
-    for head in heads:
-        table.add_row(*(escape(printable(cell)) for cell in _cells(head)))
-    screen.print(table)
+    )  # fmt: skip
+    _print_table(columns, [_cells(head) for head in heads])
 
 
 def _listed(head: RunHead) -> dict[str, Any]:
     ended_ns = head.ended_ns
-    duration_s = None if ended_ns is None else (ended_ns - head.begun_ns) / 1e9
+    duration_s = None if ended_ns is None else (ended_ns - head.begun_ns) / NS
     return plain_head(head) | {"duration_s": duration_s}
 
 
@@ -106,9 +113,31 @@ def _find(which: str, run: Path, line: Path) -> _Found:
     return _Found(record, config, station)
 
 
-def _summary(found: _Found, reader: AnyReader) -> Any:
-    """Quality figures of the run as plain values; None when its kind has none."""
-    return None
+@dataclass(frozen=True, slots=True)
+class _Quality:
+    """Figures of a run, or why there are none; notes on what was missing for them."""
+
+    summary: RunSummary | None
+    notes: tuple[str, ...] = ()
+
+    def plain(self) -> dict[str, Any]:
+        figures = as_json(self.summary) if self.summary else {}
+        return figures | {"notes": list(self.notes)}
+
+
+def _quality(found: _Found, kinds: Mapping[str, RecipeKind], history: AnyReader) -> _Quality:
+    """Figures as far as they can be had: a run must be seen and kept without them, too."""
+    recipe, notes = None, []
+    if found.record.recipe_text:
+        try:
+            recipe = recipe_of(found.record.recipe_text, "recipe of this run", kinds)
+        except DrylineError as error:
+            notes.append(f"without the limits of the recipe, which cannot be read: {error}")
+    try:
+        summary = summarise(found.record, recipe, found.station.prefix, history)
+    except DrylineError as error:
+        return _Quality(None, (*notes, f"no figures: {error}"))
+    return _Quality(summary, tuple(notes))
 
 
 @commands.command()
@@ -121,29 +150,55 @@ def show(
     """Print a run: its head, its quality, what changed in the recipe, everything that happened."""
     found = told(lambda: _find(which, run, line))
     record, head = found.record, found.record.head
+    kinds = recipe_kinds(found.config)
     with told(lambda: MergedReader(histories(found.config, run))) as history:
-        summary = told(lambda: _summary(found, history))
-    changes = recipe_changes(record, recipe_kinds(found.config))
+        quality = told(lambda: _quality(found, kinds, history))
+    changes = recipe_changes(record, kinds)
     if json:
         print_json(
             {
                 "head": _listed(head),
-                "summary": plain(summary),
+                "summary": plain(quality.plain()),
                 "difference_to_run_before": plain(changes.plain()),
                 "entries": [plain_entry(e, head.begun_ns) for e in record.entries],
             }
         )
         return
-    for text in (*_head_lines(head), *_summary_lines(summary), f"recipe: {changes.text}"):
+    for text in _head_lines(head):
         _print(text)
+    _print_quality(quality)
+    _print(f"recipe: {changes.text}")
     if changes.rows:
-        table = Table(*COLUMNS)
-        for row in changes.rows:
-            table.add_row(*(escape(printable(cell)) for cell in row))
-        screen.print(table)
+        _print_table(COLUMNS, changes.rows)
     for entry in record.entries:
         who = f" [{entry.actor}]" if entry.actor else ""
         _print(f"{after_text(entry.time_ns, head.begun_ns):>12} {entry.kind:9} {entry.text}{who}")
+
+
+def _print_quality(quality: _Quality) -> None:
+    summary = quality.summary
+    if summary is not None:
+        ready = "never ready"
+        if summary.ready_s is not None:
+            ready = f"ready after {length_text(round(summary.ready_s * NS))}"
+        energy = summary.energy
+        used = f"{number(energy.run_kwh)} kWh, {number(energy.per_metre_kwh)} kWh a metre"
+        _print(f"{ready}; energy {used} (power known {percent(energy.known)} of the time)")
+        rows = table_rows(summary)
+        if rows:
+            _print_table(tuple(rows[0]), [tuple(row.values()) for row in rows])
+        for figure in summary.figures.values():
+            for note in figure.notes:
+                _print(f"note: {figure.measure.text}: {note}")
+    for note in quality.notes:
+        _print(f"note: {note}")
+
+
+def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    table = Table(*columns)
+    for row in rows:
+        table.add_row(*(escape(printable(cell)) for cell in row))
+    screen.print(table)
 
 
 def _print(text: str) -> None:
@@ -168,27 +223,6 @@ def _head_lines(head: RunHead) -> Iterator[str]:
     yield f"software {head.software}"
 
 
-def _summary_lines(summary: Any, indent: str = "") -> Iterator[str]:
-    """Nested plain values as indented lines."""
-    if isinstance(summary, dict):
-        for key, value in summary.items():
-            if isinstance(value, dict | list) and value:
-                yield f"{indent}{key}:"
-                yield from _summary_lines(value, f"{indent}  ")
-            else:
-                yield f"{indent}{key}: {_value(value)}"
-    elif isinstance(summary, list):
-        for value in summary:
-            yield from _summary_lines(value, indent)
-    elif summary is not None:
-        yield f"{indent}{_value(summary)}"
-
-
-def _value(value: Any) -> str:
-    empty = value is None or value in ([], {})
-    return "-" if empty else f"{value:.5g}" if isinstance(value, float) else str(value)
-
-
 @commands.command("export")
 def export_run(
     which: WhichRun,
@@ -204,18 +238,17 @@ def export_run(
     found = told(lambda: _find(which, run, line))
     station, head = found.station, found.record.head
     path = out or Path(f"{head.id}.zip")
-    tags = [t for t in tag_table(found.config).tags if t.station == head.station]
-    plots = key_plots(station_kind(station.kind), station.prefix)
+    kinds = recipe_kinds(found.config)
     with (
         told(lambda: MergedReader(histories(found.config, run))) as history,
         errors.status(f"{path}") as status,
     ):
         source = BundleSource(
             record=found.record,
-            summary=told(lambda: _summary(found, history)),
-            tags=tags,
-            plots=plots,
-            kinds=recipe_kinds(found.config),
+            summary=told(lambda: _quality(found, kinds, history)).plain(),
+            tags=[t for t in tag_table(found.config).tags if t.station == head.station],
+            plots=key_plots(station_kind(station.kind), station.prefix),
+            kinds=kinds,
         )
         done = told(lambda: export(source, history, path, force=force, told=status.update))
     if json:

@@ -255,12 +255,7 @@ class _Judge:
             batches = _batches(trial), _batches(base)
             if min(map(len, batches)) >= FEWEST_BATCHES:
                 return Evidence.BATCHES, batches, ""
-            least = min(effective_n(part.values) for part in (*trial, *base))
-            reason = (
-                f"a run is worth {least:.0f} independent values,"
-                f" {BATCH_TIMES * FEWEST_BATCHES:.0f} are needed: it drifts or is too short"
-            )
-            return Evidence.NONE, by_run, reason
+            return Evidence.NONE, by_run, _why_no_batches([*trial, *base])
         if more < 2:
             return Evidence.NONE, by_run, "one figure a run: two runs on one side are needed"
         return (Evidence.RUNS if fewer > 1 else Evidence.ONE_RUN), by_run, ""
@@ -303,6 +298,16 @@ class _Judge:
         spec = specs.pop() if specs else None
         why = [figure.capability.why_not for figure in figures if figure and not spec]
         return spec, next(iter(why), "nothing is demanded of it")
+
+
+def _why_no_batches(parts: Sequence[_Part]) -> str:
+    if any(np.ptp(part.values) == 0.0 for part in parts):
+        return "the values of a run do not vary"
+    least = min(effective_n(part.values) for part in parts)
+    return (
+        f"a run is worth {least:.0f} independent values,"
+        f" {BATCH_TIMES * FEWEST_BATCHES:.0f} are needed: it drifts or is too short"
+    )
 
 
 def _batches(parts: Sequence[_Part]) -> Floats:

@@ -79,11 +79,12 @@ def side_band(comparison: Comparison, runs: Sequence[RunSummary], measure: Measu
     first = int(places.min(initial=0))
     bins = places - first
     number = np.bincount(bins)
-    mean, square = np.full(len(number), np.nan), np.full(len(number), np.nan)
+    mean, sd = np.full(len(number), np.nan), np.full(len(number), np.nan)
     np.divide(np.bincount(bins, values), number, out=mean, where=number > 0)
-    np.divide(np.bincount(bins, (values - mean[bins]) ** 2), number, out=square, where=number > 0)
-    middle = comparison.low + width * (first + np.arange(len(number)) + 0.5)
-    return Band(middle, mean, np.asarray(np.sqrt(square)))
+    np.divide(np.bincount(bins, (values - mean[bins]) ** 2), number, out=sd, where=number > 0)
+    places = first + np.arange(len(number))
+    middle = np.asarray(comparison.low + width * (places + 0.5), np.float64)
+    return Band(middle, mean, np.sqrt(sd, out=sd))
 
 
 def _draw(axis: "Axes", name: str, band: Band, runs: int) -> None:

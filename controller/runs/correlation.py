@@ -23,13 +23,13 @@ def correlation_time(values: Floats) -> float:
     By the initial monotone sequence (Geyer 1992): sums of two neighbouring autocorrelations are
     added up until one is not positive, none counting more than the one before. As they are taken
     about the record's own mean, the sum falls short by about 2 T / n of itself; that is put right.
-    1 for a record of fewer than four values and for one that does not vary.
+    A record of fewer than four values, or one that does not vary, is worth one value.
     """
     n = len(values)
     off = values - values.mean() if n else values
     power = float(off @ off)
     if n < 4 or power <= 1e-24 * float(values @ values):
-        return 1.0
+        return float(max(n, 1))
     size = 1 << (2 * n - 1).bit_length()
     spectrum = np.fft.rfft(off, size)
     rho = np.fft.irfft(spectrum * spectrum.conj(), size)[:n] / power

@@ -8,7 +8,8 @@ beginning and after each comma, semicolon, tab, bar or line break in it), if wha
 - is one of these characters, after any blanks, quotes and invisible characters; or
 - is an apostrophe itself, so that taking one off each such place gives the text back exactly.
 
-A cell that begins with a tab or a line break gets one too. Plain numbers stay as they are.
+A cell that begins with a tab or a line break gets one too. Numbers (not texts that look like one)
+stay as they are: -65.0.
 """
 
 import math
@@ -27,8 +28,7 @@ _SKIPPED = (
     r"\uffa0\ufff0-\ufffb])"
 )
 _TRIGGERS = "[=+@\\-＝＋－＠﹦﹢﹣﹫⁼⁺⁻₌₊₋−﬩]"
-_NUMBER = rf"[ ]*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[ ]*(?={_SEPARATORS}|\Z)"
-_RISKY = rf"(?!{_NUMBER})(?:'|{_SKIPPED}*{_TRIGGERS})"
+_RISKY = rf"(?:'|{_SKIPPED}*{_TRIGGERS})"
 _PLACES = re.compile(rf"\A(?={_RISKY}|[{_BREAKS}])|(?<={_SEPARATORS})(?={_RISKY})")
 _MARKS = re.compile(rf"(?:\A|(?<={_SEPARATORS}))'")
 _QUOTED = re.compile(r'[,"\r\n]')
@@ -58,7 +58,11 @@ def clean(text: str) -> str:
 
 
 def line(cells: Iterable[Cell]) -> str:
-    """One line of a CSV file with its line end; None is an empty cell."""
+    """One line of a CSV file with its line end; None is an empty cell.
+
+    No negative number comes first: read with another separator it would begin a cell that goes on
+    with the text after it.
+    """
     return ",".join(_written(cell) for cell in cells) + END_OF_LINE
 
 

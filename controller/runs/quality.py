@@ -194,11 +194,11 @@ def capability(
         return Capability(None, why_no_spec)
     if mean is None or sd is None:
         return Capability(None, "too few values")
+    if sd <= 1e-12 * abs(mean):
+        return Capability(None, "it does not vary")
     if effective < ENOUGH_FOR_CPK:
         text = f"worth {effective:.1f} independent values, {ENOUGH_FOR_CPK:g} are needed"
         return Capability(None, text)
-    if sd <= 1e-12 * abs(mean):
-        return Capability(None, "it does not vary")
     distances = [spec.high - mean] if spec.high is not None else []
     distances += [mean - spec.low] if spec.low is not None else []
     return Capability(min(distances) / (3.0 * sd))

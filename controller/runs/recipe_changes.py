@@ -50,7 +50,8 @@ def recipe_changes(
     if record.before == record.recipe_text:
         return RecipeChanges("the same recipe as in the run before, to the letter")
     try:
-        old, new = _recipe(record.before, _OLD, kinds), _recipe(record.recipe_text, _NEW, kinds)
+        old = recipe_of(record.before, _OLD, kinds)
+        new = recipe_of(record.recipe_text, _NEW, kinds)
     except DrylineError as error:
         return RecipeChanges(f"cannot be compared with the run before: {error}")
     if old.id.kind != new.id.kind:
@@ -61,7 +62,11 @@ def recipe_changes(
     return RecipeChanges(f"{old.id} -> {new.id}: {new.reason}{nothing}", found)
 
 
-def _recipe(text: str, file: str, kinds: Mapping[str, RecipeKind]) -> Recipe:
+def recipe_of(text: str, file: str, kinds: Mapping[str, RecipeKind]) -> Recipe:
+    """A recipe from its text alone; DrylineError when the kinds of today do not understand it.
+
+    file: what the error calls it.
+    """
     header = read_yaml(text, file)[0].value
     header = header if isinstance(header, dict) else {}
     kind, name, version = (str(header.get(key, "")) for key in ("kind", "name", "version"))

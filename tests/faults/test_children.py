@@ -1,0 +1,109 @@
+"""The processes under `dryline up`: which end all, which are started again, how they end."""
+
+import signal
+import sys
+import time
+
+import pytest
+
+from controller.cli import children as module
+from controller.cli.children import Child, Children
+
+SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
+QUIT = [sys.executable, "-c", "import sys; sys.exit(3)"]
+FINE = [sys.executable, "-c", ""]
+DEAF = [
+    sys.executable,
+    "-c",
+    "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(60)",
+]
+
+
+@pytest.fixture
+def said():
+    return []
+
+
+@pytest.fixture
+def start(said):
+    """Start children; they end with the test, whatever it does."""
+    running = []
+
+    def begin(*children):
+        group = Children(children, said.append)
+        group.start()
+        running.extend(children)
+        return group
+
+    yield begin
+    for child in running:
+        if child.process is not None and child.code is None:
+            child.process.kill()
+        if child.process is not None:
+            child.process.wait(10)
+
+
+def until(test, within_s=10.0):
+    deadline = time.monotonic() + within_s
+    while not test():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize(("command", "in_order"), [(QUIT, False), (FINE, True)])
+def test_the_end_of_one_that_is_needed_is_the_end_of_all(start, said, command, in_order):
+    plant, other = Child("the plant", command), Child("other", SLEEP)
+    group = start(plant, other)
+    group.watch()
+    assert group.end() is in_order
+    assert other.code == -signal.SIGTERM
+    assert said == []
+
+
+def test_one_that_may_be_started_again_is(start, said, monkeypatch):
+    monkeypatch.setattr(module, "FIRST_BACK_OFF_S", 0.0)
+    plant = Child("the plant", SLEEP)
+    part = Child("the controller of coater", SLEEP, again=True, back_off_s=0.05)
+    group = start(plant, part)
+    assert group.step()
+    first = part.process
+    first.kill()
+    until(lambda: group.step() and part.process is not first)
+    assert part.code is None
+    assert plant.code is None
+    assert said == ["the controller of coater has ended (signal 9); it is started again in 0.05 s"]
+    assert group.end()
+
+
+def test_one_that_dies_young_is_waited_for_longer_each_time(start, said):
+    part = Child("it", QUIT, again=True, back_off_s=0.01)
+    group = start(part)
+    until(lambda: group.step() and len(said) >= 4)
+    waits = [float(text.rpartition(" in ")[2].removesuffix(" s")) for text in said[:4]]
+    assert waits == [0.01, 0.02, 0.04, 0.08]
+    assert "code 3" in said[0]
+
+
+def test_the_wait_has_a_limit_and_a_long_life_starts_anew():
+    part = Child("it", SLEEP, again=True, begun_s=time.monotonic())
+    waits = [part.wait_a_while() for _ in range(7)]
+    assert waits == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
+    part.begun_s -= module.HEALTHY_S
+    assert part.wait_a_while() == module.FIRST_BACK_OFF_S
+
+
+def test_one_that_died_before_and_may_does_not_make_the_end_a_failure(start):
+    part = Child("it", QUIT, again=True, back_off_s=60.0)
+    group = start(Child("the plant", SLEEP), part)
+    until(lambda: part.code is not None)
+    assert group.step()
+    assert group.end()
+
+
+def test_one_that_does_not_listen_is_killed(start, monkeypatch):
+    monkeypatch.setattr(module, "STOP_S", 0.2)
+    deaf = Child("it", DEAF)
+    group = start(deaf)
+    time.sleep(0.5)
+    group.end()
+    assert deaf.code == -signal.SIGKILL
