@@ -61,6 +61,8 @@ class _Cell:
     region: Region
     write_slots: list[int]
     pack: Callable[..., None]  # packing beats numpy's conversion of a list threefold
+    readings: list[float]  # of the instruments, updated in place
+    status: list[int]
     sequence: int = 0
     written: list[float] = field(default_factory=list)
     status_seen: list[int] = field(default_factory=list)
@@ -83,6 +85,7 @@ class Lockstep:
         if start_utc_ns is not None:
             self.clock.utc0_ns = start_utc_ns
         self.table: TagTable = tag_table(config)
+        self._memory = self.table.value.data
         self._tick = 0
         self._hash = hashlib.blake2b(digest_size=16)
         self.hashing = False
@@ -94,18 +97,21 @@ class Lockstep:
         self.step()
         self.step()
         for cell in self._cells:
-            self._read(cell)
+            self._read(cell, self.clock.utc_ns())
             cell.station.adopt(self.clock.utc_ns())
 
     def _cell(self, name: str, config: LineConfig) -> _Cell:
         sc = config.station(name)
         plc = Plc(sc.prefix, sc.points, logic_of(sc.kind))
+        readings, status = self.plant.readings(name)
         return _Cell(
             name=name,
             plc=plc,
             station=build_station(sc, self.table, self.log),
             region=self.table.region(name),
             pack=Struct(f"{len(sc.points)}d").pack_into,
+            readings=readings,
+            status=status,
             write_slots=[k for k, p in enumerate(sc.points) if p.access is Access.WRITE],
         )
 
@@ -118,18 +124,18 @@ class Lockstep:
         self._tick += 1
         scan = self._tick % SCAN_TICKS == 0
         for cell in self._cells:
-            readings, status = plant.readings(cell.name)
-            out = cell.plc.scan(now_s, now_s, readings, status)
+            out = cell.plc.scan(now_s, now_s, cell.readings, cell.status)
             if scan:  # physics steps at 0.1 s, so output cards need no more
                 plant.actuate(cell.name, out)
         if not scan:
             return
         self.clock.t_s = now_s
         utc_ns = self.clock.utc_ns()
+        write = self._tick % WRITE_TICKS == 0
         for cell in self._cells:
-            self._read(cell)
+            self._read(cell, utc_ns)
             cell.station.scan(now_s, utc_ns)
-            if self._tick % WRITE_TICKS == 0 and cell.linked:
+            if write and cell.linked:
                 self._write(cell, now_s)
         if self.hashing:
             self._hash.update(self.table.value.tobytes())
@@ -214,16 +220,16 @@ class Lockstep:
         """Hash of every sample of every scan since `hashing` was set."""
         return self._hash.hexdigest()
 
-    def _read(self, cell: _Cell) -> None:
+    def _read(self, cell: _Cell, utc_ns: int) -> None:
         if not cell.linked:
             return
         image, region, table = cell.plc.image, cell.region, self.table
-        cell.pack(table.value.data, 8 * region.start, *image.value)
+        cell.pack(self._memory, 8 * region.start, *image.value)
         if image.status != cell.status_seen:
             cell.status_seen = list(image.status)
             quality = [_QUALITY[s] for s in image.status]
             table.quality[region.start : region.split] = quality
-        table.time_ns[region.start : region.split] = self.clock.utc_ns()
+        table.time_ns[region.start : region.split] = utc_ns
 
     def _write(self, cell: _Cell, now_s: float) -> None:
         outputs = cell.station.outputs()
@@ -244,7 +250,7 @@ class Lockstep:
         if name == "plc_restart" and level:
             cell.plc.restart()
             cell.sequence, cell.written = 0, []
-            self._read(cell)
+            self._read(cell, self.clock.utc_ns())
             cell.station.adopt(self.clock.utc_ns())
         elif name == "local_mode":
             cell.plc.remote = level == 0.0
@@ -255,5 +261,5 @@ class Lockstep:
                 self.table.mark_bad(station, bad, self.clock.utc_ns())
             else:
                 cell.status_seen = []
-                self._read(cell)
+                self._read(cell, self.clock.utc_ns())
                 cell.station.adopt(self.clock.utc_ns())

@@ -24,9 +24,10 @@ from controller.cli import (
 from controller.clock import NS
 from controller.config import LineConfig, StationConfig, load_line
 from controller.core.errors import DrylineError
-from controller.core.run import RunHead, RunRecord
+from controller.core.run import Outcome, RunHead, RunRecord
 from controller.history.several import AnyReader, MergedReader
 from controller.line import station_kind, tag_table
+from controller.recipe_diff import Proven
 from controller.recipe_kind import RecipeKind, recipe_kinds
 from controller.run_folder import histories
 from controller.run_store import STORE, RunReader
@@ -41,7 +42,13 @@ from controller.runs.quality import (
     summarise,
     table_rows,
 )
-from controller.runs.recipe_changes import COLUMNS, recipe_changes, recipe_of
+from controller.runs.recipe_changes import (
+    COLUMNS,
+    RecipeChanges,
+    proven_ranges,
+    recipe_changes,
+    recipe_of,
+)
 from controller.runs.run_json import plain, plain_entry, plain_head, recipe_in_words
 from controller.runs.run_times import after_text, length_text, short_utc
 
@@ -92,17 +99,25 @@ def _cells(head: RunHead) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A run with what the line knows of its station."""
+    """A run with what the line knows of its station. proven: as for `recipe_diff.diff`."""
 
     record: RunRecord
     config: LineConfig
     station: StationConfig
+    kinds: Mapping[str, RecipeKind]
+    proven: Proven
+
+    @property
+    def changes(self) -> RecipeChanges:
+        """Against the recipe of the run before."""
+        return recipe_changes(self.record, self.kinds, self.proven)
 
 
 def _find(which: str, run: Path, line: Path) -> _Found:
     config = load_line(line)
     with RunReader(run / STORE) as reader:
         record = reader.record(reader.find(which))
+        good = _good_recipes(reader, record.head)
     name, kind = record.head.station, record.head.kind
     station = next((s for s in config.stations if s.name == name and s.kind == kind), None)
     if station is None:
@@ -110,7 +125,18 @@ def _find(which: str, run: Path, line: Path) -> _Found:
             f"run {record.head.id} is of {kind} {name!r}, which this line does not have: name the "
             "folder of its line with --line"
         )
-    return _Found(record, config, station)
+    kinds = recipe_kinds(config)
+    return _Found(record, config, station, kinds, proven_ranges(good, kinds))
+
+
+def _good_recipes(reader: RunReader, head: RunHead) -> list[str]:
+    """Texts of the recipes with which stations of the kind had completed a run before this one."""
+    earlier = {
+        h.content_hash: h.id
+        for h in reader.runs()
+        if h.kind == head.kind and h.begun_ns < head.begun_ns and h.outcome is Outcome.COMPLETED
+    }
+    return [reader.record(run_id).recipe_text for text, run_id in earlier.items() if text]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +151,12 @@ class _Quality:
         return figures | {"notes": list(self.notes)}
 
 
-def _quality(found: _Found, kinds: Mapping[str, RecipeKind], history: AnyReader) -> _Quality:
+def _quality(found: _Found, history: AnyReader) -> _Quality:
     """Figures as far as they can be had: a run must be seen and kept without them, too."""
     recipe, notes = None, []
     if found.record.recipe_text:
         try:
-            recipe = recipe_of(found.record.recipe_text, "recipe of this run", kinds)
+            recipe = recipe_of(found.record.recipe_text, "recipe of this run", found.kinds)
         except DrylineError as error:
             notes.append(f"without the limits of the recipe, which cannot be read: {error}")
     try:
@@ -150,10 +176,9 @@ def show(
     """Print a run: its head, its quality, what changed in the recipe, everything that happened."""
     found = told(lambda: _find(which, run, line))
     record, head = found.record, found.record.head
-    kinds = recipe_kinds(found.config)
     with told(lambda: MergedReader(histories(found.config, run))) as history:
-        quality = told(lambda: _quality(found, kinds, history))
-    changes = recipe_changes(record, kinds)
+        quality = told(lambda: _quality(found, history))
+    changes = found.changes
     if json:
         print_json(
             {
@@ -238,17 +263,17 @@ def export_run(
     found = told(lambda: _find(which, run, line))
     station, head = found.station, found.record.head
     path = out or Path(f"{head.id}.zip")
-    kinds = recipe_kinds(found.config)
     with (
         told(lambda: MergedReader(histories(found.config, run))) as history,
         errors.status(f"{path}") as status,
     ):
         source = BundleSource(
             record=found.record,
-            summary=told(lambda: _quality(found, kinds, history)).plain(),
+            summary=told(lambda: _quality(found, history)).plain(),
             tags=[t for t in tag_table(found.config).tags if t.station == head.station],
             plots=key_plots(station_kind(station.kind), station.prefix),
-            kinds=kinds,
+            kinds=found.kinds,
+            proven=found.proven,
         )
         done = told(lambda: export(source, history, path, force=force, told=status.update))
     if json:

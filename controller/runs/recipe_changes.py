@@ -1,7 +1,7 @@
 """What changed in the recipe from the run before on the same station, or why nobody can say."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +60,25 @@ def recipe_changes(
     found = diff(old, new, kinds[new.id.kind], proven)
     nothing = " (nothing that the process would notice)" if found.empty else ""
     return RecipeChanges(f"{old.id} -> {new.id}: {new.reason}{nothing}", found)
+
+
+def proven_ranges(
+    texts: Iterable[str], kinds: Mapping[str, RecipeKind]
+) -> dict[str, tuple[float, float]]:
+    """Lowest and highest value of each parameter over the recipes of good runs.
+
+    Recipes that the kinds of today no longer understand prove nothing.
+    """
+    ranges: dict[str, tuple[float, float]] = {}
+    for text in texts:
+        try:
+            formula = recipe_of(text, "recipe of an earlier run", kinds).formula
+        except DrylineError:
+            continue
+        for name, quantity in formula.items():
+            low, high = ranges.get(name, (quantity.value, quantity.value))
+            ranges[name] = (min(low, quantity.value), max(high, quantity.value))
+    return ranges
 
 
 def recipe_of(text: str, file: str, kinds: Mapping[str, RecipeKind]) -> Recipe:

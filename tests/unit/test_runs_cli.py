@@ -1,4 +1,4 @@
-"""`dryline runs` and `dryline run show|export|verify` on a store and a history as they lie on disk."""
+"""`dryline runs` and `dryline run show|export|verify` on stores as they lie on disk."""
 
 import json
 import zipfile
@@ -104,6 +104,7 @@ def folder(tmp_path_factory):
     times = range(T0_NS - 10 * NS, T0_NS + HOUR_NS + 700 * NS, 10 * NS)
     rows = [(ids["COAT.LOAD.C"], 30.0 + k % 3 / 10, Quality.GOOD, t) for k, t in enumerate(times)]
     rows += [(ids["COAT.SERVICE.STATE"], 64.0, Quality.GOOD, t) for t in times]
+    rows += [(ids["COAT.SERVICE.PACKML"], 6.0, Quality.GOOD, t) for t in times]
     history.commit(batch(rows), [event_row(e) for e in EVENTS])
     history.close()
     return run
@@ -155,7 +156,7 @@ def test_show_tells_the_whole_story(folder):
         "begun 2026-01-01 01:00:00Z by ada: first of [the] day",
         "ended 2026-01-01 01:10:00Z after 0:10:00.0",
         "web 42.5 m", "lots in: P-7", "lots out: F-7", "part of trial trial-1",
-        "coater/test-film@1.1.0 -> coater/test-film@1.2.0", "lamination_load", "-27.3 %",
+        "coater/test-film@1.1.0 -> coater/test-film@1.2.0", "lamination_load", "-27.3 %", "good runs had 55 to 55 N/mm",
         "areal loading, centre",
         "+0:00:00.0 run       begun [ada]",
         "+0:01:01.5 run       phase warm-up",
@@ -186,7 +187,7 @@ def test_show_for_scripts(folder):
     ]  # fmt: skip
 
 
-def test_a_run_of_another_line_is_told(folder, tmp_path):
+def test_a_run_of_another_line_is_told(tmp_path):
     other = tmp_path / "run"
     other.mkdir()
     store = RunStore(other / STORE)
