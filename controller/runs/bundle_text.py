@@ -48,7 +48,7 @@ CSV files are UTF-8, separated by commas, quoted as RFC 4180 has it; a decimal p
 So that no program takes a text for a formula, an apostrophe stands before a text that begins with
 = + - @ or the like, also after a comma, semicolon, tab, bar or line break inside a text. Texts
 that have an apostrophe of their own in such a place got a second one. Take one off each such place
-and the text is what it was. Plain numbers, as -65.0, are as they are.
+and the text is what it was. Numbers, as -65.0, are as they are.
 
 Has anything been altered?
 --------------------------

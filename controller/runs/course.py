@@ -106,7 +106,7 @@ def read_length(
         held = read_held(reader, tag, intervals[tag], start_ns, stop_ns)
         time_ns, reading = held.start_ns, held.values
         if held.minutes:
-            time_ns, reading = _last_of_minutes(reader, tag, start_ns, stop_ns)
+            time_ns, reading = _ends_of_minutes(reader, tag, start_ns, stop_ns)
     if not len(time_ns):
         return Length(np.array([start_ns], np.int64), np.zeros(1))
     metres = _growth(reading)
@@ -115,14 +115,17 @@ def read_length(
     return Length(time_ns, metres)
 
 
-def _last_of_minutes(
+def _ends_of_minutes(
     reader: AnyReader, tag: str, start_ns: int, stop_ns: int
 ) -> tuple[Ints, Floats]:
+    """The first reading of the first minute, as if at its start, and the last one of every minute."""
     found = whole_minutes(reader, tag, start_ns, stop_ns)
     if found is None:
         return np.zeros(0, np.int64), np.zeros(0)
-    known = np.isfinite(found.last)
-    return found.edges_ns[1:][known], found.last[known]
+    known = np.flatnonzero(np.isfinite(found.last))
+    begin = known[:1]
+    time_ns = np.append(found.edges_ns[begin], found.edges_ns[known + 1])
+    return time_ns, np.append(found.first[begin], found.last[known])
 
 
 def _growth(reading: Floats) -> Floats:

@@ -98,7 +98,7 @@ class Facts:
 def gather(events: Iterable[Event], start_ns: int, ended_s: float, recipe: Recipe | None) -> Facts:
     """The facts of one station from its events since START at start_ns (UTC)."""
     own = [e for e in events if e.time_ns >= start_ns]
-    times = [(e.time_ns - start_ns) * NS for e in own]
+    times = [round((e.time_ns - start_ns) * NS, 3) for e in own]
     moves = tuple(
         Move(at_s=at, old=State[str(e.data["old"])], new=State[str(e.data["new"])],
              reason=e.text.partition(": ")[2])
@@ -153,7 +153,7 @@ def _phases(
         phase = recipe.phases[number - 1]
         found.append(
             PhaseTime(
-                number=number, name=phase.name, title=phase.title, begun_s=at, took_s=stop - at,
+                number=number, name=phase.name, title=phase.title, begun_s=at, took_s=round(stop - at, 3),
                 timeout_s=phase.timeout_s, done=done,
             )
         )  # fmt: skip
@@ -180,8 +180,8 @@ def _alarms(
         elif key in active:
             came = active.pop(key)
             watched = min([at, *(t for t in leaves if t > came.at_s)])
-            found.append(replace(came, for_s=watched - came.at_s, over=True))
+            found.append(replace(came, for_s=round(watched - came.at_s, 3), over=True))
     for came in active.values():
         stop = next((t for t in leaves if t > came.at_s), ended_s)
-        found.append(replace(came, for_s=stop - came.at_s))
+        found.append(replace(came, for_s=round(stop - came.at_s, 3)))
     return sorted(found, key=lambda a: (a.at_s, a.tag, a.level.value))

@@ -12,7 +12,7 @@ from plc_sim.rehearsal.trace import TRUTH, Column, Trace
 
 Panels = Sequence[tuple[str, Sequence[str]]]
 DPI = 110
-WIDTH, HEIGHT, TOP = 10.0, 1.9, 0.9  # inches: of the picture, of a panel, of title and axis
+WIDTH, HEIGHT, TOP = 11.0, 1.7, 0.9  # inches: of the picture, of a panel, of title and axis
 
 
 def save_plot(
@@ -38,11 +38,17 @@ def save_plot(
     axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     for axis, (title, names) in zip(axes, panels, strict=True):
         for k, (label, trace) in enumerate(traces):
-            _curves(axis, label if k else "", trace, names if k == 0 else names[:1], prefix)
+            _curves(
+                axis,
+                label.partition("@")[2] or label if k else "",
+                trace,
+                names if k == 0 else names[:1],
+                prefix,
+            )
         _marks(axis, phases, ready_s)
         axis.set_ylabel(title, fontsize="small")
         axis.grid(visible=True, alpha=0.3)
-        axis.legend(loc="upper left", fontsize="x-small")
+        axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize="x-small", frameon=False)
     axes[-1].set_xlabel("minutes since START")
     figure.suptitle(" against ".join(label for label, _ in traces), fontsize="medium")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -57,7 +63,7 @@ def _curves(axis: Any, label: str, trace: Trace, names: Sequence[str], prefix: s
             continue
         shown, column = found
         if label:
-            axis.plot(minutes, column, linewidth=1.0, linestyle="--", label=f"{shown} {label}")
+            axis.plot(minutes, column, linewidth=1.0, linestyle="--", label=label)
         else:
             axis.plot(minutes, column, linewidth=1.0, label=shown)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -42,8 +43,16 @@ def _setting(report: Report) -> str:
     return f"{text} ({beside})" if beside else text
 
 
+def _table(title: str, *columns: str) -> Table:
+    """The first column is text, numbers stand to the right and never wrap."""
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for k, column in enumerate(columns):
+        table.add_column(column, justify="right" if k else "left", no_wrap=True)
+    return table
+
+
 def _phases(result: Result) -> Table:
-    table = Table("phase", "begins", "takes", "times out after", title=_seed("phases", result))
+    table = _table(_seed("phases", result), "phase", "begins", "takes", "times out after")
     for p in result.facts.phases:
         took = f"{p.took_s:.0f} s" + ("" if p.done else ", not done")
         table.add_row(escape(f"{p.number} {p.name}"), clock(p.begun_s), took, f"{p.timeout_s:g} s")
@@ -54,20 +63,20 @@ def _phases(result: Result) -> Table:
 
 
 def _loops(result: Result) -> Table:
-    table = Table("loop", "band", "settled after", "overshoot", "mean error", "IAE", "at a limit",
-                  title=_seed("loops", result))  # fmt: skip
+    table = _table(_seed("loops", result), "loop", "unit", "band", "settled", "overshoot",
+                   "mean error", "IAE, min", "at limit")  # fmt: skip
     for loop in result.loops:
-        unit = "" if loop.unit == "-" else loop.unit
         first = loop.first
         settled = "" if first is None else "not" if first.settle_s is None \
             else f"{first.settle_s:.0f} s"  # fmt: skip
         table.add_row(
-            escape(f"{loop.loop} {loop.title}"),
-            f"{loop.band:g} {unit}",
+            escape(f"{loop.loop.rpartition('.')[2]} {loop.title}"),
+            "" if loop.unit == "-" else loop.unit,
+            f"{loop.band:g}",
             settled,
-            f"{first.overshoot:.3g} {unit}" if first else "",
-            f"{loop.mean_error:.3g} {unit}",
-            f"{loop.iae:.4g} {unit} min",
+            f"{first.overshoot:.2g}" if first else "",
+            f"{loop.mean_error:.2g}",
+            f"{loop.iae:.3g}",
             f"{loop.limited_pct:.1f} %",
         )
     return table
@@ -75,22 +84,25 @@ def _loops(result: Result) -> Table:
 
 def _figures(report: Report) -> Table:
     many = len(report.results) > 1
-    table = Table("figure", "mean" if many else "value", *(("lowest", "highest") if many else ()),
-                  "unit")  # fmt: skip
+    table = _table("figures", "figure", "unit", "mean" if many else "value",
+                   *(("lowest", "highest") if many else ()))  # fmt: skip
     for row in over_seeds(report.results):
         if row.key.startswith("phase.") or ".L" in row.key:
             continue  # they have tables of their own
         extremes = (_number(row.low), _number(row.high)) if many else ()
-        table.add_row(escape(row.text), _number(row.mean), *extremes, row.unit)
+        table.add_row(escape(row.text), _unit(row.unit), _number(row.mean), *extremes)
     return table
 
 
 def _paired(report: Report) -> Table:
     many = len(report.results) > 1
-    old, new = report.old_title.partition("@")[2], report.title.partition("@")[2]
-    table = Table("figure", old, new, "difference", *(("lowest", "highest") if many else ()),
-                  "unit", caption="* every seed the same way" if many else None)  # fmt: skip
+    versions = (report.old_title.rpartition("@")[2], report.title.rpartition("@")[2])
+    table = _table("figures side by side", "figure", "unit", *versions, "difference",
+                   *(("seed by seed",) if many else ()))  # fmt: skip
+    table.caption = "* every seed moved the same way" if many else None
     for pair in paired(report.old, report.results):
+        if pair.old == pair.new == 0.0:
+            continue
         table.add_row(*_pair_cells(pair, many=many))
     return table
 
@@ -98,11 +110,11 @@ def _paired(report: Report) -> Table:
 def _pair_cells(pair: Pair, *, many: bool) -> Sequence[str]:
     d = pair.difference
     mark = " *" if pair.same_sign else ""
-    cells = [escape(pair.text), _number(pair.old), _number(pair.new)]
-    cells.append(f"{d.mean:+.{SIGNIFICANT - 1}g}{mark}" if d else "")
+    cells = [escape(pair.text), _unit(pair.unit), _number(pair.old), _number(pair.new)]
+    cells.append(f"{d.mean:+.3g}{mark}" if d else "")
     if many:
-        cells += [f"{d.low:+.3g}", f"{d.high:+.3g}"] if d else ["", ""]
-    return [*cells, pair.unit]
+        cells.append(f"{d.low:+.2g} .. {d.high:+.2g}" if d else "")
+    return cells
 
 
 def _show_diff(report: Report, console: Console) -> None:
@@ -118,6 +130,10 @@ def _show_diff(report: Report, console: Console) -> None:
 
 def _seed(what: str, result: Result) -> str:
     return f"{what}, seed {result.seed}"
+
+
+def _unit(unit: str) -> str:
+    return "" if unit == "-" else unit
 
 
 def _number(value: float | None) -> str:

@@ -61,10 +61,10 @@ def test_states_survive_an_orderly_stop(line: LineUnderTest) -> None:
 class Up:
     """`dryline up` in a process group of its own, as a terminal would start it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *more: str) -> None:
         self.run = folder / "up"
         self.log = folder / "up.log"
-        command = ["up", "--line", str(folder / "plant"), "--run", str(self.run)]
+        command = ["up", "--line", str(folder / "plant"), "--run", str(self.run), *more]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "controller", *command],

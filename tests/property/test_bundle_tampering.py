@@ -162,7 +162,7 @@ def test_every_text_can_be_had_back(cells):
 def test_numbers_stay_numbers(value):
     cell = number_cell(value)
     assert repr(float(plain_text(cell))) == repr(value)
-    assert cell == text_cell(cell) or cell.startswith("'")
+    assert cell.startswith("'") == (value == float("-inf"))
     assert not would_be_evaluated(cell)
 
 

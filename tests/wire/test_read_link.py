@@ -56,7 +56,7 @@ async def modbus() -> AsyncIterator[Peer]:
             "ENC",
             rig.points,
             lambda name: rig.get(f"ENC.{name}"),
-            lambda tag, value: rig.set(tag, value),
+            rig.set,
             make,
             rig.server.stop,
         )

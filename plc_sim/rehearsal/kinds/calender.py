@@ -19,8 +19,7 @@ from plc_sim.rehearsal.figure import POWER, Figure, View, extreme, share, spread
 from plc_sim.rehearsal.kinds import EachScan
 
 COATER, CALENDER = "coater", "calender"
-SCAN_S = 0.1
-STEP_S = 0.2  # a coater hands web over so often
+STEP_S = 0.2  # two scans: a coater hands web over so often
 CRAWL_M_PER_MIN = 0.5  # of a coater that threads
 FASTER_M_PER_MIN2 = 10.0
 WARM_K = 5.0
@@ -82,43 +81,43 @@ class IdealCoater:
         self._keep = exp(-STEP_S / LOADING_TAU_S)
         self._kick = sqrt(1.0 - self._keep**2)
         self._wander = self._speed = self._meter = 0.0
-        self._asked = self._full = False
-        self._scans = 0
+        self._asked = self._full = self._odd = False
 
     def each_scan(self, now_s: float) -> None:
-        """Move, hand over web and show what a coater shows."""
+        """Each second time: move, hand over web and show what a coater shows."""
+        self._odd = not self._odd
+        if self._odd:
+            return
         value = self._line.table.value
-        speed_set, loading_set, alone = (float(value[k]) for k in self._settings)
-        position = float(value[self._buffer])
+        speed_set, loading_set, alone = (value.item(k) for k in self._settings)
+        position = value.item(self._buffer)
         self._full = position > (ROOM_PCT if self._full else FULL_PCT)
         running = self._logic.mode is Mode.RUN
         self._asked = self._asked or (self._logic.mode is not Mode.STOP and self._is_warm())
         wanted = 0.0
         if self._asked and not self._full and not alone:
             wanted = speed_set if running else min(CRAWL_M_PER_MIN, speed_set)
-        most = FASTER_M_PER_MIN2 * SCAN_S / 60.0
-        self._speed = min(wanted, self._speed + most)
+        self._speed = min(wanted, self._speed + FASTER_M_PER_MIN2 * STEP_S / 60.0)
         self._plant.coater.line_m_per_s = self._speed / 60.0
-        self._scans += 1
-        if self._scans % round(STEP_S / SCAN_S) == 0:
-            self._hand_over(loading_set, film=running or self._meter > 0.0)
-        loading = loading_set * (1.0 + LOADING_SD * self._wander)
+        loading = self._hand_over(loading_set, film=running or self._meter > 0.0)
         self._show((self._speed, loading, self._meter))
 
     def _is_warm(self) -> bool:
         value = self._line.table.value
         return all(abs(value[k] - value[self._warm]) <= WARM_K for k in (self._upper, self._lower))
 
-    def _hand_over(self, loading_mg_cm2: float, *, film: bool) -> None:
+    def _hand_over(self, loading_mg_cm2: float, *, film: bool) -> float:
+        """Push what was made in STEP_S; returns its loading."""
         self._wander = self._keep * self._wander + self._kick * self._rng.gauss(0.0, 1.0)
         length_m = self._speed / 60.0 * STEP_S
+        loading_mg_cm2 *= 1.0 + LOADING_SD * self._wander
         if length_m <= 0.0:
-            return
+            return loading_mg_cm2
         if not film:
             self._plant.web.push_leader(length_m)
-            return
+            return loading_mg_cm2
         self._meter += length_m
-        loading = 0.01 * loading_mg_cm2 * (1.0 + LOADING_SD * self._wander)
+        loading = 0.01 * loading_mg_cm2
         self._plant.web.push(
             Slice(
                 length_m=length_m, loading_kg_m2=loading, edge_loading_kg_m2=0.98 * loading,
@@ -126,6 +125,7 @@ class IdealCoater:
                 thickness_m=loading / 2040.0, strength_pa=0.73e6, dose_ppm_min=0.0, lot=1,
             )
         )  # fmt: skip
+        return loading_mg_cm2
 
     def _show(self, shown: tuple[float, float, float]) -> None:
         table = self._line.table
