@@ -2,7 +2,7 @@
 
 import typer
 
-from controller.cli import deploy, look, operate, recipes, run, trials
+from controller.cli import deploy, look, operate, recipes, run, runs, trials
 
 app = typer.Typer(
     name="dryline",
@@ -16,6 +16,7 @@ operate.add_to(app)
 look.add_to(app)
 recipes.add_to(app)
 deploy.add_to(app)
+runs.add_to(app)
 trials.add_to(app)
 
 

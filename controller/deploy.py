@@ -11,11 +11,12 @@ from controller.console import Json
 from controller.control.drift import Drift
 from controller.control.station import Station
 from controller.core.errors import ConfigError, DrylineError, Refused
-from controller.core.event import Answer, DeployOrder, Verb
+from controller.core.event import Answer, Command, DeployOrder, Verb
 from controller.core.recipe import RecipeId
 from controller.core.run import BUILT_IN, Deployment, MasterRecipe
 from controller.gate import Gate, text_of
-from controller.recipe_library import RecipeLibrary
+from controller.recipe_library import RecipeLibrary, Stored
+from controller.run_store import RunReader
 
 
 class Deployer:
@@ -35,7 +36,8 @@ class Deployer:
         station = self._station(request)
         done = station.recipes.deployments
         now = done[-1].title if done else BUILT_IN
-        before = next((d for d in reversed(done) if d.title != now), None)
+        # What a trial has brought is no way back: it came for a while, with a question.
+        before = next((d for d in reversed(done) if d.title != now and not d.trial), None)
         if before is None and not (done and done[0].number == 1 and now != BUILT_IN):
             raise Refused("unknown", [f"{station.name} had no other recipe than {now}"])
         title = before.title.partition("/")[2] if before and before.master else BUILT_IN
@@ -48,10 +50,7 @@ class Deployer:
         requested = station.recipes.requested if station and not station.recipes.run else None
         if requested is None or requested.master is None:
             return
-        try:
-            stored = await asyncio.to_thread(self._library.released, requested.master.recipe.id)
-        except ConfigError as error:
-            raise Refused("recipe", [str(p) for p in error.problems]) from None
+        stored = await asyncio.to_thread(released, self._library, requested.master.recipe.id)
         if stored.content_hash != requested.master.content_hash:
             told = f"{requested.title} is not what was deployed any more: deploy it again"
             raise Refused("recipe", [told])
@@ -73,28 +72,40 @@ class Deployer:
 
         def read() -> MasterRecipe:
             own: RecipeId = self._library.find(kind, name)
-            stored = self._library.released(own)
+            stored = released(self._library, own)
             return MasterRecipe(stored.recipe, stored.content_hash, stored.file.text)
 
-        try:
-            return await asyncio.to_thread(read)
-        except ConfigError as error:
-            raise Refused("recipe", [str(p) for p in error.problems]) from None
+        return await asyncio.to_thread(read)
+
+    async def _because(self, request: Json) -> str:
+        """The run that led to it, by its unique beginning: a wrong one would count nowhere."""
+        given = text_of(request, "because")
+        path = self._gate.line.record.store.path
+
+        def find() -> str:
+            with RunReader(path) as reader:
+                return reader.find(given)
+
+        return await asyncio.to_thread(find) if given else ""
 
     async def _order(self, station: Station, master: MasterRecipe | None, request: Json) -> Json:
         expected = request.get("expected")
         if expected is not None and (isinstance(expected, bool) or not isinstance(expected, int)):
             raise DrylineError(f"expected = {expected!r}: the number of a deployment")
         order = DeployOrder(
-            master=master, expected=expected, because=text_of(request, "because"),
+            master=master, expected=expected, because=await self._because(request),
             trial=text_of(request, "trial"),
         )  # fmt: skip
         command = self._gate.command(
             station.name, Verb.DEPLOY, text_of(request, "actor", "console"),
             text_of(request, "reason"), order=order,
         )  # fmt: skip
-        answer = await self._gate.give(command)
-        return answer_json(answer) | recipe_status(station)
+        try:
+            answer = await self._gate.give(command)
+        except DrylineError as error:
+            raise type(error)(f"{error}. {_requested(station)}") from error
+        number = _number_of(command, station) if answer.accepted else 0
+        return answer_json(answer) | {"deployment": number} | recipe_status(station)
 
     def _station(self, request: Json) -> Station:
         name = text_of(request, "station")
@@ -102,6 +113,37 @@ class Deployer:
         if name not in stations:
             raise DrylineError(f"no station {name!r}; stations: {', '.join(stations)}")
         return stations[name]
+
+
+def released(library: RecipeLibrary, own: RecipeId) -> Stored:
+    """A version that may run; Refused with file and line of everything that speaks against it."""
+    try:
+        return library.released(own)
+    except ConfigError as error:
+        raise Refused("recipe", [str(p) for p in error.problems]) from None
+    except Refused as error:
+        file = library.path(own).as_posix()
+        raise Refused(error.code, [f"{file}:1: {r}" for r in error.reasons]) from None
+
+
+def _requested(station: Station) -> str:
+    """What holds, said to somebody who got no proper answer."""
+    now = station.recipes.requested
+    what = f"{now.title} (deployment {now.number} by {now.actor})" if now else BUILT_IN
+    return f"{station.name} is to follow {what} from its next START on"
+
+
+def _number_of(command: Command, station: Station) -> int:
+    """Of the deployment that a command has made, 0 for none: somebody may have deployed since."""
+    order = command.order
+    if order is None:
+        return 0
+    mine = (order.master, command.actor, command.reason.strip(), order.because, order.trial)
+    found = [
+        d.number for d in station.recipes.deployments
+        if (d.master, d.actor, d.reason, d.because, d.trial) == mine
+    ]  # fmt: skip
+    return found[-1] if found else 0
 
 
 def answer_json(answer: Answer) -> Json:

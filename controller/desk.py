@@ -1,5 +1,6 @@
 """The desk: what the controller answers to whoever asks at its console."""
 
+import json
 import os
 from collections.abc import Awaitable, Callable
 
@@ -47,6 +48,7 @@ class Desk:
 
     async def answer(self, request: Json) -> Json:
         """One request of the console."""
+        _require_writable(request)
         op = request.get("op")
         work = self._operations.get(op) if isinstance(op, str) else None
         if work is None:
@@ -81,11 +83,12 @@ class Desk:
         """What was refused before its station heard of it is recorded all the same."""
         station = self._line.stations.get(str(request.get("station", "")))
         if station is not None:
-            what = str(request.get("verb") or request.get("op")).upper()
-            recipe = str(request.get("recipe", ""))
+            what = text_of(request, "verb" if request.get("verb") else "op").upper()
+            recipe, reason = text_of(request, "recipe"), text_of(request, "reason")
             text = f"{what} {recipe}".rstrip() + f": refused ({'; '.join(error.reasons)})"
-            actor = str(request.get("actor", "console"))
-            station.tell(EventKind.COMMAND, what, text, actor, reason=request.get("reason", ""))
+            station.tell(
+                EventKind.COMMAND, what, text, text_of(request, "actor", "console"), reason=reason
+            )
         return {"accepted": False, "code": error.code, "reasons": list(error.reasons)}
 
     async def _tags(self, request: Json) -> Json:
@@ -135,8 +138,17 @@ class Desk:
             "since_ns": self._since_ns,
             "software": SOFTWARE,
             "history": history,
+            "record": line.record.failure,
             "reads": {name: _neighbour_status(line, name) for name in line.neighbours},
         }
+
+
+def _require_writable(request: Json) -> None:
+    """Half a character, which JSON can say, is nothing that a record could hold."""
+    try:
+        json.dumps(request, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise DrylineError("the request has half of a character pair (\\ud800 ...)") from None
 
 
 def _neighbour_status(line: Line, station: str) -> Json:

@@ -9,8 +9,11 @@ from controller.core.errors import DrylineError, StoreError
 from controller.core.event import Answer, Command, DeployOrder, Verb
 from controller.line import Line
 
-ANSWER_S = 2.0
-SAVE_S = 2.0
+ANSWER_S = 1.4
+SAVE_S = 0.5  # at least, and what the station has left of ALL_S
+ALL_S = 1.9  # with the reading of a recipe, two seconds
+SLOW_SCANS = 1.5  # periods until a slow station must have answered
+MAX_TEXT = 2_000
 
 
 class Gate:
@@ -36,31 +39,32 @@ class Gate:
         DrylineError when the station does not answer in time: the command is then withdrawn and
         will not be done later. StoreError when it was done but could not be saved.
         """
+        line, begun_s = self.line, self.line.clock.link_s()
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-
-        def reply(given: Answer) -> None:
-            if not answer.done():
-                answer.set_result(given)
-
-        self.line.submit(command, reply)
+        line.submit(command, answer.set_result)
+        wait_s = max(ANSWER_S, SLOW_SCANS * line.stations[command.station].setup.period_s)
         try:
-            given = await asyncio.wait_for(answer, ANSWER_S)
-        except TimeoutError:
-            # An answer nobody waits for any more must not become an action.
-            self.line.withdraw(command)
+            await asyncio.wait([answer], timeout=wait_s)
+        finally:
+            # An answer nobody waits for any more must not become an action. Between this look and
+            # the withdrawal no scan can come.
+            if not answer.done():
+                line.withdraw(command)
+        if not answer.done():
             raise DrylineError(
-                f"{command.station} did not answer within {ANSWER_S:g} s; the command is withdrawn"
-            ) from None
+                f"{command.station} did not answer within {wait_s:g} s; the command is withdrawn"
+            )
+        given = answer.result()
         if given.accepted:
-            await self._saved(command)
+            await self._saved(command, max(SAVE_S, ALL_S - (line.clock.link_s() - begun_s)))
         return given
 
-    async def _saved(self, command: Command) -> None:
+    async def _saved(self, command: Command, within_s: float) -> None:
         try:
-            async with asyncio.timeout(SAVE_S):
+            async with asyncio.timeout(within_s):
                 await self.line.save()
         except (StoreError, TimeoutError) as error:
-            why = str(error) or f"the disk did not answer within {SAVE_S:g} s"
+            why = str(error) or f"the disk did not answer within {within_s:.1f} s"
             raise StoreError(
                 f"{command.verb} of {command.station} is done, but not saved ({why}): it would be "
                 "forgotten by a restart of the controller; it is tried again all the time"
@@ -68,8 +72,10 @@ class Gate:
 
 
 def text_of(request: Mapping[str, object], key: str, default: str = "") -> str:
-    """A text of a request; DrylineError when it is something else."""
+    """A text of a request; DrylineError when it is something else, or too long to be recorded."""
     value = request.get(key, default)
     if not isinstance(value, str):
         raise DrylineError(f"{key} = {value!r}: must be a text")
+    if len(value) > MAX_TEXT:
+        raise DrylineError(f"{key}: {len(value)} characters, at most {MAX_TEXT} are recorded")
     return value

@@ -26,6 +26,7 @@ from controller.history.backlog import Backlog, Loss
 from controller.history.query import Reader
 from controller.history.status import HistorianSettings, HistorianStatus
 from controller.history.store import EventRow, Store, event_row
+from controller.history.unsent import Sent
 from controller.history.writer import Writer
 
 __all__ = ["Historian", "HistorianSettings", "HistorianStatus"]
@@ -38,7 +39,8 @@ CLOSING_TRIES = 10  # commits tried at the end when the disk refuses
 class Historian:
     """Recorder of a line. Safe to feed from any thread.
 
-    tags: in the order of the line's tag table, whose indices the samples carry.
+    tags: in the order of the line's tag table, whose indices the samples carry. sent: tells up to
+    which number every sink has sent the journal; None when there are no sinks.
     """
 
     def __init__(
@@ -47,8 +49,10 @@ class Historian:
         tags: Sequence[Tag],
         clock: Clock,
         settings: HistorianSettings | None = None,
+        sent: Sent | None = None,
     ) -> None:
         self.path = path
+        self._sent = sent
         self._tags = tuple(tags)
         self._clock = clock
         self._settings = settings or HistorianSettings()
@@ -70,7 +74,7 @@ class Historian:
             raise StoreError(f"{self.path}: this historian was started before")
         store = Store.open(self.path)
         try:
-            self._writer = Writer(store, self._tags, self._clock, self._settings)
+            self._writer = Writer(store, self._tags, self._clock, self._settings, self._sent)
         except BaseException:
             store.close()
             raise

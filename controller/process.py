@@ -4,12 +4,14 @@ import asyncio
 import contextlib
 import logging
 import signal
+import sys
 from pathlib import Path
 
 from controller import run_folder
 from controller.clock import SystemClock
 from controller.config import LineConfig
 from controller.console import Console
+from controller.core.errors import StoreError
 from controller.deploy import Deployer
 from controller.desk import Desk
 from controller.gate import Gate
@@ -26,6 +28,8 @@ from controller.trials import Trials
 log = logging.getLogger("dryline.controller")
 SOCKET = run_folder.SOCKET
 CLOSE_S = 3.0
+LEAVE_S = 1.0
+SWITCH_S = 0.0005  # so long a scan that is due waits for a thread that reads a recipe
 RECIPES = Path("recipes")
 
 
@@ -33,6 +37,7 @@ async def run_controller(
     config: LineConfig, run: Path, clock: SystemClock, recipes: Path = RECIPES
 ) -> None:
     """Run until SIGTERM or SIGINT; then flush and leave within five seconds."""
+    sys.setswitchinterval(SWITCH_S)
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -64,8 +69,18 @@ async def _run(
             supervisor.keep("trials", trials.run)
             log.info("controller runs, console at %s", socket)
             await ended.wait()
-        await line.save()
-        line.tell("controller stopped in order")
+        await _leave(line)
     finally:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(historian.close_async(CLOSE_S), CLOSE_S + 1.0)
+
+
+async def _leave(line: Line) -> None:
+    """Save what stations must remember; a disk that refuses or is silent does not hold us up."""
+    try:
+        async with asyncio.timeout(LEAVE_S):
+            await line.save()
+            await asyncio.to_thread(line.record.close)
+    except (StoreError, TimeoutError) as error:
+        log.error("runs and station memory are not saved: %s", error or "no answer of the disk")  # noqa: TRY400
+    line.tell("controller stopped in order")

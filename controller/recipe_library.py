@@ -6,6 +6,7 @@ fixed by the hash in the ledger, and a file that differs is refused by everythin
 """
 
 import re
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -21,6 +22,7 @@ from controller.recipe_shape import KIND_PATTERN, NAME_PATTERN
 from controller.yaml_tree import PlacedProblem
 
 SCHEMA = "schema.json"
+REMEMBERED = 32  # recipes that were right, by their text
 _NAME, _KIND = re.compile(NAME_PATTERN), re.compile(KIND_PATTERN)
 
 
@@ -75,6 +77,8 @@ class RecipeLibrary:
 
     def __init__(self, root: Path, kinds: Mapping[str, RecipeKind]) -> None:
         self._root, self._kinds = root, kinds
+        self._right: dict[tuple[str, str], RecipeFile] = {}  # oldest first
+        self._remembering = threading.Lock()
 
     # -- finding ---------------------------------------------------------------------------------
 
@@ -183,7 +187,7 @@ class RecipeLibrary:
         text, problems = recipe_text(self.path(own), file)
         if text is None:
             return None, problems
-        found, problems = parse_recipe(text, file, own, self._kinds)
+        found, problems = self._parsed(text, file, own)
         entry = ledger.last(str(own.version))
         if entry is not None and content_hash(text) != entry.content_hash:
             problems = [_tampered(file, own, content_hash(text), entry), *problems]
@@ -191,6 +195,23 @@ class RecipeLibrary:
             return None, problems
         status = AFTER[entry.action if entry else None]
         return Stored(found, status, ledger.release(str(own.version))), []
+
+    def _parsed(
+        self, text: str, file: str, own: RecipeId
+    ) -> tuple[RecipeFile | None, list[PlacedProblem]]:
+        """Remembered by the text: a station that starts asks for what was read at its deployment,
+        and reading is tens of milliseconds that the scans of a controller would feel."""
+        key = (content_hash(text), file)
+        known = self._right.get(key)
+        if known is not None:
+            return known, []
+        found, problems = parse_recipe(text, file, own, self._kinds)
+        if found is not None and not problems:
+            with self._remembering:  # several threads read at once
+                self._right[key] = found
+                while len(self._right) > REMEMBERED:
+                    del self._right[next(iter(self._right))]
+        return found, problems
 
     def _strays(self, kind: str, name: str) -> Iterator[Problem]:
         """Files and folders that no recipe can be read from."""

@@ -6,8 +6,7 @@ of the runs, in one transaction with the state of the station that it happened i
 
 import asyncio
 import logging
-import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,11 +30,12 @@ class Record:
     def __init__(self, path: Path, recorder: Recorder, clock: Clock) -> None:
         self.store = RunStore(path)
         self._recorder, self._clock = recorder, clock
-        self._pending: list[Event] = []
-        self._committed = 0  # entries of runs on disk since the start of the program
-        self._one_at_a_time = asyncio.Lock()
-        self._writing, self._counting = threading.Lock(), threading.Lock()
+        self._pending: list[Event] = []  # of runs, not yet on disk
+        self._writing: asyncio.Future[StoreError | None] | None = None
         self.failure = ""  # why the disk refuses, "" while it does not
+        if self.store.aside is not None:
+            text = f"{path.name} was damaged: kept as {self.store.aside.name}, begun anew"
+            self._recorder.event(_told("", "", text, clock.utc_ns()))
 
     def event(self, event: Event) -> None:
         """Pass one on; one of a run is also kept for its record."""
@@ -50,14 +50,14 @@ class Record:
     def recall(self, stations: Mapping[str, Station], kinds: Mapping[str, RecipeKind]) -> None:
         """Bring back every station that has left a memory."""
         utc_ns = self._clock.utc_ns()
-        for name, remembered in self.store.load(kinds).items():
+        for name, remembered in self.store.load(kinds, stations).items():
             station = stations.get(name)
             if station is not None:
                 memory = self._without_lost(station, remembered, utc_ns)
                 station.recall(memory, utc_ns, remembered.masters)
 
     def _without_lost(self, station: Station, found: Remembered, utc_ns: int) -> Memory:
-        """The memory without recipes that this program does not understand any more."""
+        """The memory without a run whose recipe this program does not understand any more."""
         recipes = found.memory.recipes
         lost = {d["hash"]: found.lost[d["hash"]] for d in recipes.deployments
                 if d["hash"] in found.lost}  # fmt: skip
@@ -71,45 +71,51 @@ class Record:
             recipes = replace(recipes, head=None, state=None)
         for content_hash, why in lost.items():
             text = f"deployed recipe {content_hash[:12]} cannot be read any more: {why}"
-            self._recorder.event(replace(_told(station.name, "", text, utc_ns), data={}))
-        kept = [d for d in recipes.deployments if d["hash"] not in lost]
-        return replace(found.memory, recipes=replace(recipes, deployments=kept))
+            self._recorder.event(_told(station.name, "", text, utc_ns))
+        return replace(found.memory, recipes=recipes)
 
     async def save(self, stations: Mapping[str, Station]) -> None:
-        """Commit all that has changed, now; StoreError when the disk refuses (it is kept)."""
-        async with self._one_at_a_time:
-            with self._counting:
-                until = self._committed + len(self._pending)
-            changed = {n: s for n, s in stations.items() if s.changed}
-            if not changed and until == self._committed:
-                return
-            facts = {name: _facts(s) for name, s in changed.items()}
-            for station in changed.values():
-                station.changed = False
-            try:
-                await asyncio.to_thread(self._commit, until, changed, facts)
-            except StoreError as error:
-                self._fails(str(error))
-                raise
-            for name, station in changed.items():
-                del station.recipes.news[: len(facts[name].news)]
-            self._fails("")
+        """Commit all that has changed, now; StoreError when the disk refuses (it is kept).
 
-    def _commit(
-        self, until: int, stations: Mapping[str, Station], facts: Mapping[str, StationFacts]
-    ) -> None:
-        """In a thread; all book-keeping is here, for who asked may have gone before it is over."""
-        with self._writing:
-            entries = self._pending[: max(0, until - self._committed)]
-            try:
-                self.store.commit(facts, entries)
-            except BaseException:
-                for station in stations.values():
-                    station.changed = True
+        One commit at a time, whoever asked for it and whether he still waits or not: an older
+        state of a station never comes after a newer one.
+        """
+        while self._writing is not None and not self._writing.done():
+            await asyncio.wait([self._writing])  # it began too early to hold what is asked for
+        entries = tuple(self._pending)
+        told = {event.station for event in entries}  # what is told has changed its station
+        changed = {n: s for n, s in stations.items() if s.changed or n in told}
+        if not changed and not entries:
+            return
+        facts = {name: _facts(s) for name, s in changed.items()}  # of this moment, as the entries
+        for station in changed.values():
+            station.changed = False
+        self._writing = asyncio.ensure_future(self._write(changed, facts, entries))
+        error = await asyncio.shield(self._writing)
+        if error is not None:
+            raise error
+
+    async def _write(
+        self,
+        stations: Mapping[str, Station],
+        facts: Mapping[str, StationFacts],
+        entries: Sequence[Event],
+    ) -> StoreError | None:
+        """Goes on although who asked has given up waiting."""
+        try:
+            await asyncio.to_thread(self.store.commit, facts, entries)
+        except BaseException as error:
+            for station in stations.values():
+                station.changed = True
+            if not isinstance(error, StoreError):
                 raise
-            with self._counting:
-                del self._pending[: len(entries)]
-                self._committed += len(entries)
+            self._fails(str(error))
+            return error
+        del self._pending[: len(entries)]
+        for name, station in stations.items():
+            del station.recipes.news[: len(facts[name].news)]
+        self._fails("")
+        return None
 
     async def save_trial(
         self, trial_id: str, station: str, body: Mapping[str, object], *, is_open: bool
@@ -122,7 +128,7 @@ class Record:
             text = f"runs and station memory cannot be saved: {why}" if why else (
                 "runs and station memory are saved again")  # fmt: skip
             log.warning(text)
-            self._recorder.event(replace(_told("", "", text, self._clock.utc_ns()), data={}))
+            self._recorder.event(_told("", "", text, self._clock.utc_ns()))
         self.failure = why
 
     def close(self) -> None:
@@ -143,5 +149,5 @@ def _facts(station: Station) -> StationFacts:
 def _told(station: str, run: str, text: str, utc_ns: int) -> Event:
     return Event(
         time_ns=utc_ns, kind=EventKind.SYSTEM, station=station, subject=run or "record",
-        text=text, data={"run": run},
+        text=text, data={"run": run} if run else {},
     )  # fmt: skip

@@ -7,10 +7,9 @@ hash of their text: what runs does not depend on files that somebody may edit.
 """
 
 import json
-import logging
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -33,33 +32,9 @@ from controller.core.run import (
 )
 from controller.recipe_file import parse_recipe
 from controller.recipe_kind import RecipeKind
-
-log = logging.getLogger("dryline.runs")
+from controller.run_schema import BUSY_MS, OpenFile, require_ours
 
 STORE = "stations.db"
-APPLICATION_ID = 0x44524C52  # "DRLR"
-VERSION = 1
-BUSY_MS = 5_000
-
-TABLES = """
-CREATE TABLE recipe (hash TEXT PRIMARY KEY, title TEXT NOT NULL, text TEXT NOT NULL);
-CREATE TABLE station (name TEXT PRIMARY KEY, memory TEXT NOT NULL);
-CREATE TABLE deployment (
-    station TEXT NOT NULL, number INTEGER NOT NULL, hash TEXT NOT NULL, actor TEXT NOT NULL,
-    reason TEXT NOT NULL, time_ns INTEGER NOT NULL, because TEXT NOT NULL, trial TEXT NOT NULL,
-    PRIMARY KEY (station, number)) WITHOUT ROWID;
-CREATE TABLE run (
-    id TEXT PRIMARY KEY, station TEXT NOT NULL, begun_ns INTEGER NOT NULL, open INTEGER NOT NULL,
-    head TEXT NOT NULL) WITHOUT ROWID;
-CREATE INDEX run_time ON run (station, begun_ns);
-CREATE TABLE entry (
-    run TEXT NOT NULL, number INTEGER NOT NULL, time_ns INTEGER NOT NULL, kind TEXT NOT NULL,
-    subject TEXT NOT NULL, text TEXT NOT NULL, actor TEXT NOT NULL, data TEXT NOT NULL,
-    PRIMARY KEY (run, number)) WITHOUT ROWID;
-CREATE TABLE trial (
-    id TEXT PRIMARY KEY, station TEXT NOT NULL, open INTEGER NOT NULL, body TEXT NOT NULL)
-    WITHOUT ROWID;
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,66 +73,78 @@ class Deployed(NamedTuple):
 class RunStore:
     """The one writer of the stations of a process."""
 
-    def __init__(self, path: Path) -> None:
-        """Opens or makes the file; a damaged one is kept aside under another name."""
+    def __init__(self, path: Path, factory: type[sqlite3.Connection] = sqlite3.Connection) -> None:
+        """Opens or makes the file; a damaged one is kept aside under another name: `aside`."""
         self.path = path
         self._turn = threading.Lock()
-        try:
-            self._db = _open(path)
-        except sqlite3.DatabaseError as error:
-            aside = _free_name(path)
-            log.error("%s is damaged (%s): kept as %s, begun anew", path, error, aside.name)  # noqa: TRY400
-            for end in ("-wal", "-shm"):
-                path.with_name(path.name + end).unlink(missing_ok=True)
-            path.replace(aside)
-            self._db = _open(path)
+        self._file = OpenFile(path, factory)
+        self._db = self._file.db
+        self.aside = self._file.aside
+        self._last: dict[str, int] = {}  # number of the last entry of a run, as it is on disk
+        self._known: set[str] = set()  # hashes of recipes that are on disk
 
     def close(self) -> None:
         """Let go of the file."""
         with self._turn:
-            self._db.close()
+            self._file.close()
 
     def commit(self, stations: Mapping[str, StationFacts], entries: Sequence[Event] = ()) -> None:
         """Write it all or nothing, durably; StoreError when the disk refuses.
 
-        entries: events of runs, each with the id of its run in `data["run"]`.
+        entries: events of runs, each with the id of its run in `data["run"]`. May be repeated
+        after an error with the same entries or more: what was on disk without being reported is
+        replaced, not doubled.
         """
+        with self._transaction():
+            known = self._write_stations(stations)
+            last = self._write_entries(entries)
+        self._known |= known
+        self._last |= last
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        db = self._db
         with self._turn:
             try:
-                self._db.execute("BEGIN IMMEDIATE")
+                if db.in_transaction:
+                    db.execute("ROLLBACK")  # the disk had refused even that
+                db.execute("BEGIN IMMEDIATE")
                 try:
-                    for name, facts in stations.items():
-                        self._station(name, facts)
-                    for event in entries:
-                        self._entry(event)
-                    self._db.execute("COMMIT")
+                    yield
+                    db.execute("COMMIT")
                 except BaseException:
-                    if self._db.in_transaction:
-                        self._db.execute("ROLLBACK")
+                    if db.in_transaction:
+                        db.execute("ROLLBACK")
                     raise
             except sqlite3.Error as error:
                 raise StoreError(f"{self.path}: {error}") from error
 
-    def _station(self, name: str, facts: StationFacts) -> None:
-        db = self._db
-        for master in facts.masters.values():
-            self._recipe(master)
-        for new in facts.news:
-            if isinstance(new, RunHead):
-                self._run(new)
-                continue
-            content_hash = new.master.content_hash if new.master else ""
-            if new.master:
-                self._recipe(new.master)
-            db.execute(
-                "INSERT OR REPLACE INTO deployment VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (name, new.number, content_hash, new.actor, new.reason, new.time_ns, new.because,
-                 new.trial),
-            )  # fmt: skip
-        if facts.open_run is not None:
-            self._run(facts.open_run)
-        body = json.dumps(asdict(facts.memory), sort_keys=True)
-        db.execute("INSERT OR REPLACE INTO station VALUES (?, ?)", (name, body))
+    def _write_stations(self, stations: Mapping[str, StationFacts]) -> set[str]:
+        """The hashes of the recipes that were written with them."""
+        written: set[str] = set()
+        for name, facts in stations.items():
+            deployed = [d for d in facts.news if isinstance(d, Deployment)]
+            needed = [*facts.masters.values(), *(d.master for d in deployed if d.master)]
+            for master in needed:
+                if master.content_hash not in self._known:
+                    self._recipe(master)
+                    written.add(master.content_hash)
+            for new in deployed:
+                self._deployment(name, new)
+            for head in (*(h for h in facts.news if isinstance(h, RunHead)), facts.open_run):
+                if head is not None:
+                    self._run(head)
+            body = json.dumps(asdict(facts.memory), sort_keys=True)
+            self._db.execute("INSERT OR REPLACE INTO station VALUES (?, ?)", (name, body))
+        return written
+
+    def _deployment(self, station: str, new: Deployment) -> None:
+        content_hash = new.master.content_hash if new.master else ""
+        self._db.execute(
+            "INSERT OR REPLACE INTO deployment VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (station, new.number, content_hash, new.actor, new.reason, new.time_ns, new.because,
+             new.trial),
+        )  # fmt: skip
 
     def _recipe(self, master: MasterRecipe) -> None:
         self._db.execute(
@@ -170,31 +157,67 @@ class RunStore:
         row = (head.id, head.station, head.begun_ns, is_open, json.dumps(asdict(head)))
         self._db.execute("INSERT OR REPLACE INTO run VALUES (?, ?, ?, ?, ?)", row)
 
-    def _entry(self, event: Event) -> None:
-        data = {key: value for key, value in event.data.items() if key != "run"}
-        self._db.execute(
-            "INSERT INTO entry SELECT ?1, 1 + COALESCE((SELECT max(number) FROM entry WHERE"
-            " run = ?1), 0), ?2, ?3, ?4, ?5, ?6, ?7",
-            (str(event.data["run"]), event.time_ns, event.kind.value, event.subject, event.text,
-             event.actor, json.dumps(data, sort_keys=True)),
-        )  # fmt: skip
+    def _write_entries(self, entries: Sequence[Event]) -> dict[str, int]:
+        """The number of the last entry of each run that has new ones."""
+        last: dict[str, int] = {}
+        for event in entries:
+            run = str(event.data["run"])
+            if run not in self._last:
+                self._last[run] = self._newest(run)
+            last[run] = number = last.get(run, self._last[run]) + 1
+            data = {key: value for key, value in event.data.items() if key != "run"}
+            self._db.execute(
+                "INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (run, number, event.time_ns, event.kind.value, event.subject, event.text,
+                 event.actor, json.dumps(data, sort_keys=True, default=str)),
+            )  # fmt: skip
+        return last
 
-    def load(self, kinds: Mapping[str, RecipeKind]) -> dict[str, Remembered]:
-        """What every station has left; recipes are read again as this program understands them."""
-        with self._turn:
+    def _newest(self, run: str) -> int:
+        """Asked once, before the first entry: a commit may succeed without saying so."""
+        query = "SELECT COALESCE(max(number), 0) FROM entry WHERE run = ?"
+        return int(self._db.execute(query, (run,)).fetchone()[0])
+
+    def load(
+        self, kinds: Mapping[str, RecipeKind], stations: Container[str] | None = None
+    ) -> dict[str, Remembered]:
+        """What these stations have left; recipes are read as this program understands them."""
+        with self._turn, self._errors():
             rows = self._db.execute("SELECT name, memory FROM station").fetchall()
             texts = self._db.execute("SELECT hash, title, text FROM recipe").fetchall()
+        bodies = {n: body for n, body in rows if stations is None or n in stations}
+        memories = {name: self._memory(name, body) for name, body in bodies.items()}
         masters: dict[str, MasterRecipe] = {}
         lost: dict[str, str] = {}
-        needed = {h for _, body in rows for h in _hashes(json.loads(body))}
+        needed = {h for memory in memories.values() for h in _hashes(memory)}
         for content_hash, title, text in texts:
             if content_hash in needed:
+                self._known.add(content_hash)
                 _read_again(content_hash, title, text, kinds, masters, lost)
-        return {name: Remembered(Memory.of(json.loads(body)), masters, lost) for name, body in rows}
+        lost |= dict.fromkeys(needed - set(masters) - set(lost), "its text is not in the store")
+        return {name: Remembered(memory, masters, lost) for name, memory in memories.items()}
+
+    def _memory(self, station: str, body: str) -> Memory:
+        try:
+            return Memory.of(json.loads(body))
+        except (ValueError, TypeError) as error:
+            told = f"what {station} has left cannot be understood ({error})"
+            raise StoreError(
+                f"{self.path}: {told}: use the program that made it, or another run folder"
+            ) from error
+
+    def run_of_trial(self, station: str, trial_id: str) -> RunHead | None:
+        """The newest run of a station that was made for a trial."""
+        with self._turn, self._errors():
+            rows = self._db.execute(
+                "SELECT head FROM run WHERE station = ? ORDER BY begun_ns DESC", (station,)
+            )
+            heads = (run_head(json.loads(row[0])) for row in rows)
+            return next((head for head in heads if head.trial == trial_id), None)
 
     def trials(self, *, only_open: bool = False) -> list[dict[str, object]]:
         """Bodies of the trials, oldest first."""
-        with self._turn:
+        with self._turn, self._errors():
             return _trials(self._db, only_open=only_open)
 
     def save_trial(
@@ -202,11 +225,15 @@ class RunStore:
     ) -> None:
         """Write one trial; StoreError when the disk refuses."""
         row = (trial_id, station, is_open, json.dumps(body, sort_keys=True))
-        with self._turn:
-            try:
-                self._db.execute("INSERT OR REPLACE INTO trial VALUES (?, ?, ?, ?)", row)
-            except sqlite3.Error as error:
-                raise StoreError(f"{self.path}: {error}") from error
+        with self._transaction():
+            self._db.execute("INSERT OR REPLACE INTO trial VALUES (?, ?, ?, ?)", row)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StoreError(f"{self.path}: {error}") from error
 
 
 class RunReader:
@@ -216,13 +243,16 @@ class RunReader:
         """StoreError when there is none, or a foreign one."""
         if not path.is_file():
             raise StoreError(f"{path}: no runs yet; the controller makes it, see --run")
-        try:
-            self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-            self._db.execute(f"PRAGMA busy_timeout={BUSY_MS}")
-            _require_ours(self._db, path)
-        except sqlite3.Error as error:
-            raise StoreError(f"{path}: {error}") from error
         self._path = path
+        with self._errors():
+            self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        try:
+            with self._errors():
+                self._db.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+                require_ours(self._db, path)
+        except StoreError:
+            self._db.close()
+            raise
 
     def close(self) -> None:
         """Let go of the file."""
@@ -314,6 +344,15 @@ class RunReader:
             ).fetchone()
         return str(row[0]) if row else ""
 
+    def good_recipes(self, kind: str, before_ns: int = 2**62) -> list[str]:
+        """Texts of the recipes with which stations of a kind have completed a run before a time."""
+        hashes = {
+            head.content_hash
+            for head in self.runs()
+            if head.kind == kind and head.outcome is Outcome.COMPLETED and head.begun_ns < before_ns
+        }
+        return [text for h in sorted(hashes) if (text := self.recipe_text(h))]
+
     @contextmanager
     def _errors(self) -> Iterator[None]:
         try:
@@ -322,61 +361,13 @@ class RunReader:
             raise StoreError(f"{self._path}: {error}") from error
 
 
-def _open(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    try:
-        db.execute(f"PRAGMA busy_timeout={BUSY_MS}")
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=FULL")
-        db.execute("BEGIN IMMEDIATE")  # two controllers may make the file at the same moment
-        empty = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
-        if empty:
-            for statement in TABLES.split(";"):
-                db.execute(statement)
-            db.execute(f"PRAGMA application_id={APPLICATION_ID}")
-            db.execute(f"PRAGMA user_version={VERSION}")
-        db.execute("COMMIT")
-        _require_ours(db, path)
-        _require_whole(db)
-    except BaseException:
-        db.close()
-        raise
-    return db
-
-
-def _require_ours(db: sqlite3.Connection, path: Path) -> None:
-    identity = db.execute("PRAGMA application_id").fetchone()[0]
-    version = db.execute("PRAGMA user_version").fetchone()[0]
-    if identity != APPLICATION_ID:
-        raise StoreError(f"{path} is no Dryline station store: choose another run folder")
-    if version != VERSION:
-        raise StoreError(
-            f"{path} has version {version}, this program writes {VERSION}: use the program that "
-            "made it, or another run folder"
-        )
-
-
-def _require_whole(db: sqlite3.Connection) -> None:
-    broken = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if broken != "ok":
-        raise sqlite3.DatabaseError(broken)
-
-
-def _free_name(path: Path) -> Path:
-    k = 1
-    while (aside := path.with_name(f"{path.name}.damaged-{k}")).exists():
-        k += 1
-    return aside
-
-
-def _hashes(memory: Mapping[str, dict[str, object]]) -> set[str]:
-    recipes = memory.get("recipes", {})
-    deployments = recipes.get("deployments") or []
-    head = recipes.get("head") or {}
-    named = [d.get("hash", "") for d in deployments] if isinstance(deployments, list) else []
-    if isinstance(head, dict):
-        named.append(str(head.get("content_hash", "")))
-    return {h for h in named if h}
+def _hashes(memory: Memory) -> set[str]:
+    """Of the recipes that a memory names."""
+    recipes = memory.recipes
+    named = {str(d["hash"]) for d in recipes.deployments}
+    if recipes.head is not None:
+        named.add(str(recipes.head["content_hash"]))
+    return named - {""}
 
 
 def _read_again(

@@ -7,21 +7,23 @@ deploys something else meanwhile has taken over: that is never undone.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
 from controller.console import Json
+from controller.control.run import run_id
 from controller.control.states import State, enabled
 from controller.control.station import Station
-from controller.core.errors import ConfigError, DrylineError, Refused
+from controller.core.errors import DrylineError, Refused, StoreError
 from controller.core.event import EventKind, Verb
 from controller.core.recipe import RecipeId
-from controller.deploy import Deployer
-from controller.gate import Gate, text_of
+from controller.deploy import Deployer, released
+from controller.gate import MAX_TEXT, Gate, text_of
 from controller.recipe_library import RecipeLibrary
+from controller.supervise import together
 
 log = logging.getLogger("dryline.trials")
 
@@ -38,7 +40,8 @@ class Trial:
 
     base, recipe: NAME@VERSION; deployment: number of the one that brought the trial recipe, 0
     before; run: its run, "" before START; from_ns, from_metres: where the window began; how: why
-    it ended; returned: the base is deployed again (or somebody else has taken over).
+    it ended; returned: the base is deployed again (or somebody else has taken over); taken_over:
+    somebody has deployed something else, so the run is left to him.
     """
 
     id: str
@@ -57,6 +60,7 @@ class Trial:
     how: str = ""
     returned: bool = False
     ended_ns: int | None = None
+    taken_over: bool = False
 
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> "Trial":
@@ -84,10 +88,19 @@ class Trials:
         self._gate, self._deployer, self._library = gate, deployer, library
         self._line = gate.line
         self._store = gate.line.record.store
-        bodies = self._store.trials(only_open=True)
-        found = [Trial.of(body) for body in bodies]
-        self._open = {t.station: t for t in found if t.station in self._line.stations}
+        found = [Trial.of(body) for body in self._store.trials(only_open=True)]
+        own = [self._with_run(t) for t in found if t.station in self._line.stations]
+        self._open = {t.station: t for t in own}
+        self._unsaved: dict[str, Trial] = {}  # by id: the disk has refused them
+        self._turn = {name: asyncio.Lock() for name in self._line.stations}
         self._retry_s: dict[str, float] = {}
+        self._trouble: dict[str, str] = {}  # why a station's trial cannot go on, as it was told
+        self._last_id = ""
+
+    def _with_run(self, trial: Trial) -> Trial:
+        """A run that began and ended just before the program did belongs to it as well."""
+        head = None if trial.run else self._store.run_of_trial(trial.station, trial.id)
+        return replace(trial, run=head.id) if head else trial
 
     # -- what a person asks ----------------------------------------------------------------------
 
@@ -96,6 +109,16 @@ class Trials:
         station = self._station(request)
         kind = station.setup.kind
         own, base = await asyncio.to_thread(self._both, kind, text_of(request, "recipe"))
+        async with self._turn[station.name]:
+            trial = self._trial(request, station, own, base)
+            try:
+                await self._save(trial)  # before it takes effect: a way back must never be missing
+            except StoreError:
+                self._forget(trial)
+                raise
+            return await self._deploy(trial, request)
+
+    def _trial(self, request: Json, station: Station, own: RecipeId, base: RecipeId) -> Trial:
         question = text_of(request, "question").strip()
         minutes, metres = _number(request, "minutes", MINUTES), _number(request, "metres", METRES)
         reasons = []
@@ -110,85 +133,118 @@ class Trials:
         if reasons:
             raise Refused("trial", reasons)
         now_ns = self._line.clock.utc_ns()
-        stamp = datetime.fromtimestamp(now_ns // NS, UTC).strftime("%Y%m%d-%H%M%S")
-        trial = Trial(
-            id=f"trial-{station.name}-{stamp}", station=station.name, begun_ns=now_ns,
+        self._last_id = run_id(f"trial-{station.name}", now_ns, self._last_id)
+        return Trial(
+            id=self._last_id, station=station.name, begun_ns=now_ns,
             base=f"{base.name}@{base.version}", recipe=f"{own.name}@{own.version}",
             question=question, actor=text_of(request, "actor", "console"),
             minutes=minutes, metres=metres,
         )  # fmt: skip
-        await self._save(trial)  # before it takes effect: a way back must never be missing
+
+    async def _deploy(self, trial: Trial, request: Json) -> Json:
+        reason = text_of(request, "reason") or trial.question
         try:
             answer = await self._deployer.deploy(
-                {**request, "recipe": trial.recipe, "trial": trial.id,
-                 "reason": text_of(request, "reason") or question}
-            )  # fmt: skip
+                {**request, "recipe": trial.recipe, "trial": trial.id, "reason": reason}
+            )
+        except StoreError:
+            raise  # it may be deployed, though not yet on disk: the next look finds out
         except DrylineError as error:
-            await self._save(replace(trial, ended_ns=now_ns, returned=True, how=str(error)))
+            await self._never(trial, str(error))
             raise
         if not answer["accepted"]:
-            how = "not deployed: " + "; ".join(answer["reasons"])
-            await self._save(replace(trial, ended_ns=now_ns, returned=True, how=how))
+            await self._never(trial, "; ".join(answer["reasons"]))
             return answer
-        await self._save(replace(trial, deployment=answer["requested"]["number"]))
-        self._tell(trial, f"trial {trial.id} begins: {question}", trial.actor)
+        with contextlib.suppress(StoreError):  # it is on disk; what is new is saved later
+            await self._save(replace(trial, deployment=answer["deployment"]))
+        self._tell(trial, f"trial {trial.id} begins: {trial.question}", trial.actor)
         return answer | {"trial": trial.id, "base": trial.base}
+
+    async def _never(self, trial: Trial, why: str) -> None:
+        how = f"not deployed: {why}"
+        await self._save(replace(trial, ended_ns=trial.begun_ns, returned=True, how=how))
 
     def _both(self, kind: str, recipe: str) -> tuple[RecipeId, RecipeId]:
         """The trial recipe and its base, both released."""
         own = self._library.find(kind, recipe)
-        try:
-            base = self._library.released(own).recipe.base
-            if base is None:
-                raise Refused("trial", [f"{own} was derived from nothing: there is no way back"])
-            self._library.released(base)
-        except ConfigError as error:
-            raise Refused("recipe", [str(p) for p in error.problems]) from None
+        base = released(self._library, own).recipe.base
+        if base is None:
+            raise Refused("trial", [f"{own} was derived from nothing: there is no way back"])
+        released(self._library, base)
         return own, base
 
     async def end(self, request: Json) -> Json:
         """End a trial before its window is over."""
         station = self._station(request)
-        trial = self._open.get(station.name)
-        if trial is None:
-            raise Refused("trial", [f"{station.name} has no open trial"])
         actor = text_of(request, "actor", "console")
         reason = text_of(request, "reason") or "no reason given"
-        await self._save(replace(trial, how=f"ended by {actor}: {reason}"))
-        await self._look(station)
+        async with self._turn[station.name]:
+            trial = self._open.get(station.name)
+            if trial is None:
+                raise Refused("trial", [f"{station.name} has no open trial"])
+            if not trial.how:
+                await self._save(replace(trial, how=f"ended by {actor}: {reason}"))
+            try:
+                await self._look(station)
+            except Refused as error:
+                told = f"the way back of {trial.id} is tried again every {RETRY_S:g} s"
+                raise Refused(error.code, [*error.reasons, told]) from error
         return {"accepted": True, "code": "ok", "reasons": [], "trial": trial.id}
 
     async def shown(self, request: Json) -> Json:
         """All trials of these stations, ended ones too."""
-        return {"trials": [t for t in self._store.trials() if t["station"] in self._line.stations]}
+        found = await asyncio.to_thread(self._store.trials)
+        return {"trials": [t for t in found if t["station"] in self._line.stations]}
 
     # -- what happens by itself ------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Look after the open trials for ever."""
-        clock = self._line.clock
+        """Look after the open trials for ever, of each station apart from the others."""
         while True:
-            for name in list(self._open):
-                if clock.link_s() >= self._retry_s.get(name, 0.0):
-                    try:
-                        await self._look(self._line.stations[name])
-                    except DrylineError as error:
-                        log.warning("trial on %s: %s; tried again", name, error)
-                        self._retry_s[name] = clock.link_s() + RETRY_S
-            await clock.sleep_link(LOOK_S)
+            await together(*(self._attend(s) for s in self._line.stations.values()))
+            await self._line.clock.sleep_link(LOOK_S)
+
+    async def _attend(self, station: Station) -> None:
+        name, clock = station.name, self._line.clock
+        if clock.link_s() < self._retry_s.get(name, 0.0):
+            return
+        try:
+            async with self._turn[name]:
+                for trial in [t for t in self._unsaved.values() if t.station == name]:
+                    await self._save(trial)
+                if name in self._open:
+                    await self._look(station)
+        except DrylineError as error:
+            self._retry_s[name] = clock.link_s() + RETRY_S
+            self._failed(station, str(error))
+            return
+        self._trouble.pop(name, None)
+
+    def _failed(self, station: Station, why: str) -> None:
+        """Tell once what keeps a trial from going on, and again only when it is something else."""
+        if self._trouble.get(station.name) == why:
+            return
+        self._trouble[station.name] = why
+        text = f"trial on {station.name} cannot go on: {why}; it is tried again"
+        log.warning(text)
+        trial = self._open.get(station.name)
+        station.tell(EventKind.RECIPE, trial.id if trial else "trial", text)
 
     async def _look(self, station: Station) -> None:
         trial = self._followed(self._open[station.name], station)
+        if trial != self._open[station.name]:
+            await self._save(trial)  # first of all: what is known of it outlives a kill
         if trial.how and not trial.returned:
             trial = await self._return(trial)
-        run = station.recipes.run
-        if trial.returned and run is not None and run.head.id == trial.run:
-            await self._end_run(trial, station)
-        elif trial.returned:
-            trial = replace(trial, ended_ns=self._line.clock.utc_ns())
-            self._tell(trial, f"trial {trial.id} has ended: {trial.how}", f"trial {trial.id}")
-        if trial != self._open[station.name]:
             await self._save(trial)
+        if not trial.returned:
+            return
+        run = station.recipes.run
+        if run is not None and run.head.trial == trial.id and not trial.taken_over:
+            await self._end_run(trial, station)
+            return
+        self._tell(trial, f"trial {trial.id} has ended: {trial.how}", f"trial {trial.id}")
+        await self._save(replace(trial, ended_ns=self._line.clock.utc_ns()))
 
     def _followed(self, trial: Trial, station: Station) -> Trial:
         """The trial with what has happened on its station since the last look."""
@@ -199,29 +255,32 @@ class Trials:
             if not of_trial:
                 return replace(trial, how="never deployed", returned=True)
             trial = replace(trial, deployment=of_trial[-1])
-        if not trial.run and run is not None and run.head.trial == trial.id:
-            trial = replace(trial, run=run.head.id)
-        taken_over = requested is None or requested.number != trial.deployment
-        if taken_over and not trial.returned:
+        heads = [head for head in (run.head if run else None, recipes.ended) if head]
+        mine = next((head.id for head in heads if head.trial == trial.id), "")
+        trial = replace(trial, run=trial.run or mine)
+        if trial.returned:
+            return trial
+        if requested is None or requested.number != trial.deployment:
             who = f"{requested.actor} deployed {requested.title}" if requested else "forgotten"
-            how = trial.how or f"taken over: {who}"
             # The run goes on as it is: who took over decides when it ends.
-            return replace(trial, how=how, returned=True, run=trial.run if trial.how else "")
+            how = trial.how or f"taken over: {who}"
+            return replace(trial, how=how, returned=True, taken_over=not trial.how)
         is_open = run is not None and run.head.id == trial.run
-        if trial.run and not is_open and not trial.how:
-            return replace(trial, how="its run has ended")
         if is_open and trial.from_ns is None and station.procedure.state is State.EXECUTE:
-            metres = run.state.metres if run else 0.0
-            trial = replace(trial, from_ns=now_ns, from_metres=metres)
-        if not trial.how and trial.over(now_ns, run.state.metres if run and is_open else None):
-            trial = replace(trial, how=f"its window of {trial.window} is over")
+            trial = replace(trial, from_ns=now_ns, from_metres=run.state.metres if run else 0.0)
+        if trial.how:
+            return trial
+        if trial.run and not is_open:
+            return replace(trial, how="its run has ended")
+        if trial.over(now_ns, run.state.metres if run and is_open else None):
+            return replace(trial, how=f"its window of {trial.window} is over")
         return trial
 
     async def _return(self, trial: Trial) -> Trial:
         answer = await self._deployer.deploy(
             {"station": trial.station, "recipe": trial.base, "expected": trial.deployment,
              "actor": f"trial {trial.id}",
-             "reason": f"return to the base of the trial: {trial.how}"}
+             "reason": f"return to the base of the trial: {trial.how}"[:MAX_TEXT]}
         )  # fmt: skip
         if not answer["accepted"] and answer["code"] != "conflict":
             raise Refused(answer["code"], answer["reasons"])
@@ -243,7 +302,13 @@ class Trials:
             self._open[trial.station] = trial
         else:
             self._open.pop(trial.station, None)
+        self._unsaved[trial.id] = trial
         await self._line.record.save_trial(trial.id, trial.station, asdict(trial), is_open=is_open)
+        self._unsaved.pop(trial.id, None)
+
+    def _forget(self, trial: Trial) -> None:
+        self._open.pop(trial.station, None)
+        self._unsaved.pop(trial.id, None)
 
     def _tell(self, trial: Trial, text: str, actor: str) -> None:
         station = self._line.stations[trial.station]

@@ -32,7 +32,7 @@ from controller.recipe_library import SCHEMA, Listed
 from controller.recipe_schema import schema_text
 from controller.recipe_store import RecipeStore, Rehearsal
 from controller.run_store import STORE, RunReader
-from controller.runs.proven import proven_ranges
+from controller.runs.recipe_changes import proven_ranges
 
 Folder = Annotated[Path, typer.Option("--recipes", help="Folder of the recipes.")]
 KindName = Annotated[str, typer.Argument(help="enclosure, coater or calender")]
@@ -247,7 +247,7 @@ def _proven(run: Path, kind: RecipeKind, kinds: dict[str, RecipeKind]) -> Proven
 
     def ranges() -> Proven:
         with RunReader(run / STORE) as reader:
-            return proven_ranges(reader, kind, kinds)
+            return proven_ranges(reader.good_recipes(kind.name), kinds)
 
     return tell_recipe_errors(ranges)
 

@@ -27,8 +27,9 @@ from controller.cli.children import Child, Children
 from controller.clock import SystemClock
 from controller.config import check as check_folder
 from controller.config import load_line
+from controller.epoch import shared_epoch
 from controller.part import part_of
-from controller.process import run_controller
+from controller.process import RECIPES, run_controller
 
 Speed = Annotated[
     float, typer.Option(min=0.1, max=50.0, help="Plant seconds per wall second (simulation only).")
@@ -41,6 +42,7 @@ Epoch = Annotated[
     float | None,
     typer.Option(help="UTC seconds at which plant time and wall time were equal.", hidden=True),
 ]
+Recipes = Annotated[Path, typer.Option(help="Folder of the recipes that may be deployed.")]
 Stations = Annotated[
     list[str] | None,
     typer.Option("--station", help="Control only this station; may be given several times."),
@@ -58,18 +60,22 @@ def up(
         bool,
         typer.Option("--split", help="A controller for each station, started again if it ends."),
     ] = False,
+    recipes: Recipes = RECIPES,
 ) -> None:
     """Start the simulated plant and the controller as separate processes; Ctrl-C stops both."""
     config = told(lambda: load_line(line))
     run.mkdir(parents=True, exist_ok=True)
     common = ["--line", str(line), "--run", str(run), "--speed", str(speed)]
-    common += ["--epoch", repr(SystemClock().now_s())]
+    common += ["--epoch", repr(shared_epoch(run, speed, SystemClock().now_s()))]
     plant = [*common, "--seed", str(seed), *(["--faults", str(faults)] if faults else [])]
     parts = [["--station", s.name] for s in config.stations] if split else [[]]
     children = Children(
         [
             Child("the plant", [sys.executable, "-m", "plc_sim", "run", *plant]),
-            *(_controller_child([*common, *part], part) for part in parts),
+            *(
+                _controller_child([*common, "--recipes", str(recipes), *part], part)
+                for part in parts
+            ),
         ],
         lambda text: errors.print(text, markup=False, highlight=False, soft_wrap=True),
     )
@@ -113,6 +119,7 @@ def sim(
     told(lambda: load_line(line))
     extra = ["--faults", str(faults)] if faults else []
     command = ["--line", str(line), "--run", str(run), "--speed", str(speed), "--seed", str(seed)]
+    command += ["--epoch", repr(shared_epoch(run, speed, SystemClock().now_s()))]
     os.execv(sys.executable, [sys.executable, "-m", "plc_sim", "run", *command, *extra])  # noqa: S606
 
 
@@ -122,12 +129,15 @@ def controller(
     speed: Speed = 1.0,
     epoch: Epoch = None,
     station: Stations = None,
+    recipes: Recipes = RECIPES,
 ) -> None:
     """Start only the controller. --speed must equal that of the simulated plant (1: a real one)."""
     config = told(lambda: part_of(load_line(line), station or ()))
     start_logging()
+    if epoch is None:
+        epoch = shared_epoch(run, speed, SystemClock().now_s())
     clock = SystemClock(speed, epoch)
-    told(lambda: asyncio.run(run_controller(config, run, clock)))
+    told(lambda: asyncio.run(run_controller(config, run, clock, recipes)))
 
 
 def check(line: LineFolder = SHIPPED_LINE, json: AsJson = False) -> None:

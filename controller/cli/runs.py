@@ -23,8 +23,8 @@ from controller.cli import (
 )
 from controller.clock import NS
 from controller.config import LineConfig, StationConfig, load_line
-from controller.core.errors import DrylineError
-from controller.core.run import Outcome, RunHead, RunRecord
+from controller.core.errors import DrylineError, StoreError
+from controller.core.run import RunHead, RunRecord
 from controller.history.several import AnyReader, MergedReader
 from controller.line import station_kind, tag_table
 from controller.recipe_diff import Proven
@@ -34,14 +34,8 @@ from controller.run_store import STORE, RunReader
 from controller.runs.bundle import BundleSource, export
 from controller.runs.bundle_check import Verdict, printable, verify
 from controller.runs.key_plots import key_plots
-from controller.runs.quality import (
-    RunSummary,
-    as_json,
-    number,
-    percent,
-    summarise,
-    table_rows,
-)
+from controller.runs.quality import RunSummary, summarise
+from controller.runs.quality_text import as_json, number, percent, table_rows
 from controller.runs.recipe_changes import (
     COLUMNS,
     RecipeChanges,
@@ -117,7 +111,7 @@ def _find(which: str, run: Path, line: Path) -> _Found:
     config = load_line(line)
     with RunReader(run / STORE) as reader:
         record = reader.record(reader.find(which))
-        good = _good_recipes(reader, record.head)
+        good = reader.good_recipes(record.head.kind, record.head.begun_ns)
     name, kind = record.head.station, record.head.kind
     station = next((s for s in config.stations if s.name == name and s.kind == kind), None)
     if station is None:
@@ -127,16 +121,6 @@ def _find(which: str, run: Path, line: Path) -> _Found:
         )
     kinds = recipe_kinds(config)
     return _Found(record, config, station, kinds, proven_ranges(good, kinds))
-
-
-def _good_recipes(reader: RunReader, head: RunHead) -> list[str]:
-    """Texts of the recipes with which stations of the kind had completed a run before this one."""
-    earlier = {
-        h.content_hash: h.id
-        for h in reader.runs()
-        if h.kind == head.kind and h.begun_ns < head.begun_ns and h.outcome is Outcome.COMPLETED
-    }
-    return [reader.record(run_id).recipe_text for text, run_id in earlier.items() if text]
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +150,14 @@ def _quality(found: _Found, history: AnyReader) -> _Quality:
     return _Quality(summary, tuple(notes))
 
 
+def _quality_in(found: _Found, run: Path) -> _Quality:
+    try:
+        with MergedReader(histories(found.config, run)) as history:
+            return _quality(found, history)
+    except StoreError as error:
+        return _Quality(None, (f"no figures: {error}",))
+
+
 @commands.command()
 def show(
     which: WhichRun,
@@ -176,8 +168,7 @@ def show(
     """Print a run: its head, its quality, what changed in the recipe, everything that happened."""
     found = told(lambda: _find(which, run, line))
     record, head = found.record, found.record.head
-    with told(lambda: MergedReader(histories(found.config, run))) as history:
-        quality = told(lambda: _quality(found, history))
+    quality = told(lambda: _quality_in(found, run))
     changes = found.changes
     if json:
         print_json(

@@ -91,10 +91,10 @@ class CommandDesk:
         return loop
 
     def _set_by(self, command: Command) -> None:
-        self._set(command.target, command.value)
-        self._s.recipes.drift.set_by[command.target] = command.actor
+        value = self._set(command.target, command.value)
+        self._s.recipes.drift.set_by[command.target] = (command.actor, value)
 
-    def _set(self, target: str, value: float | str | None) -> None:
+    def _set(self, target: str, value: float | str | None) -> float:
         s = self._s
         try:
             number = float(value) if value is not None else float("nan")
@@ -111,6 +111,7 @@ class CommandDesk:
             self._set_output(k, target, number)
         else:
             raise Refused("unknown", [f"{target!r} is no set point of {s.name}"])
+        return number
 
     def _set_output(self, k: int, target: str, number: float) -> None:
         s = self._s

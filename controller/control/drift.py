@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 AFTER_S = 3.0  # seconds of the wires: a write, and the slowest point read back
 EVERY_S = 1.0
-SP_TOLERANCE = 1e-6  # of the set point of a loop, which no wire rounds
+SP_TOLERANCE = 1e-6  # of set points of loops and of settings, which no wire rounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +39,13 @@ class DriftWatch:
     """Compares what the PLC holds (and loops aim at) with what the phases have set.
 
     Outputs that a loop or the procedure moves are not the recipe's any more and are left out, and
-    nothing is said on values of Bad quality. set_by: who changed a tag by a command.
+    nothing is said on values of Bad quality. set_by: who changed a tag by a command, to what.
     """
 
     def __init__(self, station: "Station") -> None:
         self._s = station
         self.found: dict[str, Drift] = {}
-        self.set_by: dict[str, str] = {}
+        self.set_by: dict[str, tuple[str, float]] = {}
         self._since_s: dict[str, float] = {}
         self._due_s = 0.0
         self._after_s = AFTER_S * max(1.0, station.setup.speed)
@@ -65,22 +65,31 @@ class DriftWatch:
         if not s.takeover.up or s.takeover.local or s.procedure.state not in ACTIVE:
             self._since_s.clear()
             return
+        for tag in self.found.keys() - expected.keys():
+            self._over(tag, "is moved by the recipe again")
         for tag, wanted in expected.items():
             seen = self._seen(tag, wanted)
             if seen is None:
-                self._since_s.pop(tag, None)
-                if self.found.pop(tag, None):
-                    s.tell(EventKind.RECIPE, tag, f"{tag} is as the recipe says again")
+                self._over(tag, "is as the recipe says again")
             elif now_s - self._since_s.setdefault(tag, now_s) >= self._after_s:
                 known = self.found.get(tag)
                 self.found[tag] = seen
-                if known is None or known.found != seen.found:
+                # A value that creeps is told once, not once a second.
+                if known is None or abs(known.found - seen.found) > seen.tolerance:
                     s.tell(EventKind.RECIPE, tag, f"drift: {seen}", seen.changed_by,
                            recipe=wanted, found=seen.found)  # fmt: skip
+
+    def _over(self, tag: str, text: str) -> None:
+        self._since_s.pop(tag, None)
+        if self.found.pop(tag, None):
+            self._s.tell(EventKind.RECIPE, tag, f"{tag} {text}")
 
     def _seen(self, tag: str, wanted: float) -> Drift | None:
         s = self._s
         k = s.offset.get(tag, -1)
+        key = tag.removeprefix(f"{s.prefix}.SET.")
+        if key in s.settings:
+            return self._judge(tag, wanted, s.setting(key), s.SETTINGS[key][3], SP_TOLERANCE)
         if k not in s.writable:
             return self._loop(tag, wanted)
         loop = s.owner.get(tag)
@@ -95,7 +104,8 @@ class DriftWatch:
 
     def _loop(self, tag: str, wanted: float) -> Drift | None:
         for loop in self._s.loops.values():
-            if tag == f"{loop.name}.SP" and loop.pid.mode is not LoopMode.CAS:
+            by_cascade = LoopMode.CAS in (loop.wanted, loop.pid.mode)
+            if tag == f"{loop.name}.SP" and not by_cascade:
                 unit = loop.pid.config.pv_unit
                 return self._judge(tag, wanted, loop.pid.sp_target, unit, SP_TOLERANCE)
         return None
@@ -105,4 +115,6 @@ class DriftWatch:
     ) -> Drift | None:
         if abs(found - wanted) <= tolerance:
             return None
-        return Drift(tag, wanted, found, unit, tolerance, self.set_by.get(tag, ""))
+        actor, value = self.set_by.get(tag, ("", wanted))
+        who = actor if abs(found - value) <= tolerance else ""  # else the PLC was changed since
+        return Drift(tag, wanted, found, unit, tolerance, who)

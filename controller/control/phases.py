@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from controller.control.pid import Pid
+from controller.control.pid_config import LoopMode
 from controller.control.procedure import Condition, Step
 from controller.core.event import Verb
 from controller.core.recipe import OnTimeout, OnUnhold, Op, Phase, Ramp, Transition
@@ -33,12 +35,18 @@ def place(station: "Station", tag: str) -> Place:
     if owner in pids and end in ("SP", "OP"):
         pid = pids[owner]
         if end == "SP":
-            return Place(name, lambda: (pid.sp_target, GOOD), pid.set_sp)
+            return Place(name, lambda: (pid.sp_target, GOOD), lambda value: _aim(pid, value))
         return Place(name, lambda: (pid.out, GOOD), pid.initialise)
     if name not in station.offset:  # only a transition may name a tag of another station
         return Place(name, lambda: station.foreign(name), _refuse)
     k = station.offset[name]
     return Place(name, lambda: (station.v[k], station.q[k]), lambda value: station.put(k, value))
+
+
+def _aim(pid: Pid, value: float) -> None:
+    """A cascade keeps its set point: a recipe can wait for a person to give it back."""
+    if pid.mode is not LoopMode.CAS:
+        pid.set_sp(value)
 
 
 def _shown(station: "Station", tag: str, value: float, quality: int = GOOD) -> str:
@@ -58,6 +66,16 @@ def wanted(station: "Station", transition: Transition, tag: str) -> str:
     what = f"within {transition.band:g} of" if transition.op is Op.WITHIN else str(transition.op)
     lasting = f" for {transition.for_s:g} s" if transition.for_s else ""
     return f"{tag} {what} {value}{lasting}"
+
+
+def _arrives(station: "Station") -> Condition:
+    """A phase is not over while nothing it has set can reach the PLC."""
+    takeover = station.takeover
+    return Condition(
+        text="set points reach the PLC",
+        test=lambda: takeover.up and not takeover.local,
+        show=lambda: "the station is switched to local" if takeover.up else "the link is down",
+    )
 
 
 def _refuse(value: float) -> None:
@@ -154,7 +172,8 @@ class PhaseStep:
 
     def step(self) -> Step:
         """The phase as a step of the procedure."""
-        conditions = [moving.condition() for moving in self._ramps]
+        conditions = [_arrives(self.station)]
+        conditions += [moving.condition() for moving in self._ramps]
         conditions += [waited.condition() for waited in self._waits]
         if self.phase.prompt is not None and self.phase.prompt.confirm:
             text = f"CONFIRM of: {self.phase.prompt.text}"
@@ -170,6 +189,15 @@ class PhaseStep:
             scan=self._scan,
             phase=self.number,
         )
+
+    def was_begun(self, *, done: bool) -> None:
+        """Expect what it had set, after a restart of the program."""
+        for tag, target in self.phase.set.items():
+            self.expected[place(self.station, tag).name] = target.value
+        for moving in self._ramps:
+            self.expected.pop(moving.at.name, None)
+            if done:
+                self.expected[moving.at.name] = moving.ramp.target.value
 
     def _enter(self) -> None:
         now_s = self.station.now_s

@@ -49,13 +49,18 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """The phase that was under way when a state was left. spent_s: since its entry."""
+    """Where the phases of a recipe stood when a state was left.
+
+    phase: the one under way, between two of them the next one, one more than there are behind the
+    last; 0 outside of phases. spent_s: since its entry. begun: it has been entered.
+    """
 
     phase: int
-    spent_s: float
+    spent_s: float = 0.0
+    begun: bool = False
 
 
-NOTHING_LEFT = Left(0, 0.0)
+NOTHING_LEFT = Left(0)
 
 
 # States that say for ever after why they were entered: "complete" would tell nobody anything.
@@ -97,7 +102,7 @@ class Procedure:
         self._step_since_s = 0.0
         self._met_since_s: float | None = None
         self._now_s = 0.0
-        self._head_start = NOTHING_LEFT
+        self._head_start: dict[int, float] = {}  # phase -> seconds it had when it was broken off
         self.left = NOTHING_LEFT
         self.since_s = 0.0
 
@@ -108,7 +113,7 @@ class Procedure:
 
     def credit(self, left: Left) -> None:
         """Count what was spent in a phase before it was broken off, when it is entered again."""
-        self._head_start = left
+        self._head_start = {left.phase: left.spent_s} if left.begun else {}
 
     @property
     def step(self) -> Step | None:
@@ -130,13 +135,15 @@ class Procedure:
 
     def under_way(self) -> Left:
         """The recipe phase under way and the time spent in it."""
-        step = self.step
-        if step is None or not step.phase:
+        steps, step = self._steps[self.state], self.step
+        if not steps or not steps[-1].phase:
             return NOTHING_LEFT
+        if step is None:
+            return Left(steps[-1].phase + 1)
         if self._entered:
-            return Left(step.phase, self._now_s - self._step_since_s)
-        waits = self._head_start.phase == step.phase
-        return self._head_start if waits else Left(step.phase, 0.0)
+            return Left(step.phase, self._now_s - self._step_since_s, begun=True)
+        spent_s = self._head_start.get(step.phase)
+        return Left(step.phase) if spent_s is None else Left(step.phase, spent_s, begun=True)
 
     def command(self, verb: Verb, reason: str) -> None:
         """Take a procedure command; Refused names what is enabled instead."""
@@ -158,8 +165,11 @@ class Procedure:
 
     def enter_again(self) -> None:
         """Let the step under way write its wishes once more, at the next scan."""
-        self._head_start = self.under_way()
-        self._entered = False
+        if self._entered:
+            left = self.under_way()
+            if left.begun:
+                self._head_start[left.phase] = left.spent_s
+            self._entered = False
 
     def scan(self, now_s: float) -> None:
         """Advance by at most one step or state."""
@@ -196,9 +206,7 @@ class Procedure:
 
     def _spent_before(self, step: Step) -> float:
         """The credit of a phase that is entered again; given once, and not if it had timed out."""
-        if not step.phase or self._head_start.phase != step.phase:
-            return 0.0
-        spent_s, self._head_start = self._head_start.spent_s, NOTHING_LEFT
+        spent_s = self._head_start.pop(step.phase, 0.0)
         return spent_s if spent_s < step.timeout_s else 0.0
 
     def _time_out(self, step: Step) -> None:

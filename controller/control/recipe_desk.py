@@ -26,7 +26,6 @@ NS = 1_000_000_000
 KEPT = 20  # deployments remembered for a way back; the store has them all
 REMEMBER_S = 2.0  # elapsed times of an open run are saved so often (plant time)
 _BACK = (State.UNHOLDING, State.RESUMING)
-_AGAIN = frozenset({State.HOLDING, State.PAUSING})
 _ENDS = frozenset({State.COMPLETED, State.STOPPED, State.ABORTED})
 
 
@@ -51,6 +50,8 @@ class RecipeDesk:
         self.deployments: list[Deployment] = []
         self.current: Deployment | None = None
         self.run: Run | None = None
+        self.ended: RunHead | None = None  # the run that ended last in this life of the program
+        self.unread: Mapping[str, Any] | None = None  # newest deployment, its recipe unreadable
         self.news: list[Deployment | RunHead] = []  # for the store; it takes them off the front
         self.lots_waiting: list[str] = []
         self._last_id = ""
@@ -90,7 +91,8 @@ class RecipeDesk:
             number=number + 1, master=master, actor=command.actor, reason=command.reason.strip(),
             time_ns=s.utc_ns, because=order.because, trial=order.trial,
         )  # fmt: skip
-        self.deployments = [*self.deployments[1 - KEPT :], new]
+        before = self.deployments[:-1] if self.unread else self.deployments
+        self.deployments, self.unread = [*before[1 - KEPT :], new], None
         self.news.append(new)
         was = last.title if last else BUILT_IN
         when = "at the next START" if self.run else "at START"
@@ -103,6 +105,9 @@ class RecipeDesk:
     def start(self, command: Command) -> None:
         """Begin a run: latch what was requested and freeze it."""
         s = self._s
+        if self.unread:
+            told = f"the recipe of deployment {self.unread['number']} cannot be read any more"
+            raise Refused("recipe", [f"{told}: deploy a recipe"])
         self.current = self.requested or Deployment(
             number=0, master=None, actor="", reason="", time_ns=s.utc_ns
         )
@@ -115,7 +120,7 @@ class RecipeDesk:
             trial=self.current.trial, lots_in=tuple(self.lots_waiting),
         )  # fmt: skip
         self.lots_waiting = []
-        self.run = Run(s, head, self.current, RunState())
+        self.run = Run(s, head, self.current, RunState(boot=s.takeover.boot))
         self._latch()
         text = f"run {head.id} begins with {head.recipe}"
         s.tell(
@@ -149,13 +154,12 @@ class RecipeDesk:
 
     # -- the scan --------------------------------------------------------------------------------
 
-    def moved(self, old: State, new: State, reason: str) -> None:
+    def moved(self, new: State, reason: str) -> None:
         """The station has changed its state."""
         s, run = self._s, self.run
         if run is None:
             return
-        if new in _AGAIN or (new is State.HELD and old not in _AGAIN):
-            run.broken_off(s.procedure.left)
+        run.moved(s.procedure.left)
         if new in _BACK:
             if run.phases:
                 s.procedure.use(_BACK, run.back_steps())
@@ -167,10 +171,23 @@ class RecipeDesk:
         elif new is State.EXECUTE:
             run.executes()
         elif new in _ENDS:
-            self.news.append(run.ended(new, reason, s.utc_ns))
+            self.ended = run.ended(new, reason, s.utc_ns)
+            self.news.append(self.ended)
             self.run = None
             self.drift.clear()
             self._use_steps()
+            s.rebuild_alarms()
+
+    def plc_read(self, boot: float) -> None:
+        """All of the PLC has been read; one that has restarted has lost what phases had set."""
+        run = self.run
+        if run is None:
+            return
+        if run.state.boot not in (None, boot) and run.phases:
+            run.begin_anew()
+            text = f"PLC restarted (boot {boot:g}): UNHOLD begins with the first phase"
+            self._s.tell(EventKind.RUN, run.head.id, text)
+        run.state.boot = boot
 
     def scan(self, now_s: float) -> None:
         """Once a scan, after the procedure."""
@@ -188,9 +205,8 @@ class RecipeDesk:
         run = self.run
         if run is None:
             return 0.0, 0.0, 0.0, 0.0, 0.0
-        phase = self._s.procedure.under_way().phase or run.state.phase
         return (
-            run.state.time_s, float(phase), float(run.asking() is not None),
+            run.state.time_s, float(run.phase_number()), float(run.asking() is not None),
             float(len(self.drift.found)), float(self.pending),
         )  # fmt: skip
 
@@ -204,21 +220,30 @@ class RecipeDesk:
     def memory(self) -> RecipeMemory:
         """What must survive a restart."""
         run = self.run
-        if run is not None:
-            left = self._s.procedure.under_way()
-            run.broken_off(left)
+        state = run.remembered(self._s.procedure.under_way()) if run else None
         return RecipeMemory(
-            deployments=[_plain(d) for d in self.deployments],
+            deployments=[
+                *(_plain(d) for d in (self.deployments[:-1] if self.unread else self.deployments)),
+                *([dict(self.unread)] if self.unread else []),
+            ],
             current=self.current.number if self.current else 0,
             head=asdict(run.head) if run else None,
-            state=asdict(run.state) if run else None,
+            state=asdict(state) if state else None,
             last_id=self._last_id,
             lots_waiting=list(self.lots_waiting),
         )
 
     def recall(self, memory: RecipeMemory, masters: Mapping[str, MasterRecipe]) -> None:
-        """Come back after a restart. masters: the recipes the memory names, by hash."""
-        self.deployments = [_deployment(d, masters) for d in memory.deployments]
+        """Come back after a restart. masters: the recipes the memory names, by hash.
+
+        A deployment whose recipe is not among them is forgotten; where it is the newest, nothing
+        starts before somebody has deployed again: an older recipe is not what was asked for.
+        """
+        plain = memory.deployments
+        self.deployments = [_deployment(d, masters) for d in plain if _read(d, masters)]
+        if plain and not _read(plain[-1], masters):
+            self.unread = plain[-1]
+            self.deployments.append(_deployment({**plain[-1], "hash": ""}, masters))
         self._last_id = memory.last_id
         self.lots_waiting = list(memory.lots_waiting)
         if memory.head is None or memory.state is None:
@@ -231,6 +256,7 @@ class RecipeDesk:
             master = masters[head.content_hash] if head.content_hash else None
             self.current = replace(built_in, master=master)
         self.run = Run(self._s, head, self.current, RunState(**memory.state))
+        self.run.recalled()
         self._s.rebuild_alarms()
 
     def masters(self) -> dict[str, MasterRecipe]:
@@ -290,6 +316,10 @@ def _plain(d: Deployment) -> dict[str, Any]:
         "number": d.number, "hash": d.master.content_hash if d.master else "", "actor": d.actor,
         "reason": d.reason, "time_ns": d.time_ns, "because": d.because, "trial": d.trial,
     }  # fmt: skip
+
+
+def _read(plain: Mapping[str, Any], masters: Mapping[str, MasterRecipe]) -> bool:
+    return not plain["hash"] or plain["hash"] in masters
 
 
 def _deployment(plain: Mapping[str, Any], masters: Mapping[str, MasterRecipe]) -> Deployment:

@@ -27,9 +27,10 @@ def run_id(station: str, utc_ns: int, last: str) -> str:
     """'coater-20261122-085205'; with -2 and so on where the last run has that name already."""
     begun = datetime.fromtimestamp(utc_ns // NS, UTC).strftime("%Y%m%d-%H%M%S")
     own = f"{station}-{begun}"
-    if last == own or last.startswith(f"{own}-"):
-        return f"{own}-{int(last.removeprefix(own).removeprefix('-') or 1) + 1}"
-    return own
+    before, count = last[: len(own)], last[len(own) + 1 :]
+    if own > before:
+        return own
+    return f"{before}-{int(count or 1) + 1}"  # the same second, or a clock that was set back
 
 
 @dataclass(slots=True)
@@ -38,6 +39,8 @@ class RunState:
 
     reached: number of the phase that was begun last, one more than there are when all are done;
     phase, spent_s: the phase that was broken off and the time spent in it; confirmed: its prompt.
+    lot, lot_end_m: lots counted out, and the metre of the run at which the last of them ends.
+    boot: boot counter of the PLC that holds the set points.
     """
 
     reached: int = 1
@@ -47,6 +50,8 @@ class RunState:
     time_s: float = 0.0
     metres: float = 0.0
     lot: int = 0
+    lot_end_m: float = 0.0
+    boot: float | None = None
 
 
 class Run:
@@ -57,8 +62,9 @@ class Run:
     ) -> None:
         self._s = station
         self.head, self.deployment, self.state = head, deployment, state
-        self.expected: dict[str, float] = {}
         master = deployment.master
+        self._settings = _settings(station, deployment)
+        self.expected = dict(self._settings)
         self.phases = [
             PhaseStep(station, phase, k, self.expected, self._entered)
             for k, phase in enumerate(master.recipe.phases if master else (), 1)
@@ -68,6 +74,7 @@ class Run:
         self._meter = station.offset.get(f"{station.prefix}.METER", -1)
         self._meter_seen: float | None = None
         self._scanned_s: float | None = None
+        self._inside = 0  # phase that was entered last, since the last change of state
         if 0 < state.phase <= len(self.phases):
             self.phases[state.phase - 1].confirmed = state.confirmed
 
@@ -84,19 +91,46 @@ class Run:
         """From held or paused to where it was."""
         return steps_again(self.phases, self.state.reached)
 
-    def broken_off(self, left: Left) -> None:
-        """Remember the phase that a hold has broken off."""
-        if left.phase and left.phase >= self.state.phase:
-            self.state.phase, self.state.spent_s = left.phase, left.spent_s
-            self.state.confirmed = self.phases[left.phase - 1].confirmed
+    def moved(self, left: Left) -> None:
+        """The station has changed its state. left: where the phases stood then."""
+        self._inside = 0
+        self.state = self.remembered(left)
+
+    def remembered(self, left: Left) -> RunState:
+        """What to come back with when all ends here. left: where the phases stand.
+
+        On the way back a phase before the one that was broken off leaves that one what it had.
+        """
+        state = replace(self.state, reached=max(self.state.reached, left.phase))
+        if left.begun and left.phase >= state.phase:
+            state.phase, state.spent_s = left.phase, left.spent_s
+            state.confirmed = self.phases[left.phase - 1].confirmed
+        return state
+
+    def begin_anew(self) -> None:
+        """No phase counts as done any more: the PLC has lost what they had set."""
+        self.state.reached, self.state.phase, self.state.spent_s = 1, 0, 0.0
+        self.expected.clear()
+        self.expected.update(self._settings)
+
+    def recalled(self) -> None:
+        """Expect what the phases had set before the restart of the program."""
+        for phase in self.phases[: self.state.reached]:
+            phase.was_begun(done=phase.number < self.state.reached)
 
     @property
     def left(self) -> Left:
         """What is to be credited to the phase that was broken off."""
-        return Left(self.state.phase, self.state.spent_s) if self.state.phase else NOTHING_LEFT
+        state = self.state
+        return Left(state.phase, state.spent_s, begun=True) if state.phase else NOTHING_LEFT
 
     def _entered(self, number: int) -> None:
         phase = self.phases[number - 1]
+        if number == self._inside:
+            text = f"set points of phase {number} {phase.phase.name} are sent again"
+            self._tell(text, phase=number)
+            return
+        self._inside = number
         # A phase that is gone through again asks again, unless a hold has broken it off.
         broken_off = number == self.state.phase
         phase.confirmed = phase.confirmed and broken_off
@@ -109,15 +143,21 @@ class Run:
             self._tell(f"prompt{asks}: {phase.phase.prompt.text}", phase=number)
 
     def asking(self) -> PhaseStep | None:
-        """The phase under way that waits for a person."""
-        number = self._s.procedure.under_way().phase
-        phase = self.phases[number - 1] if 0 < number <= len(self.phases) else None
+        """The phase under way that waits for a person; not before it has said so."""
+        left = self._s.procedure.under_way()
+        phase = self.phases[left.phase - 1] if left.begun else None
         return phase if phase is not None and phase.asks else None
+
+    def phase_number(self) -> int:
+        """The phase under way, or the one to go on with; 0 when all are done."""
+        number = self._s.procedure.under_way().phase or self.state.phase or self.state.reached
+        return number if number <= len(self.phases) else 0
 
     def executes(self) -> None:
         """All phases are done."""
         self.state.reached, self.state.phase = len(self.phases) + 1, 0
         if self._lot_m and self._meter >= 0 and not self.state.lot:
+            self.state.lot_end_m = self.state.metres
             self._next_lot()
 
     # -- what passes -----------------------------------------------------------------------------
@@ -136,11 +176,12 @@ class Run:
             if 0.0 < step < MAX_METER_STEP:
                 state.metres += step
         self._meter_seen = meter
-        if state.lot and self._lot_m and state.metres >= state.lot * self._lot_m:
+        if state.lot and self._lot_m and state.metres >= state.lot_end_m:
             self._next_lot()
 
     def _next_lot(self) -> None:
         self.state.lot += 1
+        self.state.lot_end_m += self._lot_m
         self.add_lot("out", f"{self.head.id}-L{self.state.lot:02d}", "")
 
     def add_lot(self, way: str, lot: str, actor: str) -> None:
@@ -168,3 +209,13 @@ class Run:
 
     def _tell(self, text: str, actor: str = "", **data: object) -> None:
         self._s.tell(EventKind.RUN, self.head.id, text, actor, **data)
+
+
+def _settings(station: "Station", deployment: Deployment) -> dict[str, float]:
+    """Settings of the station that the formula of a recipe feeds: tag -> value."""
+    master = deployment.master
+    return {
+        f"{station.prefix}.SET.{p.setting}": master.recipe.formula[p.name].value
+        for p in (station.FORMULA if master else ())
+        if p.setting and master
+    }

@@ -379,7 +379,7 @@ class Station:
                 loop.activate(active)
         text = f"{old.name} -> {new.name}: {reason}"
         self.tell(EventKind.STATE, self.name, text, old=old.name, new=new.name)
-        self.recipes.moved(old, new, reason)
+        self.recipes.moved(new, reason)
 
     def tell(
         self, kind: EventKind, subject: str, text: str, actor: str = "", **data: object

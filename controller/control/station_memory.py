@@ -52,8 +52,10 @@ def bring_back(station: "Station", memory: Memory, masters: Mapping[str, MasterR
         if loop is not None:
             mode = LoopMode(int(saved["wanted"]))
             loop.wanted = mode if mode in loop.pid.config.modes else loop.wanted
-            loop.pid.tune(saved["kc"], saved["ti_s"], saved["td_s"])
-            loop.pid.set_sp(min(max(saved["sp"], loop.pid.sp_low), loop.pid.sp_high))
+            pid = loop.pid
+            pid.tune(*(saved.get(key, getattr(pid, key)) for key in ("kc", "ti_s", "td_s")))
+            if "sp" in saved and pid.mode is not LoopMode.CAS:
+                pid.set_sp(min(max(saved["sp"], pid.sp_low), pid.sp_high))
     station.recipes.recall(memory.recipes, masters)
     state = State[memory.state]
     back = restored(state)

@@ -22,6 +22,7 @@ class Takeover:
 
     adopted: the PLC has been read once, so there is something to write. local: the remote switch
     is off, so nothing is written and set points follow the PLC. up: the link was up at this scan.
+    boot: boot counter of the PLC as it was read last.
     """
 
     def __init__(self, station: "Station") -> None:
@@ -38,13 +39,13 @@ class Takeover:
         ]
         self.adopted = False
         self.local = False
-        self._boot_seen: float | None = None
+        self.boot: float | None = None
         self.up = False
 
     def adopt(self) -> None:
         """Take over what the PLC holds; the image has just been read in full."""
         s = self._s
-        first = self._boot_seen is None
+        first = self.boot is None
         if first or self._restarted():
             s.v[self._mode] = s.v[self._mode_held]
         else:
@@ -65,12 +66,13 @@ class Takeover:
             s.procedure.go(State.HOLDING, s.procedure.reason)
         s.procedure.enter_again()
         if s.usable(self._boot):
-            self._boot_seen = s.v[self._boot]
+            self.boot = s.v[self._boot]
+            s.recipes.plc_read(self.boot)
 
     def _restarted(self) -> bool:
         """Tell of a PLC that has restarted since it was last read, and hold the station."""
         s, boot = self._s, self._s.v[self._boot]
-        if boot == self._boot_seen or not s.usable(self._boot):
+        if boot == self.boot or not s.usable(self._boot):
             return False
         s.tell(EventKind.DEVICE, f"{s.prefix}.BOOT", f"PLC restarted (boot {boot:g})")
         s.hold("PLC restarted with default set points; UNHOLD sends the set points again")

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 from typing import Self
 
 from controller.core.sample import is_usable
@@ -136,6 +137,10 @@ class Ramp:
     tag: str
     target: Target
     rate_per_min: float
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.rate_per_min < inf:
+            raise ValueError(f"rate {self.rate_per_min:g} of {self.tag}: must be above 0")
 
     def __str__(self) -> str:
         return f"{self.tag} to {self.target} by {self.rate_per_min:g} a minute"

@@ -6,12 +6,10 @@ as it was written last. Time windows are half-open: start_ns <= time < stop_ns.
 """
 
 import difflib
-import json
 import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, TypeVar
@@ -38,6 +36,7 @@ from controller.history.results import Buckets, Series, StoredTag
 from controller.history.rollup import MINUTE_NS, NO_MINUTES, Minutes, joined, rows_of
 from controller.history.rows import unpack_chunk, unpack_rollup
 from controller.history.schema import open_for_reading
+from controller.history.stored import event_of, tags_of
 
 ALIGNED_FROM_NS = 10 * MINUTE_NS  # buckets this wide get their edges on whole minutes
 FAR = 2**62
@@ -85,11 +84,7 @@ class Reader:
     def tags(self) -> tuple[StoredTag, ...]:
         """All tags ever stored, in the order they were added."""
         with self._snapshot() as connection:
-            rows = connection.execute(
-                "SELECT id, name, unit, station, description, kind, resolution, low, high, labels,"
-                " max_interval_s FROM tag ORDER BY id"
-            ).fetchall()
-        return tuple(_tag(row) for row in rows)
+            return tags_of(connection)
 
     def span(self, tag: str) -> tuple[int, int] | None:
         """Times of the oldest and newest sample (roll-ups included), None when there are none."""
@@ -199,7 +194,7 @@ class Reader:
                 f" WHERE {' AND '.join(where)} ORDER BY time_ns DESC, id DESC LIMIT ?",
                 (*values, *(value for _, value in chosen), -1 if limit is None else limit),
             ).fetchall()
-        return [_event(*row) for row in reversed(rows)]
+        return [event_of(*row) for row in reversed(rows)]
 
     def damage(self) -> list[tuple[str, int, int, int, str]]:
         """What lies in quarantine: origin, first and last time, samples, reason."""
@@ -314,12 +309,6 @@ class Reader:
             return NO_MINUTES
 
 
-def _tag(row: sqlite3.Row) -> StoredTag:
-    names = [field.name for field in fields(StoredTag)]
-    values = dict(zip(names, row, strict=True))
-    return StoredTag(**values | {"labels": tuple(json.loads(values["labels"]))})
-
-
 def _leading(chunks: list[_Lying], start_ns: int) -> list[_Lying]:
     """Chunks in the order of their ends; of those before the start only the newest."""
     before = sum(chunk.t_max < start_ns for chunk in chunks)
@@ -379,17 +368,3 @@ def _ratio(total: Floats, of: Floats | Ints) -> Floats:
     out = np.full(len(of), np.nan)
     np.divide(total, of, out=out, where=of > 0)
     return out
-
-
-def _event(
-    time_ns: int, kind: str, station: str, subject: str, text: str, actor: str, data: str
-) -> Event:
-    return Event(
-        time_ns=time_ns,
-        kind=EventKind(kind),
-        station=station,
-        subject=subject,
-        text=text,
-        actor=actor,
-        data=json.loads(data) if data else {},
-    )

@@ -5,10 +5,16 @@ holds the same samples sealed: one tag, one stretch of time, compressed, with it
 roll-ups in front, so that reading roll-ups never touches the samples. A chunk whose raw samples
 have been let go keeps its roll-ups and has NULL in `samples`. Chunks of one tag that still have
 their samples never overlap in time. `quarantine` keeps what failed its checksum.
+
+`outbox` keeps the rows that sealing took out of the journal while a sink still has to send them,
+packed, under their own numbers; a row of it without a row in `outbox_columns` was let go unsent.
+`mark` holds single numbers: `identity` tells this store from every other, `used` is the number of
+the newest row that left the journal, so that no number is given twice.
 """
 
 import fcntl
 import os
+import secrets
 import sqlite3
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +22,8 @@ from types import TracebackType
 from controller.core.errors import StoreError
 
 APPLICATION_ID = 0x44524C48  # "DRLH"
-VERSION = 3
+VERSION = 4
+READABLE = (3, VERSION)  # 3 has no outbox and no marks; a writer adds them
 PAGE_BYTES = 4096
 BUSY_MS = 5_000
 
@@ -44,6 +51,14 @@ CREATE TABLE quarantine (
     t_min INTEGER NOT NULL, t_max INTEGER NOT NULL, n INTEGER NOT NULL, reason TEXT NOT NULL,
     payload BLOB);
 """
+SINCE_4 = """
+CREATE TABLE outbox (
+    seq INTEGER PRIMARY KEY, n INTEGER NOT NULL, t_min INTEGER NOT NULL, t_max INTEGER NOT NULL,
+    crc INTEGER NOT NULL);
+CREATE TABLE outbox_columns (seq INTEGER PRIMARY KEY, columns BLOB NOT NULL);
+CREATE TABLE mark (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+"""
+IDENTITY_BITS = 62
 
 
 class WriterLock:
@@ -124,15 +139,23 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA synchronous=FULL")
     if empty:
         create(connection)
+    elif _number(connection, "PRAGMA user_version") < VERSION:
+        _carry_out(connection, SINCE_4)
 
 
 def create(connection: sqlite3.Connection) -> None:
     """All tables and the version, in one transaction: a store is whole or not there."""
+    _carry_out(connection, TABLES + SINCE_4)
+
+
+def _carry_out(connection: sqlite3.Connection, statements: str) -> None:
+    """Add tables and bring the store to this version, or leave it as it was."""
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for statement in TABLES.split(";"):
+        for statement in statements.split(";"):
             if statement.strip():
                 connection.execute(statement)
+        renew_identity(connection)
         connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version={VERSION}")
         connection.execute("COMMIT")
@@ -140,6 +163,17 @@ def create(connection: sqlite3.Connection) -> None:
         if connection.in_transaction:
             connection.rollback()
         raise
+
+
+def renew_identity(connection: sqlite3.Connection) -> None:
+    """Make the store another one for its sinks, which then begin anew.
+
+    To be done to a copy that goes on on its own (a restored backup): its numbers and those of the
+    original go different ways from there.
+    """
+    connection.execute(
+        "INSERT OR REPLACE INTO mark VALUES ('identity', ?)", (secrets.randbits(IDENTITY_BITS),)
+    )
 
 
 def open_for_reading(path: Path) -> sqlite3.Connection:
@@ -172,7 +206,7 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
 def check_version(connection: sqlite3.Connection, path: Path) -> None:
     """StoreError when a newer or older Dryline wrote the file."""
     version = _number(connection, "PRAGMA user_version")
-    if version == VERSION:
+    if version in READABLE:
         return
     age, advice = (
         ("a newer", "upgrade Dryline")

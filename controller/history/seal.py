@@ -20,6 +20,7 @@ from controller.core.sample import Samples
 from controller.history.codec import NO_SAMPLES, Columns, DamageError, in_order, merge
 from controller.history.exception_filter import by_tag, concatenate
 from controller.history.holding import hold_ns
+from controller.history.outbox import OutboxRow, rows_to_keep
 from controller.history.rows import Broken, ChunkRow, pack_chunk, read_journal, unpack_chunk
 
 CHUNK_SAMPLES = 16_384  # 4.5 h at 1 Hz; decoding one takes about 0.2 ms
@@ -40,13 +41,18 @@ UNKNOWN = Rule(0.0, hold_ns(0.0))
 
 @dataclass(slots=True)
 class Plan:
-    """What sealing would change: chunks to put in, chunks they replace, journal rows they cover."""
+    """What sealing would change.
+
+    Chunks to put in, chunks they replace, journal rows they cover, and which of these rows go to
+    the outbox because a sink has not sent them.
+    """
 
     upto_seq: int = -1
     samples: int = 0
     chunks: list[ChunkRow] = field(default_factory=list)
     replaced: list[int] = field(default_factory=list)
     broken: list[Broken] = field(default_factory=list)
+    unsent: list[OutboxRow] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -68,14 +74,21 @@ class Stored:
 
 
 def plan_seal(
-    connection: sqlite3.Connection, upto_seq: int, stop: threading.Event | None = None
+    connection: sqlite3.Connection,
+    upto_seq: int,
+    stop: threading.Event | None = None,
+    sent_seq: int | None = None,
 ) -> Plan:
     """Plan to seal the journal up to a row; an unfinished plan is never returned.
 
+    sent_seq: rows after it are still to be sent by a sink; None when there is no sink.
     InterruptedError when `stop` is set meanwhile.
     """
     plan = Plan(upto_seq)
     batches = list(read_journal(connection, plan.broken, upto_seq))
+    if sent_seq is not None:
+        broken = {b.row_id for b in plan.broken}
+        plan.unsent = rows_to_keep(connection, sent_seq, upto_seq, broken)
     _plan(connection, concatenate(batches), plan, stop)
     return plan
 

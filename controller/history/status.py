@@ -12,8 +12,9 @@ class HistorianSettings:
     many of each tag, or when it is that old (wall time). Queries read the journal of their window
     whole, sealing a few samples a tag at a time rewrites chunks too often.
     raw_days: how long raw samples stay (roll-ups stay for ever). max_bytes: size of the file above
-    which the oldest raw samples go earlier, 0 for no limit. round_values: store values in steps of
-    the tag's resolution, which makes them small.
+    which the oldest raw samples go earlier, 0 for no limit; the outbox does not count.
+    outbox_bytes: what may wait on disk for sinks, beyond it the oldest goes unsent.
+    round_values: store values in steps of the tag's resolution, which makes them small.
     """
 
     commit_interval_s: float = 0.5
@@ -24,6 +25,7 @@ class HistorianSettings:
     seal_interval_s: float = 600.0
     raw_days: float = 30.0
     max_bytes: int = 0
+    outbox_bytes: int = 2**31
     round_values: bool = True
 
 
@@ -55,4 +57,5 @@ class HistorianStatus:
     seals: int = 0
     quarantined: int = 0
     used_bytes: int = 0
+    outbox_bytes: int = 0
     running: bool = False

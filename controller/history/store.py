@@ -1,8 +1,9 @@
 """The store as its one writer sees it: durable commits, sealing, retention, quarantine.
 
 Every method is one SQLite transaction (or none at all), so the file is whole at every moment. A
-commit may be repeated after an error with the same or a longer batch: rows have their numbers
-before they are written, so what an unreported commit had already stored is replaced, not doubled.
+commit may be repeated after an error with another batch: what an unreported commit had stored is
+taken out by the next one, so nothing is doubled. Its numbers are not used again, so that whoever
+follows the numbers (a sink) never takes new samples for those it has seen.
 """
 
 import itertools
@@ -20,7 +21,7 @@ from controller.core.errors import StoreError
 from controller.core.event import Event
 from controller.core.sample import Samples
 from controller.core.tag import Tag
-from controller.history import schema
+from controller.history import outbox, schema
 from controller.history.codec import DamageError
 from controller.history.rows import (
     Broken,
@@ -34,9 +35,14 @@ from controller.history.seal import Plan, plan_load
 NEWEST_CHECKED = 256  # chunks whose checksum is tried at every opening
 STRUCTURE_CHECKED_BYTES = 64 * 2**20  # larger files would delay the start by seconds
 BATCH_OF_CHUNKS = 200  # chunks let go in one transaction
+FREED_PAGES = 4000  # given back to the file system at once
 ADD_CHUNK = (
     "INSERT INTO chunk (tag, t_min, t_max, n, rollup_crc, crc, rollup, samples)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+USED = (
+    "INSERT INTO mark VALUES ('used', ?)"
+    " ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)"
 )
 
 PLAIN_FIELDS = ("name", "unit", "station", "description", "resolution", "low", "high")
@@ -84,8 +90,11 @@ class Store:
         self.path = path
         self._connection = connection
         self._lock = lock
-        self._next_seq = 1 + self._number("SELECT coalesce(max(seq), 0) FROM journal")
-        self._next_event = 1 + self._number("SELECT coalesce(max(id), 0) FROM event")
+        self.last_seq = self._newest_seq()  # number of the last journal row acknowledged
+        self._last_event = self._number("SELECT coalesce(max(id), 0) FROM event")
+        self._unreported = False  # the last commit failed, and yet it may have been carried out
+        self.identity = self._number("SELECT value FROM mark WHERE name = 'identity'")
+        self.outbox_bytes = outbox.size(connection)
         self.journal_samples = self._number("SELECT coalesce(sum(n), 0) FROM journal")
         self.set_aside: Path | None = None  # where a damaged predecessor of this file now lies
         self.found_broken = self._first_look()
@@ -157,11 +166,6 @@ class Store:
             self._lock.release()
 
     @property
-    def last_seq(self) -> int:
-        """Number of the last journal row written."""
-        return self._next_seq - 1
-
-    @property
     def used_bytes(self) -> int:
         """Bytes of the file that hold something."""
         pages = self._number("PRAGMA page_count") - self._number("PRAGMA freelist_count")
@@ -193,24 +197,47 @@ class Store:
 
     def commit(self, samples: Samples, events: Sequence[EventRow] = ()) -> None:
         """Make a batch (store tag ids) and events durable; returning is the acknowledgement."""
-        seq, n = self._next_seq, len(samples)
+        n = len(samples)
         with self._transaction():
+            seq, event_id = self.last_seq, self._last_event
+            if self._unreported:
+                seq, event_id = self._take_out_unreported()
+            self._unreported = True
             if n:
+                seq += 1
                 self._connection.execute(
-                    "INSERT OR REPLACE INTO journal VALUES (?, ?, ?, ?, ?, ?)",
-                    pack_batch(seq, samples),
+                    "INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?)", pack_batch(seq, samples)
                 )
             if events:
                 self._connection.executemany(
-                    "INSERT OR REPLACE INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                    [(self._next_event + k, *row) for k, row in enumerate(events)],
+                    "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    [(event_id + k, *row) for k, row in enumerate(events, 1)],
                 )
-        self._next_seq += 1 if n else 0
-        self._next_event += len(events)
+        self._unreported = False
+        self.last_seq = seq
+        self._last_event = event_id + len(events)
         self.journal_samples += n
 
+    def _take_out_unreported(self) -> tuple[int, int]:
+        """Delete what a commit stored that was reported as failed; the numbers used so far."""
+        used = self._newest_seq(), self._number("SELECT coalesce(max(id), 0) FROM event")
+        self._connection.execute("DELETE FROM journal WHERE seq > ?", (self.last_seq,))
+        self._connection.execute("DELETE FROM event WHERE id > ?", (self._last_event,))
+        self._connection.execute(USED, used[:1])
+        return used
+
+    def _newest_seq(self) -> int:
+        return self._number(
+            "SELECT max((SELECT coalesce(max(seq), 0) FROM journal),"
+            " (SELECT coalesce(max(seq), 0) FROM outbox),"
+            " (SELECT coalesce(max(value), 0) FROM mark WHERE name = 'used'))"
+        )
+
     def apply(self, plan: Plan) -> None:
-        """Do what a plan says: chunks in, what they replace and the journal they cover out."""
+        """Do what a plan says: chunks in, what they replace and the journal they cover out.
+
+        Rows that a sink has not sent go from the journal to the outbox.
+        """
         with self._transaction():
             for broken in plan.broken:
                 self._quarantine(broken)
@@ -220,8 +247,30 @@ class Store:
             self._connection.executemany(ADD_CHUNK, plan.chunks)
             if plan.upto_seq >= 0:
                 self._connection.execute("DELETE FROM journal WHERE seq <= ?", (plan.upto_seq,))
+                self._connection.execute(USED, (plan.upto_seq,))
+            added = outbox.put(self._connection, plan.unsent)
             left = self._number("SELECT coalesce(sum(n), 0) FROM journal")
         self.journal_samples = left
+        self.outbox_bytes += added
+
+    def forget_sent(self, upto_seq: int) -> int:
+        """Take rows that every sink has sent out of the outbox, some at a time; how many."""
+        with self._transaction():
+            rows, freed = outbox.forget(self._connection, upto_seq)
+        self._outbox_shrunk(freed)
+        return rows
+
+    def shrink_outbox(self, max_bytes: int) -> int:
+        """Let the oldest unsent samples go until the outbox fits; bytes freed, some at a time."""
+        with self._transaction():
+            freed = outbox.let_go(self._connection, self.outbox_bytes - max_bytes)
+        self._outbox_shrunk(freed)
+        return freed
+
+    def _outbox_shrunk(self, freed: int) -> None:
+        self.outbox_bytes -= freed
+        if freed:
+            self._connection.execute(f"PRAGMA incremental_vacuum({FREED_PAGES})").fetchall()
 
     def load(self, samples: Samples) -> None:
         """Put many samples straight into chunks, durable on return. For imports."""

@@ -24,6 +24,7 @@ from controller.history.schema import open_for_reading
 from controller.history.seal import Plan, plan_seal
 from controller.history.status import HistorianSettings, HistorianStatus
 from controller.history.store import EventRow, LetGo, Store, event_row
+from controller.history.unsent import Outbox, Sent
 
 log = logging.getLogger(__name__)
 
@@ -37,9 +38,17 @@ class Writer:
     """Filters, commits and keeps up one open store."""
 
     def __init__(
-        self, store: Store, tags: Sequence[Tag], clock: Clock, settings: HistorianSettings
+        self,
+        store: Store,
+        tags: Sequence[Tag],
+        clock: Clock,
+        settings: HistorianSettings,
+        sent: Sent | None = None,
     ) -> None:
-        """Maps the line's tags to the store's; raises StoreError when that cannot be written."""
+        """Maps the line's tags to the store's; raises StoreError when that cannot be written.
+
+        sent: what sinks have sent, None when there is none.
+        """
         self._store = store
         self._clock = clock
         self._settings = settings
@@ -67,6 +76,7 @@ class Writer:
         self._seal_due_s = now_s + settings.seal_interval_s
         self._retention_due_s = now_s
         self._nearly_full = False
+        self._outbox = Outbox(store, sent, settings.outbox_bytes, self._tell)
         self._tell_opening()
 
     def take(self, samples: Samples, events: Sequence[EventRow], loss: Loss) -> None:
@@ -109,7 +119,7 @@ class Writer:
         return True
 
     def upkeep(self) -> None:
-        """Start or finish sealing, let old samples go: at most one of them a call."""
+        """Start or finish sealing, let old or sent samples go: at most one of them a call."""
         if self._error:
             return
         try:
@@ -117,14 +127,17 @@ class Writer:
                 self._finish_seal(self._sealing)
             elif self._seal_wanted():
                 self._sealing = self._sealer.submit(
-                    _seal, self._store.path, self._store.last_seq, self._stop_sealing
+                    _seal, self._store.path, self._store.last_seq, self._stop_sealing, self._outbox
                 )
             elif self._clock.link_s() >= self._retention_due_s:
                 self._retention_due_s = self._clock.link_s() + RETENTION_INTERVAL_S
                 self._retain()
+            else:
+                self._outbox.upkeep(self._clock.link_s())
         except (sqlite3.Error, StoreError) as error:
             log.warning("history upkeep failed, will be tried again: %s", error)
             self._failures += 1
+            self._outbox.failed(self._clock.link_s())
             self._seal_due_s = self._retention_due_s = self._clock.link_s() + RETRY_S
 
     def close(self) -> None:
@@ -154,6 +167,7 @@ class Writer:
             seals=self._seals,
             quarantined=self._quarantined,
             used_bytes=self._used_bytes,
+            outbox_bytes=self._store.outbox_bytes,
         )
 
     def _queue(self, kept: Samples) -> None:
@@ -259,10 +273,11 @@ class Writer:
         self._used_bytes = self._store.used_bytes
         if not limit:
             return
-        if self._used_bytes > limit:
-            self._tell_shrunk(self._store.shrink(limit), limit)
+        outbox = self._store.outbox_bytes  # has a limit of its own
+        if self._used_bytes - outbox > limit:
+            self._tell_shrunk(self._store.shrink(limit + outbox), limit)
             self._used_bytes = self._store.used_bytes
-        nearly_full = self._used_bytes > NEARLY_FULL * limit
+        nearly_full = self._used_bytes - outbox > NEARLY_FULL * limit
         if nearly_full and not self._nearly_full:
             self._tell("history is nearly full", used_bytes=self._used_bytes, max_bytes=limit)
         self._nearly_full = nearly_full
@@ -278,9 +293,9 @@ class Writer:
             )
 
 
-def _seal(path: Path, upto_seq: int, stop: threading.Event) -> Plan:
+def _seal(path: Path, upto_seq: int, stop: threading.Event, outbox: Outbox) -> Plan:
     connection = open_for_reading(path)
     try:
-        return plan_seal(connection, upto_seq, stop)
+        return plan_seal(connection, upto_seq, stop, outbox.sent_seq())
     finally:
         connection.close()

@@ -59,10 +59,11 @@ class Aligned:
         return float(np.isfinite(self.values[inside]).mean()) if inside.any() else 0.0
 
 
-def align(summary: RunSummary, curve: Curve, axis: Axis) -> Aligned:
+def align(summary: RunSummary, curve: Curve, axis: Axis, gauge_m: float = 0.0) -> Aligned:
     """A curve of a run on an axis; in metres, steps in which the web stood do not count.
 
-    Refused where the run has no such axis.
+    gauge_m: in metres a value belongs to the web that was made so far back. Refused where the run
+    has no such axis.
     """
     middle_ns = curve.middle_ns
     zero_ns = _zero_ns(summary, axis)
@@ -71,7 +72,7 @@ def align(summary: RunSummary, curve: Curve, axis: Axis) -> Aligned:
     length = _length_of(summary)
     half_ns = curve.step_s * NS // 2
     made = length.at(middle_ns + half_ns) - length.at(middle_ns - half_ns)
-    return Aligned(length.at(middle_ns), curve.values, curve.counts & (made > 0.0))
+    return Aligned(length.at(middle_ns) - gauge_m, curve.values, curve.counts & (made > 0.0))
 
 
 def extent(summary: RunSummary, axis: Axis) -> tuple[float, float]:

@@ -159,7 +159,7 @@ class _Check:
                 self._wrong(f"archive: {text}: bytes were added or taken")
             elif before.sha256 != self._sum_of_first(tail.start):
                 self._wrong("archive: bytes before the manifest were altered")
-        pass
+        self._compare_ending(tail)
 
     def _sum_of_first(self, size: int) -> str:
         self._stream.seek(0)

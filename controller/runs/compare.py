@@ -8,7 +8,6 @@ for independent.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from math import isnan, nan
 
 import numpy as np
@@ -20,15 +19,7 @@ from controller.runs.correlation import BATCH_TIMES, FEWEST_BATCHES, batch_means
 from controller.runs.measure import Measure, Sort, Spec, measures_of
 from controller.runs.quality import Capability, RunSummary, capability, mean_and_sd
 from controller.runs.statistics import LEVEL, Interval, one_against, require_scipy, turned, welch
-
-
-class Evidence(StrEnum):
-    """What counts as one independent observation."""
-
-    RUNS = "runs"  # run means, two runs or more a side: speaks for the recipes
-    ONE_RUN = "one run"  # one run against run means: it is taken to vary as the others do
-    BATCHES = "batches"  # batch means within runs: speaks for these runs alone
-    NONE = "none"  # no interval can be given
+from controller.runs.verdict import Evidence, figures_text, method_text, verdict_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,7 +193,7 @@ def _part(
     curve = run.curves[measure.name]
     if curve.step_s != step_s:
         curve = curve.coarser(step_s)
-    found: Aligned = align(run, curve, axis)
+    found: Aligned = align(run, curve, axis, measure.gauge_m)
     return _Part(run, found.between(*stretch), found.known(*stretch))
 
 
@@ -222,24 +213,24 @@ class _Judge:
         interval = None
         if not why_not:
             interval = _interval(*units, level=self.level)
-            why_not = "" if interval else "neither side varies"
+            why_not = "" if interval else "a side does not vary at all"
         if interval is None:
             evidence = Evidence.NONE
         sides = [
             self._side(side, parts, unit)
             for side, parts, unit in zip((trial, base), kept, units, strict=True)
         ]
-        text = _method(evidence, [side.units for side in sides])
+        text = method_text(evidence, [side.units for side in sides])
         return Row(
             measure=self.measure,
             step_s=self.step_s,
             trial=sides[0],
             base=sides[1],
             evidence=evidence,
-            method=f"{text}; {_figures_of(self.measure, self.step_s)}",
+            method=f"{text}; {figures_text(self.measure, self.step_s)}",
             interval=interval,
             why_not=why_not,
-            verdict=_verdict(interval, why_not, self.measure.title_unit, self.level),
+            verdict=verdict_text(interval, why_not, self.measure.title_unit, self.level),
         )
 
     def _units(
@@ -275,9 +266,11 @@ class _Judge:
         spec, why_no_spec = self._spec(parts)
         mean = float(units.mean()) if len(units) else nan
         _, sd = mean_and_sd(values if self.measure.sort is Sort.LEVEL else units)
-        found = capability(mean, sd, worth, spec, why_no_spec) if parts else Capability(None)
-        if self.measure.sort is not Sort.LEVEL:
-            found = Capability(None, f"a {self.measure.sort} has none")
+        found = Capability(
+            None, "nothing is known" if not parts else f"a {self.measure.sort} has none"
+        )
+        if parts and self.measure.sort is Sort.LEVEL:
+            found = capability(mean, sd, worth, spec, why_no_spec)
         return Side(
             runs=tuple(part.summary.head.id for part in parts),
             mean=mean,
@@ -285,7 +278,7 @@ class _Judge:
             n=len(values),
             effective_n=worth,
             units=len(units),
-            known=min((part.known for part in all_parts), default=0.0),
+            known=max((part.known for part in all_parts), default=0.0),
             spec=spec,
             capability=found,
         )
@@ -322,43 +315,6 @@ def _interval(trial: Floats, base: Floats, level: float) -> Interval | None:
         other = one_against(float(base[0]), trial, level)
         return turned(other) if other else None
     return welch(trial, base, level)
-
-
-def _method(evidence: Evidence, units: Sequence[int]) -> str:
-    first, second = units
-    if evidence is Evidence.RUNS:
-        return f"Welch t on run means, {first} against {second} runs"
-    if evidence is Evidence.ONE_RUN:
-        return f"Student t of one run against the spread of {max(units)} runs"
-    if evidence is Evidence.BATCHES:
-        return (
-            f"Welch t on batch means, {first} against {second} batches of at least"
-            f" {BATCH_TIMES:g} correlation times"
-        )
-    return "no interval"
-
-
-def _figures_of(measure: Measure, step_s: int) -> str:
-    if measure.sort is Sort.LEVEL:
-        return f"mean and sd of {step_s} s means of Good values in EXECUTE"
-    if measure.sort is Sort.DOSE:
-        return f"of every run the integral of {step_s} s means in EXECUTE"
-    return f"of every run the largest value in EXECUTE, from maxima of {step_s} s"
-
-
-def _verdict(interval: Interval | None, why_not: str, unit: str, level: float) -> str:
-    if interval is None:
-        return f"cannot be judged: {why_not}"
-    shown_unit = "" if unit == "-" else f" {unit}"
-    if interval.low <= 0.0 <= interval.high:
-        least = f"{interval.detectable:.2g}{shown_unit}"
-        return f"no difference seen; smallest difference this data could show is about {least}"
-    word = "higher" if interval.difference > 0.0 else "lower"
-    half = 0.5 * (interval.high - interval.low)
-    places = int(np.clip(1 - np.floor(np.log10(half)), 0, 9)) if half > 0.0 else 9
-    ends = sorted((abs(interval.low), abs(interval.high)))
-    size, near, far = (f"{x:.{places}f}" for x in (abs(interval.difference), *ends))
-    return f"{word} by {size}{shown_unit}, {100 * level:g} % CI {near} to {far}"
 
 
 def _reservations(rows: Iterable[Row], level: float, runs: int) -> list[str]:

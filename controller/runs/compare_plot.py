@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 BINS = 240  # across a panel
+LIMIT_REACH = 3.0  # a limit is shown when it is at most so many heights of the curves away
 COLOURS = {"trial": "tab:orange", "base": "tab:blue"}
 
 
@@ -35,8 +36,8 @@ def save_comparison_plot(
 ) -> None:
     """Draw into a PNG; DrylineError when the plot extra is not installed.
 
-    trial, base: as they were compared. The stretch compared is shaded; what lies outside it is
-    shown where a run was recorded, and took no part.
+    trial, base: as they were compared. The stretch compared is shaded. What took no part, as a
+    warm-up or web from before EXECUTE, is drawn thin and does not set the scale.
     """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - an extra
@@ -47,9 +48,15 @@ def save_comparison_plot(
     FigureCanvasAgg(figure)
     axes = figure.subplots(len(comparison.rows), 1, sharex=True, squeeze=False)[:, 0]
     for axis, row in zip(axes, comparison.rows, strict=True):
+        counted = []
         for name, runs in (("base", base), ("trial", trial)):
-            _draw(axis, name, side_band(comparison, runs, row.measure), len(runs))
+            whole = side_band(comparison, runs, row.measure)
+            axis.plot(whole.position, whole.mean, linewidth=0.5, color=COLOURS[name], alpha=0.6)
+            counted.append(side_band(comparison, runs, row.measure, counted=True))
+            _draw(axis, name, counted[-1], len(runs))
         _draw_limits(axis, row)
+        if (span := _shown_span(counted, row)) is not None:
+            axis.set_ylim(*span)
         axis.axvspan(comparison.low, comparison.high, color="grey", alpha=0.08, linewidth=0)
         axis.set_title(f"{row.measure.text}: {row.verdict}", loc="left", fontsize="small")
         axis.set_ylabel(row.measure.unit)
@@ -59,17 +66,24 @@ def save_comparison_plot(
     figure.savefig(path, dpi=110)
 
 
-def side_band(comparison: Comparison, runs: Sequence[RunSummary], measure: Measure) -> Band:
-    """The curves of the runs of one side together, over the whole of what is recorded of them.
+def side_band(
+    comparison: Comparison, runs: Sequence[RunSummary], measure: Measure, *, counted: bool = False
+) -> Band:
+    """The curves of the runs of one side together: all that is recorded of them, or what counted.
 
     Bins are as wide as the stretch compared divided by BINS, and counted from its beginning.
     """
     width = (comparison.high - comparison.low) / BINS
-    curves = [align(run, run.curves[measure.name], comparison.axis) for run in runs]
+    curves = [
+        align(run, run.curves[measure.name], comparison.axis, measure.gauge_m) for run in runs
+    ]
     position = np.concatenate([curve.position for curve in curves])
     values = np.concatenate([curve.values for curve in curves])
-    known = np.isfinite(values)
-    position, values = position[known], values[known]
+    kept = np.isfinite(values)
+    if counted:
+        kept &= np.concatenate([curve.counts for curve in curves])
+        kept &= (position >= comparison.low) & (position <= comparison.high)
+    position, values = position[kept], values[kept]
     if not len(values):
         return Band(np.zeros(0), np.zeros(0), np.zeros(0))
     # Far outside the stretch nobody looks, and a warm-up may take a hundred times as long.
@@ -85,6 +99,21 @@ def side_band(comparison: Comparison, runs: Sequence[RunSummary], measure: Measu
     places = first + np.arange(len(number))
     middle = np.asarray(comparison.low + width * (places + 0.5), np.float64)
     return Band(middle, mean, np.sqrt(sd, out=sd))
+
+
+def _shown_span(bands: Sequence[Band], row: Row) -> tuple[float, float] | None:
+    """From lowest to highest of what counted, and the limits with it unless they are far away."""
+    found = np.concatenate([band.mean + sign * band.sd for band in bands for sign in (-1.0, 1.0)])
+    found = found[np.isfinite(found)]
+    if not len(found) or not np.ptp(found):
+        return None
+    low, high = float(found.min()), float(found.max())
+    reach = LIMIT_REACH * (high - low)
+    limits = [*_limits(row.trial), *_limits(row.base)]
+    near = [limit for limit in limits if low - reach <= limit <= high + reach]
+    low, high = min([low, *near]), max([high, *near])
+    margin = 0.06 * (high - low)
+    return low - margin, high + margin
 
 
 def _draw(axis: "Axes", name: str, band: Band, runs: int) -> None:

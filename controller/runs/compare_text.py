@@ -5,7 +5,7 @@ from math import isfinite
 from typing import Any
 
 from controller.runs.compare import Comparison, Row, Side
-from controller.runs.quality import number
+from controller.runs.quality_text import beside_sd, number
 
 
 def as_json(comparison: Comparison) -> dict[str, Any]:
@@ -92,7 +92,8 @@ def energy_rows(comparison: Comparison) -> list[dict[str, str]]:
 def _mean_sd(side: Side) -> str:
     if not isfinite(side.mean):
         return "-"
-    return number(side.mean) + (f" (sd {side.sd:.2g})" if side.sd is not None else "")
+    shown = beside_sd(side.mean, side.sd)
+    return shown if side.sd is None else f"{shown} (sd {side.sd:.2g})"
 
 
 def _cpk(side: Side) -> str:

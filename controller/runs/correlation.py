@@ -48,9 +48,16 @@ def effective_n(values: Floats) -> float:
 
 
 def batch_means(values: Floats) -> Floats:
-    """Means of batches long against the correlation time; empty when there would be too few."""
+    """Means of batches long against the correlation time; empty when there would be too few.
+
+    All batches are equally long, a value across an edge counts in parts, so that their mean is that
+    of the values.
+    """
     n = len(values)
     number = min(MOST_BATCHES, int(n / (BATCH_TIMES * correlation_time(values))))
     if number < FEWEST_BATCHES:
         return np.zeros(0)
-    return np.array([part.mean() for part in np.array_split(values, number)])
+    middle = values.mean()
+    sums = np.concatenate((np.zeros(1), np.cumsum(values - middle)))
+    edges = np.linspace(0.0, n, number + 1)
+    return np.asarray(middle + np.diff(np.interp(edges, np.arange(n + 1), sums)) * number / n)

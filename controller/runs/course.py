@@ -79,10 +79,14 @@ def _joined(start_ns: Ints, stop_ns: Ints) -> Spans:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Length:
-    """Web made since START, at the times at which the counter was read; it never falls."""
+    """Web made since START, at the times at which the counter was read; it never falls.
+
+    known: there was a reading; without one the length is 0 throughout.
+    """
 
     time_ns: Ints
     metres: Floats
+    known: bool = True
 
     @property
     def made_m(self) -> float:
@@ -96,6 +100,28 @@ class Length:
         readings = (self.time_ns - since).astype(np.float64)
         return np.asarray(np.interp(when, readings, self.metres))
 
+    def when_ns(self, metres: float) -> int | None:
+        """When so many metres had been made, in proportion between readings; None for never."""
+        after = int(np.searchsorted(self.metres, metres))
+        if after == len(self.metres):
+            return None
+        if after == 0:
+            return int(self.time_ns[0])
+        low, high = self.metres[after - 1 : after + 1].tolist()
+        begin_ns, end_ns = self.time_ns[after - 1 : after + 1].tolist()
+        return int(begin_ns + round((end_ns - begin_ns) * (metres - low) / (high - low)))
+
+
+def after_metres(spans: Spans, length: Length, lead_m: float) -> Spans:
+    """Spans without the time in which their first metres were made; some vanish altogether."""
+    late = []
+    for start_ns, stop_ns in spans.tolist():
+        begun_m = float(length.at(np.array([start_ns], np.int64))[0])
+        reached_ns = length.when_ns(begun_m + lead_m)
+        if reached_ns is not None and reached_ns < stop_ns:
+            late.append((max(start_ns, reached_ns), stop_ns))
+    return span_array(late)
+
 
 def read_length(
     reader: AnyReader, intervals: Mapping[str, float], tag: str, start_ns: int, stop_ns: int
@@ -108,7 +134,7 @@ def read_length(
         if held.minutes:
             time_ns, reading = _ends_of_minutes(reader, tag, start_ns, stop_ns)
     if not len(time_ns):
-        return Length(np.array([start_ns], np.int64), np.zeros(1))
+        return Length(np.array([start_ns], np.int64), np.zeros(1), known=False)
     metres = _growth(reading)
     if time_ns[0] > start_ns:
         time_ns, metres = np.append(start_ns, time_ns), np.append(0.0, metres)
@@ -118,7 +144,7 @@ def read_length(
 def _ends_of_minutes(
     reader: AnyReader, tag: str, start_ns: int, stop_ns: int
 ) -> tuple[Ints, Floats]:
-    """The first reading of the first minute, as if at its start, and the last one of every minute."""
+    """Last readings, as if at the ends of their minutes, and the first one, at the start of its."""
     found = whole_minutes(reader, tag, start_ns, stop_ns)
     if found is None:
         return np.zeros(0, np.int64), np.zeros(0)

@@ -65,7 +65,10 @@ class Measure:
     """One figure: the sum of the tags `plus`, less those of `minus`.
 
     spec: None when nothing is demanded of it. step_s: its statistics are those of means over so
-    many seconds: not shorter than the instrument's own interval, and a divisor of 60.
+    many seconds: not shorter than the instrument's own interval, and a divisor of 60. gauge_m: web
+    from where the figure is made to where it is measured; settle_m: web until the instrument has
+    forgotten what it saw before. The first gauge_m + settle_m of web after each entry into EXECUTE
+    do not count: what is measured then was made before.
     """
 
     name: str
@@ -76,6 +79,8 @@ class Measure:
     spec: SpecRule = None
     sort: Sort = Sort.LEVEL
     step_s: int = 1
+    gauge_m: float = 0.0
+    settle_m: float = 0.0
 
     @property
     def terms(self) -> tuple[tuple[str, float], ...]:

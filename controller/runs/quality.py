@@ -1,6 +1,7 @@
 """What a run came to: its measures against their limits, its energy, its course.
 
-Everything here is about the time in EXECUTE unless it says otherwise. Mean, sd and Cpk are those of
+Everything here is about the time in EXECUTE unless it says otherwise; a figure of the web counts
+from when the gauge sees web that was made in EXECUTE. Mean, sd and Cpk are those of
 step means of Good values (see `controller.runs.curve`); shares, extremes, doses and energy are of
 all usable values weighted by the time they held (see `controller.runs.held`). Bad values never
 count, and `known` says how much of the time had a usable one: a dead sensor is seen as such.
@@ -8,7 +9,6 @@ count, and `known` says how much of the time had a usable one: a dead sensor is 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -18,9 +18,16 @@ from controller.core.run import RunHead, RunRecord
 from controller.history.codec import Floats
 from controller.history.several import AnyReader
 from controller.runs.correlation import effective_n
-from controller.runs.course import Course, Length, last_known_ns, read_course, read_length
+from controller.runs.course import (
+    Course,
+    Length,
+    after_metres,
+    last_known_ns,
+    read_course,
+    read_length,
+)
 from controller.runs.curve import Curve, read_curve
-from controller.runs.held import NOTHING, Held, read_held, total
+from controller.runs.held import NOTHING, Held, Spans, read_held, total
 from controller.runs.measure import (
     KindMeasures,
     Measure,
@@ -110,7 +117,7 @@ class RunSummary:
 class _Source:
     """The history of one run."""
 
-    def __init__(self, reader: AnyReader, head: RunHead, prefix: str) -> None:
+    def __init__(self, reader: AnyReader, head: RunHead, prefix: str, kind: KindMeasures) -> None:
         self.reader, self.head, self.prefix = reader, head, prefix
         self.intervals: dict[str, float] = {}
         for tag in reader.tags():
@@ -119,11 +126,19 @@ class _Source:
         self.stop_ns = last_known_ns(reader, self.intervals, head, prefix)
         self.window = (head.begun_ns, self.stop_ns)
         self.course = read_course(reader, self.intervals, head, prefix, self.stop_ns)
+        self.length = self._length(kind.meter) if kind.meter else None
 
     def missing(self, measure: Measure) -> list[str]:
         """Tags of the measure that this history never knew."""
         names = (full_name(tag, self.prefix) for tag, _ in measure.terms)
         return [name for name in names if name not in self.intervals]
+
+    def counting(self, measure: Measure) -> Spans:
+        """When what is measured was made in EXECUTE."""
+        lead_m = measure.gauge_m + measure.settle_m
+        if not lead_m or self.length is None or not self.length.known:
+            return self.course.execute
+        return after_metres(self.course.execute, self.length, lead_m)
 
     def held(self, measure: Measure) -> Held:
         """The measure over the whole run."""
@@ -143,11 +158,10 @@ class _Source:
             return Curve(self.head.begun_ns, measure.step_s, nothing, nothing.astype(np.bool_))
         terms = [(full_name(tag, self.prefix), sign) for tag, sign in measure.terms]
         return read_curve(
-            self.reader, terms, measure.sort, measure.step_s, self.window, self.course.execute
+            self.reader, terms, measure.sort, measure.step_s, self.window, self.counting(measure)
         )
 
-    def length(self, meter: str) -> Length:
-        """The metres made."""
+    def _length(self, meter: str) -> Length:
         name = full_name(meter, self.prefix)
         return read_length(self.reader, self.intervals, name, *self.window)
 
@@ -162,14 +176,14 @@ def summarise(
     """
     head = record.head if isinstance(record, RunRecord) else record
     kind = measures_of(head.kind)
-    source = _Source(reader, head, prefix)
+    source = _Source(reader, head, prefix, kind)
     course = source.course
     curves = {measure.name: source.curve(measure) for measure in kind.all}
     figures = {
         measure.name: _figure(source, measure, recipe, curves[measure.name])
         for measure in kind.measures
     }
-    length = source.length(kind.meter) if kind.meter else None
+    length = source.length
     made_m = _execute_metres(length, course)
     ready_ns = int(course.execute[0, 0]) - head.begun_ns if len(course.execute) else None
     return RunSummary(
@@ -211,7 +225,9 @@ def mean_and_sd(values: Floats) -> tuple[float | None, float | None]:
 
 
 def _figure(source: _Source, measure: Measure, recipe: Recipe | None, curve: Curve) -> Figure:
-    held = source.held(measure).within(source.course.execute)
+    counting = source.counting(measure)
+    counting_s = float((counting[:, 1] - counting[:, 0]).sum()) / NS
+    held = source.held(measure).within(counting)
     spec, why_no_spec = spec_of(measure, recipe)
     values = curve.counted
     mean, sd = mean_and_sd(values)
@@ -230,8 +246,8 @@ def _figure(source: _Source, measure: Measure, recipe: Recipe | None, curve: Cur
         minimum=float(held.values.min()) if some else None,
         maximum=float(held.values.max()) if some else None,
         inside=held.share(spec.low, spec.high) if spec else None,
-        known=_share(held.known_s, source.course.execute_s),
-        uncertain=_share(held.uncertain_s, source.course.execute_s),
+        known=_share(held.known_s, counting_s),
+        uncertain=_share(held.uncertain_s, counting_s),
         dose=held.integral / 60.0 if some and measure.sort is Sort.DOSE else None,
         spec=spec,
         capability=found,
@@ -243,10 +259,14 @@ def _notes(source: _Source, measure: Measure, curve: Curve, held: Held) -> Seque
     notes = [f"this history has no tag {name}" for name in source.missing(measure)]
     if not len(source.course.execute):
         notes.append("the station was never in EXECUTE")
+    elif not len(source.counting(measure)):
+        notes.append("no web made in EXECUTE came to the gauge")
     elif not len(held.values):
         notes.append("no usable value in EXECUTE")
     if curve.step_s != measure.step_s or held.minutes:
         notes.append("samples are no longer kept: from means over minutes")
+    if measure.gauge_m and not (source.length and source.length.known):
+        notes.append("the length is not known: web made before EXECUTE is in it")
     return notes
 
 
@@ -274,91 +294,3 @@ def _execute_metres(length: Length | None, course: Course) -> float | None:
 
 def _share(part_s: float, whole_s: float) -> float:
     return min(part_s / whole_s, 1.0) if whole_s > 0 else 0.0
-
-
-def as_json(summary: RunSummary) -> dict[str, Any]:
-    """Plain JSON values; every figure with what it was computed from."""
-    head, energy = summary.head, summary.energy
-    return {
-        "run": head.id,
-        "station": head.station,
-        "kind": head.kind,
-        "recipe": head.recipe,
-        "trial": head.trial,
-        "outcome": head.outcome.value,
-        "duration_s": summary.duration_s,
-        "ready_s": summary.ready_s,
-        "execute_s": summary.course.execute_s,
-        "states_s": dict(summary.course.seconds),
-        "state_unknown_s": summary.course.unknown_s,
-        "metres": summary.metres,
-        "execute_metres": summary.execute_metres,
-        "energy": {
-            "run_kwh": energy.run_kwh,
-            "execute_kwh": energy.execute_kwh,
-            "mean_kw": energy.mean_kw,
-            "per_metre_kwh": energy.per_metre_kwh,
-            "known": energy.known,
-        },
-        "figures": {name: _figure_json(figure) for name, figure in summary.figures.items()},
-    }
-
-
-def _figure_json(figure: Figure) -> dict[str, Any]:
-    spec, measure = figure.spec, figure.measure
-    return {
-        "text": measure.text,
-        "unit": measure.unit,
-        "sort": measure.sort.value,
-        "tags": [f"{'-' if sign < 0 else ''}{tag}" for tag, sign in measure.terms],
-        "method": f"time in EXECUTE; mean and sd of {figure.step_s} s means of Good values",
-        "n": figure.n,
-        "effective_n": figure.effective_n,
-        "mean": figure.mean,
-        "sd": figure.sd,
-        "minimum": figure.minimum,
-        "maximum": figure.maximum,
-        "inside": figure.inside,
-        "known": figure.known,
-        "uncertain": figure.uncertain,
-        "dose": figure.dose,
-        "dose_unit": measure.title_unit if measure.sort is Sort.DOSE else None,
-        "spec": {"low": spec.low, "high": spec.high, "from": spec.text} if spec else None,
-        "cpk": figure.capability.cpk,
-        "why_no_cpk": figure.capability.why_not,
-        "notes": list(figure.notes),
-    }
-
-
-def table_rows(summary: RunSummary) -> list[dict[str, str]]:
-    """One row a measure, for a person."""
-    return [_row(figure) for figure in summary.figures.values()]
-
-
-def _row(figure: Figure) -> dict[str, str]:
-    found = figure.capability
-    spec = figure.spec
-    limits = "-" if spec is None else f"{number(spec.low)} .. {number(spec.high)}"
-    return {
-        "measure": figure.measure.text,
-        "unit": figure.measure.unit,
-        "mean": number(figure.mean),
-        "sd": number(figure.sd),
-        "min": number(figure.minimum),
-        "max": number(figure.maximum),
-        "limits": limits,
-        "inside": percent(figure.inside),
-        "known": percent(figure.known),
-        "Cpk": f"{found.cpk:.2f}" if found.cpk is not None else f"- ({found.why_not})",
-        "dose": f"{figure.dose:.4g} {figure.measure.title_unit}" if figure.dose is not None else "",
-    }
-
-
-def number(value: float | None) -> str:
-    """Four digits, '-' for what is not known."""
-    return "-" if value is None else f"{value:.4g}"
-
-
-def percent(share: float | None) -> str:
-    """'99.5 %', rounded down: 100 % means all of it."""
-    return "-" if share is None else f"{int(1000.0 * share + 1e-9) / 10:g} %"

@@ -9,8 +9,8 @@ from controller.core.run import RunHead
 from controller.core.sample import Sample, quality_text
 from controller.core.tag import Tag
 from controller.history.holding import hold_ns
-from controller.history.several import AnyReader
 from controller.history.results import Series
+from controller.history.several import AnyReader
 from controller.runs.csv_cells import line, number_cell
 from controller.runs.run_times import Window, utc_text
 

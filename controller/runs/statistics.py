@@ -53,10 +53,10 @@ def mean_interval(units: Floats, level: float = LEVEL) -> tuple[float, float]:
 def welch(first: Floats, second: Floats, level: float = LEVEL) -> Interval | None:
     """First less second, two or more units a side, spreads that may differ (Welch 1947).
 
-    None when neither side varies: nothing tells how far to trust the difference.
+    None when a side does not vary at all, as a stuck sensor: it cannot tell how far to trust it.
     """
     stats = require_scipy()
-    if not _varies(first) and not _varies(second):
+    if not _varies(first) or not _varies(second):
         return None
     result = stats.ttest_ind(first, second, equal_var=False)
     low, high = result.confidence_interval(level)

@@ -35,7 +35,7 @@ from plc_sim.rehearsal.report import Report
 from plc_sim.rehearsal.screen import show
 from plc_sim.rehearsal.seeds import Job, Outcome, run_all
 
-EXIT_PASSED, EXIT_FAILED, EXIT_INPUT = 0, 1, 2
+EXIT_PASSED, EXIT_FAILED, EXIT_INPUT, EXIT_INTERRUPTED = 0, 1, 2, 130
 OUT = Path("rehearsals")
 # A fault given by its name: there for the second quarter of production, so that half is left.
 FAULT_FROM, FAULT_FOR = 0.25, 0.25
@@ -88,6 +88,9 @@ def run_command(wish: Wish) -> int:
     except (DrylineError, LookupError, ValueError, OSError) as error:
         say(str(error).strip("'\""))
         return EXIT_INPUT
+    except KeyboardInterrupt:
+        say("interrupted; nothing was written")
+        return EXIT_INTERRUPTED
     if wish.json:
         sys.stdout.write(json.dumps(as_plain(report), indent=1, allow_nan=False) + "\n")
     else:
@@ -116,6 +119,8 @@ def _rehearse(wish: Wish, errors: Console) -> tuple[Report, list[str]]:
         upsets=tuple(_upsets(wish, station)),
     )  # fmt: skip
     _check(case, config)
+    folder = wish.out or OUT / f"{own.kind}-{own.name}-{own.version}"
+    folder.mkdir(parents=True, exist_ok=True)  # now, not after an hour of work in vain
     jobs = _jobs(case, wish.seeds)
     if old is not None:
         jobs += _jobs(replace(case, master=_master(old)), wish.seeds)
@@ -126,7 +131,6 @@ def _rehearse(wish: Wish, errors: Console) -> tuple[Report, list[str]]:
         diff=diff(old.recipe, new.recipe, kinds[own.kind]) if old else None,
         not_modelled=kind.NOT_MODELLED, software=version("dryline"),
     )  # fmt: skip
-    folder = wish.out or OUT / f"{own.kind}-{own.name}-{own.version}"
     return report, write(report, folder, kind, config.station(station).prefix)
 
 
@@ -188,7 +192,7 @@ def _check(case: Case, config: LineConfig) -> None:
     }  # fmt: skip
     for upset in case.upsets:
         if upset.fault.station not in simulated:
-            told = "add --whole-line, so that its station is simulated"
+            told = "add --neighbours real, so that its station is simulated"
             raise DrylineError(f"fault {upset.fault.station} {upset.fault.name}: {told}")
         if not upset.for_s > 0.0 or (upset.for_s == inf and upset.from_production):
             raise DrylineError(f"fault {upset.fault.name}: it must last longer than 0 s")
@@ -202,7 +206,8 @@ def _with_bar(jobs: Sequence[Job], workers: int, errors: Console) -> list[Outcom
     """Run with one bar over the plant time of all."""
     columns = (TextColumn("{task.description}"), BarColumn(),
                TextColumn("{task.percentage:3.0f} %"), TimeRemainingColumn())  # fmt: skip
-    with Progress(*columns, console=errors, transient=True) as progress:
+    quiet = not errors.is_terminal
+    with Progress(*columns, console=errors, transient=True, disable=quiet) as progress:
         bar: TaskID = progress.add_task("rehearsing", total=None)
         share = [0.0] * len(jobs)
 

@@ -153,8 +153,8 @@ def _phases(
         phase = recipe.phases[number - 1]
         found.append(
             PhaseTime(
-                number=number, name=phase.name, title=phase.title, begun_s=at, took_s=round(stop - at, 3),
-                timeout_s=phase.timeout_s, done=done,
+                number=number, name=phase.name, title=phase.title, begun_s=at,
+                took_s=round(stop - at, 3), timeout_s=phase.timeout_s, done=done,
             )
         )  # fmt: skip
     return tuple(found)

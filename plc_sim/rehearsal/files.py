@@ -22,7 +22,6 @@ EACH_ROWS = 5  # seconds between two lines of the trajectory; figures are made f
 
 def write(report: Report, folder: Path, kind: StationKind, prefix: str) -> list[str]:
     """Write everything; returns what there is to say about it. OSError when it cannot be."""
-    folder.mkdir(parents=True, exist_ok=True)
     name = RECOVERY if report.criteria is Criteria.RECOVERY else RECORD
     _replace(folder / name, json.dumps(as_plain(report), indent=1, allow_nan=False) + "\n")
     said = [f"{folder / name}"]

@@ -63,7 +63,8 @@ def _curves(axis: Any, label: str, trace: Trace, names: Sequence[str], prefix: s
             continue
         shown, column = found
         if label:
-            axis.plot(minutes, column, linewidth=1.0, linestyle="--", label=label)
+            axis.plot(minutes, column, linewidth=1.0, linestyle="--",
+                      label=label.rpartition("@")[2])  # fmt: skip
         else:
             axis.plot(minutes, column, linewidth=1.0, label=shown)
 

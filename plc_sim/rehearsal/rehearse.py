@@ -100,11 +100,13 @@ class Rehearsal:
         return not refused
 
     def _get_ready(self) -> None:
-        """Until every station is in EXECUTE, or it is clear that the own one will not be."""
+        """Until every station is in EXECUTE, or it is clear that one of them will not be."""
         limit_s = self.at_s + _longest_s(self.case.master)
         stations = [self.line.stations[n] for n in self.names]
         while not all(s.procedure.state is State.EXECUTE for s in stations):
-            if self._given_up() or self.at_s > limit_s:
+            beside = self._stuck_beside(late=self.at_s > limit_s)
+            if beside or self._given_up() or self.at_s > limit_s:
+                self._refused = beside
                 self._second(AFTERMATH_S)
                 return
             self._second()
@@ -114,6 +116,18 @@ class Rehearsal:
             if upset.from_production:
                 self.line.inject(upset.fault.station, upset.fault.name, upset.level,
                                  after_s=upset.start_s, for_s=upset.for_s)  # fmt: skip
+
+    def _stuck_beside(self, *, late: bool) -> tuple[str, ...]:
+        """Neighbours without which there is no production, and why; nobody brings them back."""
+        found = []
+        for name in self.names:
+            procedure = self.line.stations[name].procedure
+            resting = procedure.state in QUIET | DOWN or procedure.state is State.HELD
+            waits = late and procedure.state is not State.EXECUTE
+            if name != self.case.station and (resting or waits):
+                why = procedure.reason or "; ".join(procedure.waiting_for())
+                found.append(f"no production: {name} is {procedure.state.name}: {why}")
+        return tuple(found)
 
     def _produce(self) -> None:
         """The time asked for, then COMPLETE; a station that comes to rest ends it earlier."""

@@ -14,6 +14,7 @@ from plc_sim.rehearsal.result import Result
 from plc_sim.rehearsal.verdict import clock
 
 SIGNIFICANT = 4
+SAME = "0"
 
 
 def show(report: Report, console: Console) -> None:
@@ -47,7 +48,9 @@ def _table(title: str, *columns: str) -> Table:
     """The first column is text, numbers stand to the right and never wrap."""
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for k, column in enumerate(columns):
-        table.add_column(column, justify="right" if k else "left", no_wrap=True)
+        table.add_column(
+            column, justify="right" if k else "left", no_wrap=k > 0, min_width=12 * (k == 0)
+        )
     return table
 
 
@@ -109,12 +112,23 @@ def _paired(report: Report) -> Table:
 
 def _pair_cells(pair: Pair, *, many: bool) -> Sequence[str]:
     d = pair.difference
-    mark = " *" if pair.same_sign else ""
     cells = [escape(pair.text), _unit(pair.unit), _number(pair.old), _number(pair.new)]
-    cells.append(f"{d.mean:+.3g}{mark}" if d else "")
+    if d is None:
+        return [*cells, "", *([""] if many else [])]
+    size = max(abs(pair.old or 0.0), abs(pair.new or 0.0))
+    shown = _moved(d.mean, size)
+    cells.append(f"{shown} *" if pair.same_sign and shown != SAME else shown)
     if many:
-        cells.append(f"{d.low:+.2g} .. {d.high:+.2g}" if d else "")
+        low, high = _moved(d.low, size), _moved(d.high, size)
+        cells.append(low if low == high else f"{low} .. {high}")
     return cells
+
+
+def _moved(difference: float, size: float) -> str:
+    """A difference that shows in the figures themselves, or SAME."""
+    if abs(difference) < 10.0**-SIGNIFICANT * size:
+        return SAME
+    return f"{difference:+.2g}"
 
 
 def _show_diff(report: Report, console: Console) -> None:

@@ -58,15 +58,24 @@ class Trace:
         return max(0, int(np.searchsorted(self.time_s, at_s, side="right")) - 1)
 
     def shown(self, tag: str, at_s: float) -> str:
-        """'COAT.TORQUE = 93.1 %' as it was at a time."""
+        """'COAT.TENS.FILM = 1.5 -> 0 N': in the seconds before and after a time."""
         k, row = self.index(tag), self.before(at_s)
-        one = self.tags[k]
+        texts = [self._text(k, r) for r in dict.fromkeys((row, min(row + 1, len(self.time_s) - 1)))]
+        unit = self.tags[k].unit.replace("-", "")
+        if texts[0] == "Bad" or len(texts) == 1 or not self._differ(k, row):
+            texts = texts[:1]
+        return f"{tag} = {' -> '.join(texts)} {unit}".rstrip()
+
+    def _differ(self, k: int, row: int) -> bool:
+        before, after = self.values[row, k], self.values[row + 1, k]
+        worse = self.quality[row, k] != self.quality[row + 1, k]
+        return bool(worse or abs(after - before) > 0.05 * max(abs(before), abs(after)))
+
+    def _text(self, k: int, row: int) -> str:
+        value, labels = float(self.values[row, k]), self.tags[k].labels
         if self.quality[row, k] >= FIRST_BAD:
-            return f"{tag} is Bad"
-        value = float(self.values[row, k])
-        if 0 <= value < len(one.labels):
-            return f"{tag} = {one.labels[int(value)]}"
-        return f"{tag} = {value:.4g} {one.unit}".rstrip(" -")
+            return "Bad"
+        return labels[int(value)] if 0 <= value < len(labels) else f"{value:.4g}"
 
     def digest(self) -> str:
         """Hash of every number in it."""

@@ -6,7 +6,8 @@ long as each stays below MAX_ALARM_SHARE of production: that much is a start-up 
 
 With faults injected the question is another one, whether it recovers. Trips and holds are the right
 answer to a fault and are told as warnings; at the end the station must be in production, quiet for
-the last QUIET_S, and be completed. Such a rehearsal says nothing about the recipe's limits, so it
+the last QUIET_S, and be completed; quiet is no lolo or hihi alarm, and lo and hi alarms as
+short as in a good run. Such a rehearsal says nothing about the recipe's limits, so it
 does not count for a release.
 """
 
@@ -78,6 +79,9 @@ def judge(e: Evidence) -> Verdict:
     if recovery:
         reasons += _not_recovered(e)
         warnings += [_told(a) for a in e.facts.alarms]
+        if moves:
+            share = 100.0 * e.facts.production_s / max(e.asked_s, 1.0)
+            warnings.append(f"in EXECUTE for {min(share, 100.0):.0f} % of the production asked for")
     else:
         failed, allowed = _alarms(e.facts)
         reasons += failed
@@ -180,7 +184,9 @@ def _not_recovered(e: Evidence) -> Iterator[str]:
     if facts.execute[-1][0] > quiet_from_s:
         yield f"back in EXECUTE at {clock(facts.execute[-1][0])} only, too late to judge"
     for alarm in facts.alarms:
-        if alarm.at_s + alarm.for_s > quiet_from_s:
+        late_s = alarm.at_s + alarm.for_s - max(quiet_from_s, alarm.at_s)
+        allowed_s = 0.0 if alarm.serious else MAX_ALARM_SHARE * e.asked_s
+        if late_s > allowed_s:
             yield f"not quiet at the end: {_told(alarm)}"
 
 

@@ -16,6 +16,7 @@ from controller.clock import SystemClock
 from controller.config import LineConfig
 from controller.historian import Historian
 from controller.line import Line, tag_table
+from controller.run_store import STORE
 from controller.supervise import Supervisor
 from tests.support.line_under_test import LineUnderTest
 
@@ -34,7 +35,7 @@ async def _measure(config: LineConfig, seconds: float) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="dl") as folder:
         historian = Historian(Path(folder) / "history.db", tag_table(config).tags, clock)
         await historian.start_async()
-        line = Line(config, clock, historian, Path(folder) / "stations.json")
+        line = Line(config, clock, historian, Path(folder) / STORE)
         floor: list[float] = []
         try:
             async with Supervisor(clock) as supervisor:

@@ -9,8 +9,10 @@ import pytest
 
 from controller.consoles import status
 from controller.core.errors import DrylineError
-from tests.faults.test_orderly_stop import STOP_S, UP_S, Up
+from tests.faults.test_orderly_stop import STOP_S, Up
 from tests.support.line_under_test import STATIONS, LineUnderTest
+
+UP_S = 60.0  # nine processes start at once
 
 
 @pytest.fixture

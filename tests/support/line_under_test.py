@@ -127,12 +127,24 @@ class LineUnderTest:
     """Use as a context; leaving it ends every process it started, whatever state they are in.
 
     wire: relay of each station; raw: independent client of each PLC. speed: plant seconds per wall
-    second; times in history are plant time, which is UTC at speed 1.
+    second; times in history are plant time, which is UTC at speed 1. home: working directory of
+    the processes, where `recipes` lies. plant_module, controller_words: what runs in the place of
+    the plant and of the controller.
     """
 
-    def __init__(self, speed: float = 1.0, seed: int = 1) -> None:
+    def __init__(
+        self,
+        speed: float = 1.0,
+        seed: int = 1,
+        *,
+        home: Path = ROOT,
+        plant_module: str = "plc_sim",
+        controller_words: Sequence[str] = ("controller",),
+    ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="dry-"))
         self.run = self.folder / "run"
+        self.home = home
+        self._plant_module, self._controller_words = plant_module, tuple(controller_words)
         self.clock = SystemClock(speed)
         self._common = ["--run", str(self.run), "--speed", str(speed)]
         self._common += ["--epoch", repr(self.clock.epoch_utc_s)]
@@ -179,7 +191,7 @@ class LineUnderTest:
     def start_plant(self) -> None:
         """Physics and PLC processes; returns when all three PLCs are up."""
         self.run.mkdir(exist_ok=True)
-        command = ["plc_sim", "run", "--line", str(self.plant_folder), *self._common]
+        command = [self._plant_module, "run", "--line", str(self.plant_folder), *self._common]
         self._plant = self._spawn("plant", *command, "--seed", str(self._seed))
         for station in STATIONS:
             self.wait_for(partial(self.plc_up_ns, station), f"PLC of {station} up")
@@ -187,8 +199,8 @@ class LineUnderTest:
     def start_controller(self) -> None:
         """The controller; returns at once."""
         self.run.mkdir(exist_ok=True)
-        command = ["controller", "controller", "--line", str(self.line_folder), *self._common]
-        self.controller = self._spawn("controller", *command)
+        command = ["controller", "--line", str(self.line_folder), *self._common]
+        self.controller = self._spawn("controller", *self._controller_words, *command)
 
     def second_controller(self) -> subprocess.CompletedProcess[str]:
         """Try to run another controller on the same run folder."""
@@ -232,8 +244,7 @@ class LineUnderTest:
         for wire in self.wire.values():
             wire.delay_s = 0.0
             wire.heal()
-        for row in self._plant_console.ask(op="faults")["active"]:
-            self.clear(row["station"], row["name"])
+        self.clear_all()
         for station, plc in self._plant_console.ask(op="status")["stations"].items():
             self.plc(station, "start" if plc["state"] == "stopped" else "resume")
         self.signal_controller(signal.SIGCONT)
@@ -260,10 +271,15 @@ class LineUnderTest:
         with (self.folder / f"{name}.log").open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", *command],
-                cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                cwd=self.home, env=os.environ | {"PYTHONPATH": str(ROOT)},
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
 
     # -- the operator's words --------------------------------------------------------------------
+
+    def ask(self, **request: object) -> Json:
+        """One question to the controller's console."""
+        return self._controller_console.ask(**request)
 
     def command(self, station: str, verb: str, target: str = "", value: Any = None) -> Json:
         """One command; the answer, accepted or refused."""
@@ -287,6 +303,12 @@ class LineUnderTest:
     def produce(self, station: str, within_s: float = READY_S) -> None:
         """Get a station into EXECUTE, held and continued so that it does not wait for dry air."""
         self._lead(station, NEXT_VERB | {"STARTING": "HOLD"}, ("EXECUTE",), within_s)
+
+    def reach_idle(self, station: str, within_s: float = READY_S) -> None:
+        """Get a station into IDLE from wherever it is: its run is aborted."""
+        away = {state: "ABORT" for state in (*ACTIVE, "HELD", "PAUSED")}
+        ended = {state: "RESET" for state in ("STOPPED", "COMPLETED", "ABORTED")}
+        self._lead(station, away | ended, ("IDLE",), within_s)
 
     def _lead(
         self, station: str, verbs: Mapping[str, str], goal: Sequence[str], within_s: float
@@ -349,6 +371,12 @@ class LineUnderTest:
     def clear(self, station: str, name: str) -> None:
         """End a fault."""
         self._plant_console.ask(op="clear", station=station, name=name)
+
+    def clear_all(self, station: str = "") -> None:
+        """End every fault (of a station)."""
+        for row in self._plant_console.ask(op="faults")["active"]:
+            if station in ("", row["station"]):
+                self.clear(row["station"], row["name"])
 
     def plc_pids(self) -> list[int]:
         """Process numbers of the running PLCs."""

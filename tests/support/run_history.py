@@ -20,6 +20,7 @@ from controller.runs.quality import RunSummary, summarise
 from tests.support.history import T0_NS, seal
 
 PREFIX = {"calender": "CAL", "coater": "COAT", "enclosure": "ENC"}
+LEAD_S = 15  # at 5 m/min until web made since EXECUTE is at the calender's gauge
 REPEAT_S = 30  # a state that stays is stored that often: within the interval of its tag
 QUICK = HistorianSettings(commit_interval_s=0.005, seal_samples=10**9, queue_samples=10**7)
 
@@ -149,7 +150,8 @@ def thickness_runs(
 ) -> list[RunSummary]:
     """Calender runs one after another, EXECUTE from their first second on, thickness every second.
 
-    make: values by the number of the run and the seconds from its START.
+    make: values by the number of the run and the seconds from its START; those of the first LEAD_S
+    are of web that was made before.
     """
     begins = [k * (length_s + 400) for k in range(runs)]
     with RunHistory(path, "calender") as history:

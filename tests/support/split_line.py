@@ -69,9 +69,14 @@ class SplitLine:
     def __enter__(self) -> Self:
         if self.line.controller_runs():
             self.line.stop_controller()
-        for station in STATIONS:
-            self.start(station)
-        self.line.wait_for(self.all_links_up, "all links up")
+        try:
+            for station in STATIONS:
+                self.start(station)
+            self.line.wait_for(self.all_links_up, "all links up")
+        except AssertionError as error:
+            self.__exit__(None, None, None)
+            logs = [self.line.log(f"controller-{station}")[-1500:] for station in STATIONS]
+            raise AssertionError("\n".join([str(error), *logs])) from error
         return self
 
     def __exit__(

@@ -13,6 +13,7 @@ from controller.core.event import Answer, Command, Event, EventKind, Verb
 from controller.core.sample import Samples
 from controller.drivers.memory import Driver, Link, LinkFault, Outage, Settings
 from controller.line import Line
+from controller.run_store import STORE
 from controller.supervise import Supervisor
 from plc_sim.plc import Image, Mode, Plc
 
@@ -97,10 +98,9 @@ class VirtualLine:
         self.new_controller()
 
     def new_controller(self) -> None:
-        """A controller as after a restart of its process: nothing but the memory file remains."""
+        """A controller as after a restart of its process: nothing but the station store remains."""
         self.recorder = Recorder()
-        memory = self.folder / "stations.json"
-        self.line = Line(self.config, self.clock, self.recorder, memory, self._driver)
+        self.line = Line(self.config, self.clock, self.recorder, self.folder / STORE, self._driver)
         self.stations = self.line.stations
 
     def _driver(self, sc, index, clock, map_version) -> Driver:

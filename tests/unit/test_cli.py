@@ -40,7 +40,8 @@ VERBS = [
 ]
 COMMANDS = [
     *VERBS, "up", "sim", "controller", "check", "score", "set", "mode", "tune", "fault", "plc",
-    "tags", "status", "watch", "history", "events",
+    "tags", "status", "watch", "history", "events", "runs", "deploy", "rollback", "deployed",
+    "confirm", "lot", "lead",
 ]  # fmt: skip
 T0 = 1_767_225_600 * NS
 

@@ -458,6 +458,13 @@ def test_packing_the_same_files_again_shows_too(tmp_path):
     assert all(text.startswith("archive: ") for text in found.differences)
 
 
+def test_an_altered_manifest_is_named(tmp_path):
+    path = exported(tmp_path).path
+    path.write_bytes(path.read_bytes().replace(b'"station": "cell"', b'"station": "sell"'))
+    found = verify(path)
+    assert "manifest.json: not the one that the seal" in "\n".join(found.differences)
+
+
 def test_a_name_twice_is_told(tmp_path):
     path = exported(tmp_path).path
     with zipfile.ZipFile(path, "a") as opened, pytest.warns(UserWarning, match="Duplicate"):

@@ -1,6 +1,7 @@
 """`dryline runs` and `dryline run show|export|verify` on stores as they lie on disk."""
 
 import json
+import shutil
 import zipfile
 
 import pytest
@@ -186,6 +187,16 @@ def test_show_for_scripts(folder):
     assert [e["after_start"] for e in found["entries"]] == [
         "+0:00:00.0", "+0:01:01.5", "+0:01:30.0",
     ]  # fmt: skip
+
+
+def test_a_run_is_shown_without_its_history_but_not_exported(folder, tmp_path):
+    shutil.copy(folder / STORE, tmp_path / STORE)
+    result = dryline("run", "show", SECOND, "--run", tmp_path)
+    assert result.exit_code == 0
+    assert "phase warm-up" in result.output
+    assert "no figures: " in result.output
+    assert dryline("run", "export", SECOND, "--run", tmp_path, "--out", tmp_path / "b").exit_code
+    assert not (tmp_path / "b").exists()
 
 
 def test_a_run_of_another_line_is_told(tmp_path):

@@ -1,5 +1,6 @@
 """Rehearsal of the calender: film of the right thickness and density, web on demand."""
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from math import exp, sqrt
 from random import Random
@@ -21,11 +22,14 @@ from plc_sim.rehearsal.kinds import EachScan
 COATER, CALENDER = "coater", "calender"
 STEP_S = 0.2  # two scans: a coater hands web over so often
 CRAWL_M_PER_MIN = 0.5  # of a coater that threads
+GAUGE_M, GAUGE_S = 2.0, 5.0  # from the nips to the loading gauge, and half a scan of it
 FASTER_M_PER_MIN2 = 10.0
 WARM_K = 5.0
 FULL_PCT, ROOM_PCT = 85.0, 60.0  # buffer at which a coater stops and goes on
-# Loading behind a coater in control, as its model makes it: share and correlation time.
-LOADING_SD, LOADING_TAU_S = 0.008, 45.0
+# Loading behind a coater in control, as its model makes it: share, and time constant of the two
+# lags in series whose noise correlates over time as that loading does.
+LOADING_SD, LOADING_TAU_S = 0.008, 20.0
+SQRT_2 = sqrt(2.0)  # the second of two equal lags halves the variance
 THICKNESS_SPEC_UM = 2.0
 IDEAL_FROST_DEGC = -65.0
 
@@ -80,7 +84,8 @@ class IdealCoater:
         self._rng = Random(seed)  # noqa: S311 - a disturbance, not a secret
         self._keep = exp(-STEP_S / LOADING_TAU_S)
         self._kick = sqrt(1.0 - self._keep**2)
-        self._wander = self._speed = self._meter = 0.0
+        self._quick = self._wander = self._speed = self._meter = 0.0
+        self._made: deque[tuple[float, float]] = deque()  # metre and loading, the oldest in front
         self._asked = self._full = self._odd = False
 
     def each_scan(self, now_s: float) -> None:
@@ -99,24 +104,26 @@ class IdealCoater:
             wanted = speed_set if running else min(CRAWL_M_PER_MIN, speed_set)
         self._speed = min(wanted, self._speed + FASTER_M_PER_MIN2 * STEP_S / 60.0)
         self._plant.coater.line_m_per_s = self._speed / 60.0
-        loading = self._hand_over(loading_set, film=running or self._meter > 0.0)
-        self._show((self._speed, loading, self._meter))
+        self._hand_over(loading_set, film=running or self._meter > 0.0)
+        self._show((self._speed, self._at_gauge(loading_set), self._meter))
 
     def _is_warm(self) -> bool:
         value = self._line.table.value
         return all(abs(value[k] - value[self._warm]) <= WARM_K for k in (self._upper, self._lower))
 
-    def _hand_over(self, loading_mg_cm2: float, *, film: bool) -> float:
-        """Push what was made in STEP_S; returns its loading."""
-        self._wander = self._keep * self._wander + self._kick * self._rng.gauss(0.0, 1.0)
+    def _hand_over(self, loading_mg_cm2: float, *, film: bool) -> None:
+        """Push what was made in STEP_S."""
+        self._quick = self._keep * self._quick + self._kick * self._rng.gauss(0.0, SQRT_2)
+        self._wander += (1.0 - self._keep) * (self._quick - self._wander)
         length_m = self._speed / 60.0 * STEP_S
-        loading_mg_cm2 *= 1.0 + LOADING_SD * self._wander
         if length_m <= 0.0:
-            return loading_mg_cm2
+            return
         if not film:
             self._plant.web.push_leader(length_m)
-            return loading_mg_cm2
+            return
         self._meter += length_m
+        loading_mg_cm2 *= 1.0 + LOADING_SD * self._wander
+        self._made.append((self._meter, loading_mg_cm2))
         loading = 0.01 * loading_mg_cm2
         self._plant.web.push(
             Slice(
@@ -125,7 +132,14 @@ class IdealCoater:
                 thickness_m=loading / 2040.0, strength_pa=0.73e6, dose_ppm_min=0.0, lot=1,
             )
         )  # fmt: skip
-        return loading_mg_cm2
+
+    def _at_gauge(self, loading_mg_cm2: float) -> float:
+        """What the gauge of a coater shows: some way behind its nips, half a scan late."""
+        seen_m = self._meter - GAUGE_M - self._speed / 60.0 * GAUGE_S
+        made = self._made
+        while len(made) > 1 and made[1][0] <= seen_m:
+            made.popleft()
+        return made[0][1] if made and made[0][0] <= seen_m else loading_mg_cm2
 
     def _show(self, shown: tuple[float, float, float]) -> None:
         table = self._line.table
