@@ -2,7 +2,7 @@
 
 import typer
 
-from controller.cli import deploy, look, operate, recipes, run, runs, trials
+from controller.cli import deploy, look, operate, recipes, rehearse, run, runs, sinks, trials, wait
 
 app = typer.Typer(
     name="dryline",
@@ -13,11 +13,14 @@ app = typer.Typer(
 )
 run.add_to(app)
 operate.add_to(app)
+wait.add_to(app)
 look.add_to(app)
 recipes.add_to(app)
+rehearse.add_to(app)
 deploy.add_to(app)
 runs.add_to(app)
 trials.add_to(app)
+sinks.add_to(app)
 
 
 def main() -> None:

@@ -26,6 +26,7 @@ from controller.line_file import (
     parse_line,
     right_prefix,
 )
+from controller.sinks.places import SinkConfig
 from controller.text_file import read_text
 
 MAX_TOML_BYTES = 256 * 1024
@@ -58,7 +59,8 @@ class LineConfig:
     """The whole line, or the part of it that one controller runs (`controller.part`).
 
     warnings: what is allowed and yet looks like a mistake. whole: of a part, all stations of the
-    line; neighbours: those outside the part that it reads, with the points that it reads.
+    line; neighbours: those outside the part that it reads, with the points that it reads. sinks:
+    targets outside that history is sent to.
     """
 
     name: str
@@ -70,6 +72,7 @@ class LineConfig:
     warnings: tuple[Problem, ...] = ()
     whole: tuple[str, ...] = ()
     neighbours: tuple[StationConfig, ...] = ()
+    sinks: tuple[SinkConfig, ...] = ()
 
     @property
     def part(self) -> str:
@@ -103,8 +106,10 @@ class LineConfig:
         points = sum(len(s.points) for s in self.stations)
         head = f"line {self.name}: {self.title}, map version {self.map_version}"
         kept = f"raw samples kept {self.history.raw_days} days in {self.history.path}"
+        sent = [f"sent to {sink.name} ({sink.kind})" for sink in self.sinks]
         unusual = [f"warning: {warning}" for warning in self.warnings]
-        return "\n".join([head, *(f"  {r}" for r in table), f"{points} points; {kept}", *unusual])
+        rest = [f"{points} points; {kept}", *sent, *unusual]
+        return "\n".join([head, *(f"  {r}" for r in table), *rest])
 
 
 def installed_modules() -> Modules:
@@ -114,6 +119,8 @@ def installed_modules() -> Modules:
         kinds=_modules_with(root / "stations", "Station"),
         protocols=_modules_with(root / "drivers", "Driver"),
         settings_of=_settings_of,
+        sinks=_modules_with(root / "sinks", "Sink"),
+        sink_settings_of=_sink_settings_of,
     )
 
 
@@ -129,6 +136,13 @@ def _settings_of(protocol: str) -> type[BaseModel]:
     settings = getattr(module, "Settings", NoSettings)
     if not (isinstance(settings, type) and issubclass(settings, BaseModel)):
         raise TypeError(f"{module.__name__}.Settings must be a pydantic model")
+    return settings
+
+
+def _sink_settings_of(kind: str) -> type[BaseModel]:
+    """From a file of its own: the sink itself loads a library that only its process needs."""
+    module = importlib.import_module(f"controller.sinks.{kind}_settings")
+    settings: type[BaseModel] = module.Settings
     return settings
 
 
@@ -157,7 +171,16 @@ def check(folder: Path, modules: Modules | None = None) -> tuple[LineConfig | No
     problems += io_problems
     if problems or parsed.sections is None:
         return None, problems
-    return _config(folder, parsed, points, [*warnings, *io_warnings]), []
+    return _config(folder, parsed, points, [*warnings, *io_warnings, *_cautions(parsed)]), []
+
+
+def _cautions(parsed: ParsedLine) -> list[Problem]:
+    """What sinks say about settings of theirs that are allowed and yet not wise."""
+    return [
+        Problem(file=LINE_FILE, line=None, field=f"sinks.{name}", value="", message=caution)
+        for name, settings in parsed.sink_settings.items()
+        if (caution := getattr(settings, "caution", ""))
+    ]
 
 
 def _points(folder: Path, parsed: ParsedLine) -> tuple[list[Point], list[Problem], list[Problem]]:
@@ -234,6 +257,10 @@ def _config(
         stations=tuple(stations),
         folder=folder,
         warnings=tuple(warnings),
+        sinks=tuple(
+            SinkConfig(name=name, kind=section.kind, settings=parsed.sink_settings[name])
+            for name, section in sections.sinks.items()
+        ),
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
@@ -27,6 +28,7 @@ from controller.history.status import HistorianStatus
 from controller.link import Link, ReadLink
 from controller.recipe_kind import recipe_kinds
 from controller.record import Record
+from controller.sinks.figures import sink_tags
 from controller.supervise import Supervisor
 
 log = logging.getLogger("dryline.line")
@@ -45,7 +47,8 @@ def tag_table(config: LineConfig) -> TagTable:
         for point in station.points:
             tags.extend(point.tags())
         tags.extend(kind.own_tags(station.name, station.prefix))
-    tags.extend(replace(tag, name=_health_name(config, tag)) for tag, _ in HEALTH)
+    health = [*(tag for tag, _ in HEALTH), *sink_tags(config.sinks)]
+    tags.extend(replace(tag, name=_health_name(config, tag)) for tag in health)
     for neighbour in config.neighbours:  # last, so that those before are the tags of history
         tags.extend(tag for point in neighbour.points for tag in point.tags())
     return TagTable(tags)
@@ -84,6 +87,7 @@ HEALTH: tuple[tuple[Tag, Reading], ...] = (
     _health("HISTORY.COMMIT", "duration of the last commit", "ms", lambda s: s.commit_ms),
     _health("HISTORY.FAILING", "history cannot write", "", lambda s: float(s.failing)),
     _health("HISTORY.BYTES", "size of the store", "", lambda s: s.used_bytes),
+    _health("HISTORY.OUTBOX", "bytes of it that wait for sinks", "", lambda s: s.outbox_bytes),
 )
 
 
@@ -212,6 +216,8 @@ class Line:
                 station, link, self.table, clock, recorder, neighbours=reads
             )
         self.record.recall(self.stations, recipe_kinds(config))
+        none = [0.0] * len(sink_tags(config.sinks))
+        self.sink_figures: Callable[[], list[float]] = lambda: none
 
     def _neighbour(
         self, config: StationConfig, index: Mapping[str, int], make: MakeDriver
@@ -238,10 +244,10 @@ class Line:
         supervisor.keep("station memory", self._remember)
 
     def publish_health(self, status: HistorianStatus) -> None:
-        """Show the historian's figures as tags."""
+        """Show the figures of the historian and of the sinks as tags."""
         region = self.table.region(OWN)
         span = slice(region.split, region.stop)
-        self.table.value[span] = [read(status) for _, read in HEALTH]
+        self.table.value[span] = [*(read(status) for _, read in HEALTH), *self.sink_figures()]
         self.table.quality[span] = GOOD
         self.table.time_ns[span] = self.clock.utc_ns()
         self.recorder.record(
@@ -288,12 +294,22 @@ class Line:
             await self.clock.sleep_link(REMEMBER_S)
 
 
+def load_drivers(config: LineConfig) -> None:
+    """Import the drivers of a line now, while no scan has to wait for that."""
+    for station in (*config.stations, *config.neighbours):
+        _driver_module(station)
+
+
+def _driver_module(config: StationConfig) -> ModuleType:
+    """The protocol in the config is the module name."""
+    return importlib.import_module(f"controller.drivers.{config.protocol}")
+
+
 def driver_for(
     config: StationConfig, index: Mapping[str, int], clock: Clock, map_version: int
 ) -> Driver:
-    """A fresh driver: the protocol in the config is the module name."""
-    module = importlib.import_module(f"controller.drivers.{config.protocol}")
-    driver: Driver = module.Driver(
+    """A fresh driver."""
+    driver: Driver = _driver_module(config).Driver(
         config.settings, config.points, index, clock, map_version=map_version
     )
     return driver

@@ -23,6 +23,8 @@ LINE_FILE = "line.toml"
 IO_LIST = "io_list.csv"
 MAX_LINE = 4000  # characters: longer lines are a damaged file, and slow to parse
 MAX_NESTING = 16
+MAX_SINK_NAME = 24
+EVENTS = "events"  # measurement of events in sinks, beside one for each station
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _PREFIX = re.compile(r"[A-Z][A-Z0-9]*")
 _PLACE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
@@ -80,6 +82,9 @@ class HistorySettings(_Section):
     )
     commit_interval_s: float = Field(ge=0.05, le=10, description="seconds between commits")
     raw_days: int = Field(ge=1, le=3650, description="days that raw samples are kept")
+    outbox_mb: int = Field(
+        default=2048, ge=16, le=1_000_000, description="megabytes that may wait for sinks"
+    )
 
 
 class DriverSection(BaseModel):
@@ -103,6 +108,14 @@ class StationSection(_Section):
     driver: DriverSection = Field(description="protocol and where the station is reached")
 
 
+class SinkSection(BaseModel):
+    """[sinks.NAME]; all keys but the kind belong to the sink's own Settings."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="allow")
+
+    kind: str = Field(description="a file in controller/sinks")
+
+
 class LineFile(_Section):
     """The whole file."""
 
@@ -111,15 +124,24 @@ class LineFile(_Section):
     stations: dict[str, StationSection] = Field(
         min_length=1, description="one table [stations.NAME] a station"
     )
+    sinks: dict[str, SinkSection] = Field(
+        default={}, description="one table [sinks.NAME] a target outside"
+    )
+
+
+def _any_settings(_: str) -> type[BaseModel]:
+    return SinkSection
 
 
 @dataclass(frozen=True, slots=True)
 class Modules:
-    """Which station kinds and protocols there are, and the Settings model of a protocol."""
+    """Which kinds of stations, protocols and sinks there are, and the Settings of the latter."""
 
     kinds: tuple[str, ...]
     protocols: tuple[str, ...]
     settings_of: Callable[[str], type[BaseModel]]
+    sinks: tuple[str, ...] = ()
+    sink_settings_of: Callable[[str], type[BaseModel]] = _any_settings
 
 
 @dataclass(slots=True)
@@ -130,10 +152,15 @@ class ParsedLine:
     document: dict[str, object] = field(default_factory=dict)
     sections: LineFile | None = None
     settings: dict[str, BaseModel] = field(default_factory=dict)  # by station
+    sink_settings: dict[str, BaseModel] = field(default_factory=dict)  # by sink
 
     def stations(self) -> Mapping[str, Mapping[str, object]] | None:
         """The station tables, right or not; None when there are none."""
-        tables = self.document.get("stations")
+        return self.tables("stations")
+
+    def tables(self, key: str) -> Mapping[str, Mapping[str, object]] | None:
+        """The tables under a key, right or not; None when there are none."""
+        tables = self.document.get(key)
         if not isinstance(tables, dict):
             return None
         return {name: table for name, table in tables.items() if isinstance(table, dict)}
@@ -164,6 +191,7 @@ def parse_line(text: str, file: str, modules: Modules) -> ParsedLine:
     checker = _Checker(file, key_lines(text), modules, parsed)
     checker.sections()
     checker.stations()
+    checker.sinks()
     parsed.problems.sort(key=lambda p: p.line or 0)
     return parsed
 
@@ -275,6 +303,24 @@ class _Checker:
                 key = "endpoint" if "endpoint" in type(settings).model_fields else "host"
                 message = f"reaches the same server as station {first}: give each its own"
                 self._wrong((*path, "driver", key), getattr(settings, key), message)
+
+    def sinks(self) -> None:
+        """Names, kinds and settings of sinks."""
+        tables = self._parsed.tables("sinks") or {}
+        for name, table in tables.items():
+            path: KeyPath = ("sinks", name)
+            if not _NAME.fullmatch(name) or len(name) > MAX_SINK_NAME:
+                message = f"a sink name is small letters, digits and _, at most {MAX_SINK_NAME}"
+                self._wrong(path, name, message)
+            kind = table.get("kind")
+            if not self._one_of((*path, "kind"), kind, self._modules.sinks):
+                continue
+            settings = self._validate(self._modules.sink_settings_of(str(kind)), table, path)
+            if settings is not None:
+                self._parsed.sink_settings[name] = settings
+        if tables and EVENTS in (self._parsed.stations() or {}):
+            message = "sinks put the events of the line under this name: choose another"
+            self._wrong(("stations", EVENTS), EVENTS, message)
 
     def _driver(self, path: KeyPath, table: Mapping[str, object]) -> BaseModel | None:
         driver = table.get("driver")

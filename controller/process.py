@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import sys
@@ -16,11 +17,14 @@ from controller.deploy import Deployer
 from controller.desk import Desk
 from controller.gate import Gate
 from controller.historian import Historian, HistorianSettings
-from controller.line import Line, history_tags
+from controller.line import Line, history_tags, load_drivers
 from controller.recipe_kind import recipe_kinds
 from controller.recipe_library import RecipeLibrary
 from controller.run_folder import history_path, socket_path
 from controller.run_store import STORE
+from controller.sinks.ledger_reader import SentByAll
+from controller.sinks.places import ledgers as ledgers_of
+from controller.sinks.watch import SinkWatch, command_of
 from controller.station_lock import StationLocks
 from controller.supervise import Supervisor
 from controller.trials import Trials
@@ -51,9 +55,13 @@ async def _run(
     config: LineConfig, run: Path, clock: SystemClock, ended: asyncio.Event, recipes: Path
 ) -> None:
     settings = HistorianSettings(
-        commit_interval_s=config.history.commit_interval_s, raw_days=config.history.raw_days
+        commit_interval_s=config.history.commit_interval_s,
+        raw_days=config.history.raw_days,
+        outbox_bytes=config.history.outbox_mb * 10**6,
     )
-    historian = Historian(history_path(config, run), history_tags(config), clock, settings)
+    ledgers = ledgers_of(run, config.sinks, config.part)
+    sent = SentByAll(ledgers) if ledgers else None
+    historian = Historian(history_path(config, run), history_tags(config), clock, settings, sent)
     await historian.start_async()
     socket = socket_path(run, config.part)
     try:
@@ -63,16 +71,46 @@ async def _run(
         deployer = Deployer(gate, library)
         trials = Trials(gate, deployer, library)
         desk = Desk(line, historian, gate, deployer, trials)
+        load_drivers(config)
+        keep_for_good()
         async with Supervisor(clock) as supervisor, Console(socket, desk.answer):
             line.keep(supervisor)
             supervisor.keep("line health", desk.publish)
             supervisor.keep("trials", trials.run)
+            if config.sinks:
+                _keep_sinks(supervisor, line, historian, run, clock)
             log.info("controller runs, console at %s", socket)
             await ended.wait()
         await _leave(line)
     finally:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(historian.close_async(CLOSE_S), CLOSE_S + 1.0)
+
+
+def keep_for_good() -> None:
+    """Take what is there now out of garbage collection.
+
+    To go through all modules and tags of a line takes longer than a scan period, and reading a
+    recipe makes enough new objects to set that off.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+def _keep_sinks(
+    supervisor: Supervisor, line: Line, historian: Historian, run: Path, clock: SystemClock
+) -> None:
+    """Have the sinks fed from history, by a process of their own."""
+    config = line.config
+    stations = [s.name for s in config.stations] if config.part else []
+    watch = SinkWatch(
+        config.sinks, run, config.part, clock, historian,
+        command=command_of(config.folder, run, stations, clock),
+        durable=historian.flush,
+    )  # fmt: skip
+    line.sink_figures = watch.figures
+    supervisor.keep("sinks", watch.run)
+    supervisor.keep("figures of the sinks", watch.follow)
 
 
 async def _leave(line: Line) -> None:

@@ -39,6 +39,12 @@ CREATE TABLE trial (
     id TEXT PRIMARY KEY, station TEXT NOT NULL, open INTEGER NOT NULL, body TEXT NOT NULL)
     WITHOUT ROWID;
 """
+# An update touches fewer pages than a replacement, and an open run is written all the time.
+PUT_RUN = (
+    "INSERT INTO run VALUES (?, ?, ?, ?, ?)"
+    " ON CONFLICT DO UPDATE SET open = excluded.open, head = excluded.head"
+)
+PUT_STATION = "INSERT INTO station VALUES (?, ?) ON CONFLICT DO UPDATE SET memory = excluded.memory"
 
 
 class OpenFile:

@@ -32,7 +32,7 @@ from controller.core.run import (
 )
 from controller.recipe_file import parse_recipe
 from controller.recipe_kind import RecipeKind
-from controller.run_schema import BUSY_MS, OpenFile, require_ours
+from controller.run_schema import BUSY_MS, PUT_RUN, PUT_STATION, OpenFile, require_ours
 
 STORE = "stations.db"
 
@@ -135,7 +135,7 @@ class RunStore:
                 if head is not None:
                     self._run(head)
             body = json.dumps(asdict(facts.memory), sort_keys=True)
-            self._db.execute("INSERT OR REPLACE INTO station VALUES (?, ?)", (name, body))
+            self._db.execute(PUT_STATION, (name, body))
         return written
 
     def _deployment(self, station: str, new: Deployment) -> None:
@@ -153,9 +153,9 @@ class RunStore:
         )
 
     def _run(self, head: RunHead) -> None:
-        is_open = head.outcome is Outcome.OPEN
-        row = (head.id, head.station, head.begun_ns, is_open, json.dumps(asdict(head)))
-        self._db.execute("INSERT OR REPLACE INTO run VALUES (?, ?, ?, ?, ?)", row)
+        row = (head.id, head.station, head.begun_ns, head.outcome is Outcome.OPEN,
+               json.dumps(asdict(head)))  # fmt: skip
+        self._db.execute(PUT_RUN, row)
 
     def _write_entries(self, entries: Sequence[Event]) -> dict[str, int]:
         """The number of the last entry of each run that has new ones."""

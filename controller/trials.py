@@ -95,7 +95,7 @@ class Trials:
         self._turn = {name: asyncio.Lock() for name in self._line.stations}
         self._retry_s: dict[str, float] = {}
         self._trouble: dict[str, str] = {}  # why a station's trial cannot go on, as it was told
-        self._last_id = ""
+        self._last_id: dict[str, str] = {}  # by station
 
     def _with_run(self, trial: Trial) -> Trial:
         """A run that began and ended just before the program did belongs to it as well."""
@@ -133,9 +133,10 @@ class Trials:
         if reasons:
             raise Refused("trial", reasons)
         now_ns = self._line.clock.utc_ns()
-        self._last_id = run_id(f"trial-{station.name}", now_ns, self._last_id)
+        last = self._last_id.get(station.name, "")
+        own_id = self._last_id[station.name] = run_id(f"trial-{station.name}", now_ns, last)
         return Trial(
-            id=self._last_id, station=station.name, begun_ns=now_ns,
+            id=own_id, station=station.name, begun_ns=now_ns,
             base=f"{base.name}@{base.version}", recipe=f"{own.name}@{own.version}",
             question=question, actor=text_of(request, "actor", "console"),
             minutes=minutes, metres=metres,
@@ -266,8 +267,9 @@ class Trials:
             how = trial.how or f"taken over: {who}"
             return replace(trial, how=how, returned=True, taken_over=not trial.how)
         is_open = run is not None and run.head.id == trial.run
-        if is_open and trial.from_ns is None and station.procedure.state is State.EXECUTE:
-            trial = replace(trial, from_ns=now_ns, from_metres=run.state.metres if run else 0.0)
+        executed = run is not None and run.state.reached > len(run.phases)  # be it for a moment
+        if run is not None and is_open and executed and trial.from_ns is None:
+            trial = replace(trial, from_ns=now_ns, from_metres=run.state.metres)
         if trial.how:
             return trial
         if trial.run and not is_open:

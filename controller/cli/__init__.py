@@ -9,11 +9,13 @@ from typing import Annotated, Any, TypeVar
 import typer
 from rich.console import Console as Screen
 
+from controller.clock import NS
 from controller.core.errors import ConfigError, DrylineError
 
 SHIPPED_LINE = Path(__file__).resolve().parent.parent / "lines" / "pilot"
 EXIT_FAILED = 1
 EXIT_INPUT = 2
+UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 screen = Screen()
 errors = Screen(stderr=True)
@@ -42,6 +44,14 @@ def told(work: Callable[[], Result]) -> Result:
         text = str(error).strip("'\"")
         errors.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(EXIT_FAILED) from None
+
+
+def span_ns(text: str, option: str) -> int:
+    """Nanoseconds of '90s', '30m', '8h' or '29d'; DrylineError names the option."""
+    number, unit = text[:-1], text[-1:]
+    if unit not in UNITS_S or not number.replace(".", "", 1).isdigit():
+        raise DrylineError(f"{option} {text!r}: a number and s, m, h or d, for example 30m")
+    return int(float(number) * UNITS_S[unit] * NS)
 
 
 def start_logging(level: int = logging.INFO) -> None:

@@ -21,6 +21,7 @@ from controller.cli import (
     errors,
     print_json,
     screen,
+    span_ns,
     told,
 )
 from controller.cli.plot import save_plot
@@ -37,7 +38,6 @@ from controller.run_folder import histories
 
 REFRESH_S = 0.5
 COLUMN_WIDTH = 55
-UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def tags(
@@ -188,14 +188,14 @@ def history(
 ) -> None:
     """Print, export or plot the history of tags; works while the line runs and when it does not."""
     paths = told(lambda: histories(load_line(line), run))
-    span_ns = told(lambda: _span_ns(last))
+    length_ns = told(lambda: span_ns(last, "--last"))
     with told(lambda: MergedReader(paths)) as reader:
         ends = [told(lambda n=n: reader.span(n)) for n in names]  # type: ignore[misc]
         missing = [n for n, end in zip(names, ends, strict=True) if end is None]
         if missing:
             told(lambda: _raise(f"no history of {', '.join(missing)}; `dryline tags` lists tags"))
         stop_ns = max(end[1] for end in ends if end) + 1
-        start_ns = stop_ns - span_ns
+        start_ns = stop_ns - length_ns
         if png is not None:
             told(lambda: save_plot(reader, names, start_ns, stop_ns, png))
             screen.print(f"{png} written", highlight=False)
@@ -294,13 +294,6 @@ def events(
 
 def _clock_text(time_ns: int) -> str:
     return datetime.fromtimestamp(time_ns / NS, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3] + "Z"
-
-
-def _span_ns(text: str) -> int:
-    number, unit = text[:-1], text[-1:]
-    if unit not in UNITS or not number.replace(".", "", 1).isdigit():
-        raise DrylineError(f"--last {text!r}: a number and s, m, h or d, for example 30m")
-    return int(float(number) * UNITS[unit] * NS)
 
 
 def add_to(app: typer.Typer) -> None:

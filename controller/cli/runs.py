@@ -35,7 +35,7 @@ from controller.runs.bundle import BundleSource, export
 from controller.runs.bundle_check import Verdict, printable, verify
 from controller.runs.key_plots import key_plots
 from controller.runs.quality import RunSummary, summarise
-from controller.runs.quality_text import as_json, number, percent, table_rows
+from controller.runs.quality_text import as_json, notes, number, percent, table_rows
 from controller.runs.recipe_changes import (
     COLUMNS,
     RecipeChanges,
@@ -203,9 +203,8 @@ def _print_quality(quality: _Quality) -> None:
         rows = table_rows(summary)
         if rows:
             _print_table(tuple(rows[0]), [tuple(row.values()) for row in rows])
-        for figure in summary.figures.values():
-            for note in figure.notes:
-                _print(f"note: {figure.measure.text}: {note}")
+        for note in notes(summary):
+            _print(f"note: {note}")
     for note in quality.notes:
         _print(f"note: {note}")
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 NS = 1_000_000_000
 KEPT = 20  # deployments remembered for a way back; the store has them all
-REMEMBER_S = 2.0  # elapsed times of an open run are saved so often (plant time)
+REMEMBER_S = 1.0  # elapsed times of an open run are saved so often (plant time)
 _BACK = (State.UNHOLDING, State.RESUMING)
 _ENDS = frozenset({State.COMPLETED, State.STOPPED, State.ABORTED})
 
@@ -226,7 +226,7 @@ class RecipeDesk:
                 *(_plain(d) for d in (self.deployments[:-1] if self.unread else self.deployments)),
                 *([dict(self.unread)] if self.unread else []),
             ],
-            current=self.current.number if self.current else 0,
+            current=self.current.number if run and self.current else 0,
             head=asdict(run.head) if run else None,
             state=asdict(state) if state else None,
             last_id=self._last_id,

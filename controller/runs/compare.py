@@ -278,7 +278,7 @@ class _Judge:
             n=len(values),
             effective_n=worth,
             units=len(units),
-            known=max((part.known for part in all_parts), default=0.0),
+            known=min((part.known for part in all_parts), default=0.0),
             spec=spec,
             capability=found,
         )

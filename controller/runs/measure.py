@@ -23,16 +23,11 @@ class Sort(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """The limits of one run, None where there is none. text: where they come from."""
+    """The limits of one run, None where there is none; a limit is inside. text: their origin."""
 
     low: float | None
     high: float | None
     text: str
-
-    def holds(self, value: float) -> bool:
-        """The value is inside; a limit itself is inside."""
-        above = self.low is None or value >= self.low
-        return above and (self.high is None or value <= self.high)
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,9 +70,9 @@ def _row(figure: Figure) -> dict[str, str]:
     found = figure.capability
     spec = figure.spec
     limits = "-" if spec is None else f"{number(spec.low)} .. {number(spec.high)}"
+    unit = f", {figure.measure.unit}" if figure.measure.unit else ""
     return {
-        "measure": figure.measure.text,
-        "unit": figure.measure.unit,
+        "measure": f"{figure.measure.text}{unit}",
         "mean": beside_sd(figure.mean, figure.sd),
         "sd": "-" if figure.sd is None else f"{figure.sd:.2g}",
         "min": number(figure.minimum),
@@ -80,9 +80,21 @@ def _row(figure: Figure) -> dict[str, str]:
         "limits": limits,
         "inside": percent(figure.inside),
         "known": percent(figure.known),
-        "Cpk": f"{found.cpk:.2f}" if found.cpk is not None else f"- ({found.why_not})",
-        "dose": f"{figure.dose:.4g} {figure.measure.title_unit}" if figure.dose is not None else "",
+        "Cpk": f"{found.cpk:.2f}" if found.cpk is not None else "-",
     }
+
+
+def notes(summary: RunSummary) -> list[str]:
+    """What the table leaves out: doses, why there is no Cpk, what is odd about a measure."""
+    found = []
+    for figure in summary.figures.values():
+        text = figure.measure.text
+        if figure.dose is not None:
+            found.append(f"{text}: dose {figure.dose:.4g} {figure.measure.title_unit}")
+        if figure.capability.cpk is None:
+            found.append(f"{text}: no Cpk, {figure.capability.why_not}")
+        found += [f"{text}: {note}" for note in figure.notes]
+    return found
 
 
 def number(value: float | None) -> str:

@@ -22,6 +22,7 @@ from typing import NamedTuple
 from controller.core.errors import StoreError
 from controller.history.schema import WriterLock, set_aside
 
+VERSION = 1
 BUSY_MS = 5_000
 QUARANTINE_BYTES = 64 * 2**20  # of refused lines; beyond it the oldest are dropped and told
 MAX_NOTES = 10_000  # told or not, so many stay
@@ -234,18 +235,23 @@ class Ledger:
                     connection.rollback()
 
     def totals(self) -> Totals:
-        """What was done so far."""
-        with self._turn:
+        """What was done so far. Raises StoreError."""
+        with self._reading():
             return totals_of(self._connection)
 
     def again(self) -> Entry | None:
-        """The oldest refused lines that are to be sent once more."""
+        """The oldest refused lines that are to be sent once more. Raises StoreError."""
+        with self._reading():
+            found = entries_of(self._connection, "WHERE again ORDER BY id", 1)
+        return found[0] if found else None
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
         with self._turn:
-            row = self._connection.execute(
-                "SELECT id, time_ns, origin, lines, reason, body, again FROM refused"
-                " WHERE again ORDER BY id LIMIT 1"
-            ).fetchone()
-        return Entry(*row[:-1], bool(row[-1])) if row else None
+            try:
+                yield
+            except sqlite3.Error as error:
+                raise StoreError(f"{self.path}: cannot be read: {error}") from error
 
     def _open(self) -> sqlite3.Connection:
         try:
@@ -265,16 +271,40 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode=WAL")
         # The historian lets rows go that are sent: what says so must not be lost by a power cut.
         connection.execute("PRAGMA synchronous=FULL")
-        verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if verdict != "ok":
-            damage = sqlite3.DatabaseError(verdict)
-            damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-            raise damage
+        _require_sound(connection)
+        _require_known(connection, path)
         connection.executescript(TABLES)
+        connection.execute(f"PRAGMA user_version={VERSION}")
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _require_sound(connection: sqlite3.Connection) -> None:
+    verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if verdict != "ok":
+        damage = sqlite3.DatabaseError(verdict)
+        damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        raise damage
+
+
+def _require_known(connection: sqlite3.Connection, path: Path) -> None:
+    if connection.execute("PRAGMA user_version").fetchone()[0] > VERSION:
+        raise StoreError(f"{path}: written by a newer Dryline; upgrade, or move it away")
+
+
+def entries_of(connection: sqlite3.Connection, order: str, limit: int) -> list[Entry]:
+    """Refused lines in quarantine."""
+    rows = connection.execute(
+        "SELECT id, time_ns, origin, lines, reason, body, again FROM refused "  # noqa: S608
+        f"{order} LIMIT ?",
+        (limit,),
+    ).fetchall()
+    return [
+        Entry(number, time_ns, origin, lines, reason, body, bool(again))
+        for number, time_ns, origin, lines, reason, body, again in rows
+    ]
 
 
 def _state(connection: sqlite3.Connection) -> dict[str, int]:

@@ -7,7 +7,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from controller.core.errors import StoreError
-from controller.sinks.ledger import BUSY_MS, Entry, Note, Position, Totals, position_of, totals_of
+from controller.sinks.ledger import (
+    BUSY_MS,
+    Entry,
+    Note,
+    Position,
+    Totals,
+    entries_of,
+    position_of,
+    totals_of,
+)
 
 ALL = 2**62
 
@@ -52,12 +61,7 @@ def position_and_totals(path: Path) -> tuple[Position, Totals]:
 def quarantine(path: Path, limit: int = -1) -> list[Entry]:
     """Refused lines, newest first."""
     with reading(path) as connection:
-        rows = connection.execute(
-            "SELECT id, time_ns, origin, lines, reason, body, again FROM refused"
-            " ORDER BY id DESC LIMIT ?",
-            (limit,),
-        ).fetchall()
-    return [Entry(*row[:-1], bool(row[-1])) for row in rows]
+        return entries_of(connection, "ORDER BY id DESC", limit)
 
 
 def send_again(path: Path, ids: Sequence[int] = ()) -> int:

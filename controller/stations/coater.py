@@ -17,6 +17,7 @@ from controller.control.pid_config import (
     Fallback,
     Limited,
     LoopMode,
+    LoopStatus,
     PidConfig,
     Terms,
 )
@@ -214,6 +215,8 @@ class Station(Base):
         if self.usable(self._sme):
             l11.limit_out(30.0, min(140.0, max(30.0, roof)))
         track = l10.cascade_track if self._l11.active else None
+        if l10.mode is LoopMode.CAS and l10.status is LoopStatus.MANUAL:
+            track = None  # L10 begins to follow with this scan; L11 begins where it was put
         if v[self._index] < NO_FILM_INDEX and self._l11.active:
             track = l11.out  # no film has reached the index yet
         energy = self._l11.scan(now_s, v, q, track=track, limited=l10.cascade_limited)

@@ -46,7 +46,8 @@ def _setting(report: Report) -> str:
 
 def _table(title: str, *columns: str) -> Table:
     """The first column is text, numbers stand to the right and never wrap."""
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False,
+                  padding=(0, 1, 0, 0))  # fmt: skip
     for k, column in enumerate(columns):
         table.add_column(
             column, justify="right" if k else "left", no_wrap=k > 0, min_width=12 * (k == 0)
@@ -104,9 +105,10 @@ def _paired(report: Report) -> Table:
                    *(("seed by seed",) if many else ()))  # fmt: skip
     table.caption = "* every seed moved the same way" if many else None
     for pair in paired(report.old, report.results):
-        if pair.old == pair.new == 0.0:
-            continue
-        table.add_row(*_pair_cells(pair, many=many))
+        cells = _pair_cells(pair, many=many)
+        if cells[4] == SAME and (pair.key.startswith("phase.") or ".L" in pair.key):
+            continue  # of times and loops only what has changed
+        table.add_row(*cells)
     return table
 
 
@@ -126,7 +128,7 @@ def _pair_cells(pair: Pair, *, many: bool) -> Sequence[str]:
 
 def _moved(difference: float, size: float) -> str:
     """A difference that shows in the figures themselves, or SAME."""
-    if abs(difference) < 10.0**-SIGNIFICANT * size:
+    if abs(difference) <= 10.0**-SIGNIFICANT * size:
         return SAME
     return f"{difference:+.2g}"
 

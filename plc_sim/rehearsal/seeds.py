@@ -95,7 +95,10 @@ class _Pool:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe(duplex=False)
         process = context.Process(target=_work, args=(self._jobs[number], theirs), daemon=True)
+        # Ctrl-C is for this process, which ends its workers; they inherit that it is blocked.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         process.start()
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()  # else the end of the worker would not be seen
         self._live[ours] = _Worker(number, process)
 
@@ -120,7 +123,6 @@ class _Pool:
 
 def _work(job: Job, to_parent: Connection) -> None:
     """In the worker: rehearse and say what came of it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers
     try:
         to_parent.send(_attempt(job, lambda done_s, all_s: to_parent.send((done_s, all_s))))
     except BrokenPipeError:

@@ -7,7 +7,7 @@ quiet and disturbed windows by turns. Every scan of the neighbours is noted, eve
 import random
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,12 +32,15 @@ from tests.support.neighbours import (
 from tests.support.operations import DECK, TAKES_PERMITS, Victim, shuffled
 
 SEED = 20261122
-QUIET_S = 0.4
-SETTLE_S = 0.4
+QUIET_S = 0.35
+SETTLE_S = 0.35
 SCAN_NS = 100_000_000
 CREEPS_S = 60.0
-SHUT = ("enclosure",)
+WARM_S = 90.0  # wall; of that an hour of the plant in lockstep
+CALM_S = 8.0  # pressure, tension and speed have settled
 MOVING = ("coater", "calender")
+# In cascade as usual; no film has come to the gauge of L12 yet.
+MODES = {("coater", "L10"): "CAS", ("coater", "L12"): "MAN"}
 Rows = NDArray[np.void]
 
 
@@ -74,7 +77,7 @@ def up() -> Iterator[Line]:
         with LineUnderTest(
             home=home, plant_module="tests.support.warm_plant", controller_words=controller
         ) as line:
-            line.start_plant()
+            line.start_plant(WARM_S)
             line.start_controller()
             line.settle()
             report = Report()
@@ -94,24 +97,28 @@ def creep(up: Line, *stations: str) -> None:
             up.line.do(station, "CONFIRM")
     for station in stations:
         up.line.run_until(station, state="EXECUTE", within_s=CREEPS_S)
+    time.sleep(CALM_S)
 
 
 def standby(up: Line, station: str) -> None:
     """A run of "creep" begins, whatever the station did before; machines stand hot."""
     line = up.line
     line.clear_all(station)
-    run = line.station(station)
-    if run["state"] in ("STARTING", "EXECUTE") and run["recipe"]["current"]["recipe"].endswith(CREEP):
-        line.do(station, "RESTART")
-    else:
-        line.reach_idle(station)
-        answer = line.ask(op="deploy", station=station, recipe=CREEP, actor="ann", reason="a test")
-        assert answer["accepted"], answer
-        for loop, mode in {"coater": {"L12": "MAN"}}.get(station, {}).items():
-            line.do(station, "MODE", loop, mode)  # there is no film at its gauge yet
-        line.start(station)
+    line.reach_idle(station)
+    answer = line.ask(op="deploy", station=station, recipe=CREEP, actor="ann", reason="a test")
+    assert answer["accepted"], answer
+    for loop in line.station(station)["loops"]:
+        line.do(station, "MODE", loop, MODES.get((station, loop), "AUTO"))
+    line.start(station)
     if station in MOVING:
-        line.wait_for(lambda: line.value(station, f"{PREFIX[station]}.RUN.PROMPT"), "prompt")
+        prefix = PREFIX[station]
+        line.wait_for(
+            lambda: (
+                line.value(station, f"{prefix}.RUN.PROMPT") == 1.0
+                and line.tags(station)[f"{prefix}.STATE"]["text"] == "warm-up"
+            ),
+            "standing hot",
+        )
 
 
 # -- one round ------------------------------------------------------------------------------------
@@ -137,15 +144,15 @@ def disturb(up: Line, station: str, cards: Sequence[str]) -> tuple[Victim, list[
     return victim, windows
 
 
-def check(up: Line, victim: Victim, neighbour: str, windows: Sequence[Window]) -> None:
-    """The neighbour has missed no scan, told nothing, changed nothing, been no later."""
-    late = check_scans(up, neighbour, windows)
+def check(up: Line, station: str, neighbour: str, windows: Sequence[Window]) -> list[str]:
+    """What the neighbour has noticed of what happened to the station: missed a scan, been late,
+    told something, changed something."""
+    figures, wrong = check_scans(up, neighbour, windows)
     start_ns, stop_ns = windows[0].start_ns, windows[-1].stop_ns
     told = [e for e in up.line.events(start_ns, neighbour) if e.time_ns < stop_ns]
-    assert not [f"{e.kind} {e.text}" for e in told if e.kind not in QUIET_EVENTS]
-    shared = SHARED.get((victim.station, neighbour), {})
+    wrong += [f"told: {e.kind} {e.text}" for e in told if e.kind not in QUIET_EVENTS]
+    shared = SHARED.get((station, neighbour), {})
     counts = dict.fromkeys(Sort, 0)
-    wrong = []
     with up.line.reader() as reader:
         for name, (tag, sort) in tags_of(up.line.config, neighbour).items():
             if went_bad(reader, name, start_ns, stop_ns):
@@ -160,22 +167,27 @@ def check(up: Line, victim: Victim, neighbour: str, windows: Sequence[Window]) -
                 moved = move(reader, tag, windows)
                 wrong += [str(moved)] if moved.moved > moved.bar else []
     up.report.rows.append(
-        f"  {neighbour:9} {late}; {counts[Sort.STANDING]} tags still, "
+        f"  {neighbour:9} {figures}; {counts[Sort.STANDING]} tags still, "
         f"{counts[Sort.MEASURED]} in their noise, {len(shared)} shared"
     )
-    assert not wrong, "\n".join(wrong)
+    return [f"{neighbour}: {text}" for text in wrong]
 
 
-def check_scans(up: Line, neighbour: str, windows: Sequence[Window]) -> str:
-    """No scan missed, none too late; the figures."""
+def check_scans(up: Line, neighbour: str, windows: Sequence[Window]) -> tuple[str, list[str]]:
+    """The figures of a neighbour's scans, and what is wrong with them."""
     rows = up.scans(neighbour)
     due_ns = rows["time_ns"] - (1e6 * rows["late_ms"]).astype(np.int64)
     begin_ns, end_ns = windows[0].start_ns, windows[-1].stop_ns
     inside = (due_ns >= begin_ns) & (due_ns < end_ns)
     n, wanted = int(np.count_nonzero(inside)), (end_ns - begin_ns) / SCAN_NS
-    assert abs(n - wanted) <= 1.0, f"{n} scans in the time of {wanted:.1f}"
-    assert (np.diff(rows["count"][inside]) == 1).all()
-    assert (np.diff(rows["overruns"][inside]) == 0).all()
+    missed = int(np.ptp(rows["overruns"][inside]))
+    worst = rows["time_ns"][inside][rows["late_ms"][inside].argmax()]
+    then = next(w.what or "quiet" for w in windows if worst < w.stop_ns + SCAN_NS)
+    wrong = [f"{missed} scans missed; latest during {then}"] if missed else []
+    wrong += [f"{n} scans in the time of {wanted:.1f}"] if abs(n - wanted) > 1.0 else []
+    wrong += (
+        ["scans are not counted one by one"] if (np.diff(rows["count"][inside]) != 1).any() else []
+    )
     quiet, hurt = (
         np.concatenate(
             [
@@ -188,12 +200,12 @@ def check_scans(up: Line, neighbour: str, windows: Sequence[Window]) -> str:
     )
     base, late = np.percentile(quiet, 99), np.percentile(hurt, 99)
     bar = max(2.0 * base, base + 10.0)
-    said = (
-        f"{n} scans, 0 missed; late p50 {np.median(quiet):.1f} -> {np.median(hurt):.1f}, "
-        f"p99 {base:.1f} -> {late:.1f} (bar {bar:.1f}), max {quiet.max():.1f} -> {hurt.max():.1f} ms"
-    )
-    assert late <= bar, said
-    return said
+    wrong += [f"late by {late:.1f} ms, bar {bar:.1f}"] if late > bar else []
+    return (
+        f"{n} scans, {missed} missed; late p50 {np.median(quiet):.1f} -> {np.median(hurt):.1f}, "
+        f"p99 {base:.1f} -> {late:.1f} (bar {bar:.1f}), max {quiet.max():.1f} -> {hurt.max():.1f} ms "
+        f"({then})"
+    ), wrong
 
 
 def play(up: Line, station: str, cards: Sequence[str]) -> None:
@@ -203,9 +215,9 @@ def play(up: Line, station: str, cards: Sequence[str]) -> None:
     told = ", ".join(f"{n} {what}" for what, n in sorted(victim.told.items()))
     up.report.operations += len(cards)
     up.report.rows.append(f"{station}: {len(cards)} operations ({told}), {load()}")
-    for neighbour in STATIONS:
-        if neighbour != station:
-            check(up, victim, neighbour, windows)
+    neighbours = [s for s in STATIONS if s != station]
+    wrong = [text for name in neighbours for text in check(up, station, name, windows)]
+    assert not wrong, "\n".join(wrong)
 
 
 def load() -> str:
@@ -213,32 +225,33 @@ def load() -> str:
     return f"load {Path('/proc/loadavg').read_text(encoding='utf-8').split()[0]}"
 
 
-def cards(part: Sequence[str], seed: str) -> list[str]:
-    """Some kinds of cards of the deck in random order."""
-    return shuffled(random.Random(f"{SEED} {seed}"), {k: n for k, n in DECK.items() if k in part})
+def cards(seed: str, wanted: Callable[[str], bool] = lambda card: True) -> list[str]:
+    """The deck, or some kinds of its cards, in random order."""
+    chance = random.Random(f"{SEED} {seed}")
+    return shuffled(chance, {card: n for card, n in DECK.items() if wanted(card)})
 
 
 # -- the tests, in the order that costs the least waiting -----------------------------------------
 
 
-def test_calender_disturbs_neither_enclosure_nor_coater(up: Line) -> None:
-    creep(up, "enclosure", "coater")
-    play(up, "calender", cards(tuple(DECK), "calender"))
-
-
-def test_enclosure_without_its_permits_disturbs_nothing_else(up: Line) -> None:
-    """Machines that stand hot do not need the permits, which a dead PLC cannot give."""
-    for station in MOVING:
-        standby(up, station)
-    play(up, "enclosure", cards(TAKES_PERMITS, "enclosure"))
-
-
 def test_enclosure_disturbs_neither_coater_nor_calender(up: Line) -> None:
-    creep(up, "enclosure", "coater", "calender")
-    rest = tuple(k for k in DECK if k not in TAKES_PERMITS)
-    play(up, "enclosure", cards(rest, "enclosure"))
+    creep(up, *STATIONS)
+    play(up, "enclosure", cards("enclosure", lambda card: card not in TAKES_PERMITS))
 
 
 def test_coater_disturbs_neither_enclosure_nor_calender(up: Line) -> None:
     creep(up, "enclosure")
-    play(up, "coater", cards(tuple(DECK), "coater"))
+    play(up, "coater", cards("coater"))
+
+
+def test_calender_disturbs_neither_enclosure_nor_coater(up: Line) -> None:
+    creep(up, "coater")
+    play(up, "calender", cards("calender"))
+
+
+def test_enclosure_that_takes_its_permits_away_disturbs_nothing_else(up: Line) -> None:
+    """Machines that stand hot do without the permits, which a dead PLC cannot give."""
+    for station in MOVING:
+        standby(up, station)
+    time.sleep(CALM_S)
+    play(up, "enclosure", cards("enclosure", lambda card: card in TAKES_PERMITS))

@@ -437,5 +437,6 @@ def test_the_tables_fit_a_narrow_screen(good):
     text = console.export_text()
     assert "calender/line-load@1.1.0" in text
     assert "3 thread" in text
+    assert all(column in text for column in ("times out after", "at limit", "value"))
     assert "…" not in text
     assert max(map(len, text.splitlines())) <= 80

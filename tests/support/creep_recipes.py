@@ -23,6 +23,11 @@ CREEP = "creep@1.0.0"
 DRAFT, TAMPERED = "7.0.0", "8.0.0"
 BASES = {"enclosure": "standard", "coater": "nmc-standard", "calender": "line-load"}
 WHY = "for a test"
+LIMITS = {  # wide: a machine that creeps is not in production
+    "enclosure": ".DP.ZONE: {hi: -45}",
+    "coater": ".FIBIDX: {lo: 0}",
+    "calender": "BUF.POS: {lo: 3, hi: 97}",
+}
 # A frost point near that of the warm plant, rolls that are warm soon, the slowest line.
 CHANGES: Mapping[str, Mapping[str, str]] = {
     "enclosure": {
@@ -159,9 +164,11 @@ def _release(store: RecipeStore, own: RecipeId) -> None:
 
 
 def _phases(kind: str) -> str:
+    limits = f"\nlimits:\n  {LIMITS[kind]}\n"
     if kind == "enclosure":
-        return DRYING
-    return STANDBY.format(heat=_sets(HEAT[kind]), creep=_sets(CREEPING[kind]), speed=SPEED[kind])
+        return DRYING + limits
+    heat, creeping = _sets(HEAT[kind]), _sets(CREEPING[kind])
+    return STANDBY.format(heat=heat, creep=creeping, speed=SPEED[kind]) + limits
 
 
 def _sets(values: Mapping[str, str]) -> str:

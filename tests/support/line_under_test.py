@@ -188,13 +188,13 @@ class LineUnderTest:
 
     # -- processes -------------------------------------------------------------------------------
 
-    def start_plant(self) -> None:
+    def start_plant(self, within_s: float = READY_S) -> None:
         """Physics and PLC processes; returns when all three PLCs are up."""
         self.run.mkdir(exist_ok=True)
         command = [self._plant_module, "run", "--line", str(self.plant_folder), *self._common]
         self._plant = self._spawn("plant", *command, "--seed", str(self._seed))
         for station in STATIONS:
-            self.wait_for(partial(self.plc_up_ns, station), f"PLC of {station} up")
+            self.wait_for(partial(self.plc_up_ns, station), f"PLC of {station} up", within_s)
 
     def start_controller(self) -> None:
         """The controller; returns at once."""

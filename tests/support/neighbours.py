@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controller.config import LineConfig
+from controller.control.pid_config import LoopStatus
 from controller.core.event import EventKind
 from controller.core.point import READ_BACK
 from controller.core.sample import FIRST_BAD
@@ -53,6 +54,7 @@ PASSES_WITH_TIME = (
     "GREY.KWH",
 )
 ROBUST = 1.4826  # of the median absolute deviation: the standard deviation of normal noise
+IN_CONTROL = frozenset({LoopStatus.OK, LoopStatus.LIMITED_LOW, LoopStatus.LIMITED_HIGH})
 QUIET_EVENTS = frozenset({EventKind.SYSTEM})  # what may be told of a station that nothing befalls
 Floats = NDArray[np.float64]
 
@@ -103,11 +105,10 @@ def tags_of(config: LineConfig, station: str) -> dict[str, tuple[Tag, Sort]]:
         if tag.station != station:
             continue
         written = tag.name.removesuffix(READ_BACK)
+        sensed = tag.writer is Writer.DEVICE and tag.kind is Kind.REAL and written == tag.name
         if tag.name.endswith(PASSES_WITH_TIME):
             sort = Sort.TIME
-        elif written in driven or tag.name in answers:
-            sort = Sort.MEASURED
-        elif tag.writer is Writer.DEVICE and tag.kind is Kind.REAL and written == tag.name:
+        elif sensed or written in driven or tag.name in answers:
             sort = Sort.MEASURED
         else:
             sort = Sort.STANDING
@@ -116,10 +117,15 @@ def tags_of(config: LineConfig, station: str) -> dict[str, tuple[Tag, Sort]]:
 
 
 def changed(reader: Reader, tag: str, start_ns: int, stop_ns: int) -> list[float]:
-    """The values a standing tag had in a stretch of time, if there was more than one."""
+    """The values a standing tag had in a stretch of time, if there was more than one.
+
+    A loop in control may come to a limit of its output and leave it by itself.
+    """
     before = reader.at(tag, start_ns)
     values = reader.raw(tag, start_ns, stop_ns).values.tolist()
     seen = dict.fromkeys([before.value, *values] if before else values)
+    if tag.endswith(".STATUS") and set(seen) <= IN_CONTROL:
+        return []
     return list(seen) if len(seen) > 1 else []
 
 

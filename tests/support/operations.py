@@ -19,18 +19,18 @@ from plc_sim.faults import FAULTS, Where
 from tests.support.creep_recipes import BASES, CREEP, DRAFT, TAMPERED
 from tests.support.line_under_test import NEXT_VERB, PREFIX, Json, LineUnderTest
 
-BACK_S = 15.0  # from the end of an outage to the link being up again
+BACK_S = 40.0  # at most, until the link is up again: a busy machine boots slowly
 NUDGE = 0.01  # of span: what a set point is moved by
 FAULT_S = 0.4
 
 # Operation -> how many of them are in the deck of one station.
 DECK: Mapping[str, int] = {
-    "deploy": 4,
+    "deploy": 3,
     "deploy_draft": 1,
     "deploy_tampered": 1,
     "deploy_wrong_kind": 1,
     "rollback": 1,
-    "go_on": 5,
+    "go_on": 4,
     "hold": 2,
     "stop": 1,
     "abort": 2,
@@ -122,7 +122,7 @@ class Victim:
         state = self.state()
         if state in NEXT_VERB:
             return self._command(NEXT_VERB[state])
-        verbs = sorted(enabled(State[state]) - {Verb.STOP, Verb.ABORT, Verb.COMPLETE})
+        verbs = sorted(set(enabled(State[state])) - {Verb.STOP, Verb.ABORT, Verb.COMPLETE})
         return self._command(self.chance.choice(verbs or [Verb.START]))
 
     def _hold(self) -> str:
@@ -167,7 +167,9 @@ class Victim:
         return self._command("MODE", self._loop(), self.chance.choice(["MAN", "AUTO"]))
 
     def _tune(self) -> str:
-        return self._command("TUNE", self._loop(), "1,30,0")
+        key = self._loop()
+        pid = station_kind(self.station).loops_of(PREFIX[self.station])[key].pid
+        return self._command("TUNE", key, f"{pid.kc * 1.1},{pid.ti_s * 1.1},0")
 
     # -- the plant, the PLC, the wire ------------------------------------------------------------
 

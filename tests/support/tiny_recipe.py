@@ -27,7 +27,7 @@ from controller.core.recipe import (
 )
 from controller.core.run import MasterRecipe, RunHead
 from controller.core.table import TagTable
-from controller.core.tag import Kind, Tag, Writer
+from controller.core.tag import Tag, Writer
 from controller.formulas.parameter import Parameter
 from controller.stations.common import Mode
 from tests.support.tiny_station import PERIOD_S, POINTS, Bench, Tiny, point
@@ -215,6 +215,11 @@ class RecipeBench(Bench):
         self.ok(Verb.HOLD)
         self.until(lambda: self.state.name == "HELD")
 
+    @property
+    def wanted_mode(self) -> float:
+        """CMD as the station wants it, written or not."""
+        return self.station.v[self.station.at(".CMD")]
+
     def tag(self, name: str) -> float:
         return self.table.sample(f"T.{name}").value
 
@@ -248,22 +253,20 @@ class RecipeBench(Bench):
         device = slice(region.start, region.split)
         its.value[device], its.quality[device] = mine.value[device], mine.quality[device]
         again.events, again.answers = self.events, self.answers
-        memory = Memory.of(self.plain_memory())
-        again.station.recall(memory, again.utc_ns, self.recipes.masters())
+        again.come_back(Memory.of(self.plain_memory()), self.recipes.masters())
         if adopted:
             again.adopt()
         return again
+
+    def come_back(self, memory: Memory, masters: Mapping[str, MasterRecipe]) -> None:
+        """As the program does before anything else."""
+        self.station.recall(memory, self.utc_ns, masters)
 
     def restart_plc(self) -> None:
         """A power cycle of the PLC: defaults, boot counter one up, and the link that finds it."""
         self.plc(BOOT=self.tag("BOOT") + 1, STATE=0, TRIP=0)
         written = {p.tag[2:] + READ_BACK: p.default for p in POINTS if p.access is Access.WRITE}
         self.plc(**written)
-
-
-def integer(tag: Tag) -> bool:
-    """Whether a tag holds whole numbers."""
-    return tag.kind is not Kind.REAL
 
 
 def with_version(recipe: MasterRecipe, version: str) -> MasterRecipe:

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Self
 
 from controller.clock import SimClock
 from controller.config import load_line
@@ -116,7 +117,7 @@ class VirtualLine:
             self.line.keep(supervisor)
             yield
 
-    async def __aenter__(self) -> "VirtualLine":
+    async def __aenter__(self) -> Self:
         self._plant = [asyncio.create_task(self._run(n, p)) for n, p in self.plcs.items()]
         self._services = self.controller()
         await self._services.__aenter__()

@@ -187,6 +187,17 @@ def test_runs_that_drift_give_no_interval_but_their_means(path):
     assert row.verdict.startswith("cannot be judged: a run is worth 1 independent values, 20 are")
 
 
+def test_a_side_says_how_many_independent_values_it_is_worth(path):
+    def make(run: int, at_s: np.ndarray) -> np.ndarray:
+        return 104.0 + ar1(np.random.default_rng(run), len(at_s), 0.8)
+
+    runs = thickness_runs(path, make, 3, 3000)
+    row = row_of(compare(runs[2:], runs[:2]))
+    assert row.base.n == 2 * (3000 - LEAD_S)
+    assert row.base.effective_n == pytest.approx(2 * 3000 / 9.0, rel=0.25)  # (1 + 0.8) / (1 - 0.8)
+    assert row.trial.effective_n == pytest.approx(3000 / 9.0, rel=0.25)
+
+
 def test_the_level_is_that_asked_for(path):
     base, trial = thickness_runs(path, shifted(104.0, 105.2), 2)
     wide, narrow = (row_of(compare([trial], [base], level=p)).interval for p in (0.99, 0.8))
@@ -462,6 +473,29 @@ def test_sides_with_recipes_of_their_own_keep_their_own_limits(path):
     row = row_of(compare([trial], [base]))
     assert (row.trial.spec.low, row.base.spec.low) == (108.0, 102.0)
     assert row.trial.capability.cpk == pytest.approx(1.33, abs=0.1)
+
+
+def test_runs_of_a_side_with_different_limits_have_no_cpk_together(path):
+    runs = thickness_runs(path, shifted(104.0, 104.0, 104.0), 3)
+    wider = recipe("calender", {"thickness": (105.0, "um")})
+    other = summary(path, "calender", 1000, 1600, wider)
+    row = row_of(compare(runs[2:], [runs[0], other]))
+    assert row.base.spec is None
+    assert row.base.capability.why_not == "its runs have different limits"
+    assert row.trial.capability.cpk == pytest.approx(1.33, abs=0.1)
+
+
+def test_the_known_share_of_a_side_is_that_of_its_worst_run(path):
+    with RunHistory(path, "calender") as history:
+        for k, known_s in enumerate((200, 100, 200)):
+            history.run(1000 * k, 1000 * k, 1000 * k + 200)
+            at_s = 1000 * k + np.arange(known_s)
+            history.put(".LOAD.PV", at_s, 600.0 + white(k, known_s))
+            history.put(".LOAD.PV", [1000 * k + known_s], 0.0, Quality.BAD_SENSOR)
+    runs = [summary(path, "calender", 1000 * k, 1000 * k + 200) for k in range(3)]
+    row = row_of(compare(runs[2:], runs[:2]), "line_load")
+    assert (row.base.known, row.trial.known) == (0.5, 1.0)
+    assert row.base.n == 300
 
 
 # -- what is shown ---------------------------------------------------------------------------------

@@ -238,14 +238,15 @@ def test_dose_peak_and_energy_of_an_enclosure(path):
         history.put(".H2S", [603.0], 2.5)
         history.put(".H2S", [606.0], 0.5)
         for tag, kw in (("DHU.PWR.REG", 3.0), ("DHU.PWR.FAN", 1.0), ("DHU.PWR.COOL", 2.0)):
-            history.put(tag, np.arange(0, 1200, 30), kw)
+            history.put(tag, np.arange(0, 300, 30), 2 * kw)
+            history.put(tag, np.arange(300, 1200, 30), kw)
     found = summary(path, "enclosure", 0, 1200, control)
     dose, peak = found.figures["moisture_dose"], found.figures["h2s"]
     assert dose.dose == pytest.approx(5.0 * 10 + 10.0 * 5)
     assert peak.maximum == 2.5
     assert peak.inside == pytest.approx(1 - 3 / 900)
     assert peak.capability.why_not == "a peak has none"
-    assert found.energy.run_kwh == pytest.approx(2.0)
+    assert found.energy.run_kwh == pytest.approx(2.5)
     assert found.energy.execute_kwh == pytest.approx(1.5)
     assert (found.energy.mean_kw, found.energy.known) == (6.0, 1.0)
     assert (found.metres, found.energy.per_metre_kwh) == (None, None)
@@ -263,6 +264,46 @@ def test_energy_counts_what_is_known_and_says_how_much_that_is(path):
     assert energy.per_metre_kwh == pytest.approx(energy.execute_kwh / 99.9)
 
 
+def test_the_value_that_held_when_execute_began_is_carried_in(path):
+    with RunHistory(path, "calender") as history:
+        history.run(0, 0, 100)
+        history.put(".LOAD.PV", [-50.0, 40.0], [600.0, 700.0])
+    figure = summary(path, "calender", 0, 100, THICKNESS).figures["line_load"]
+    assert (figure.known, figure.minimum, figure.n) == (1.0, 600.0, 100)
+    assert figure.mean == pytest.approx(600.0 * 0.4 + 700.0 * 0.6)
+
+
+def test_a_step_of_which_less_than_half_is_known_stays_open(path):
+    at_s = np.arange(0, 100, 10)
+    with RunHistory(path, "calender") as history:
+        history.run(0, 0, 100)
+        history.put(".PWR", at_s, 10.0)
+        for bad_s, good_s in ((22.0, 30.0), (54.0, 59.0)):
+            history.put(".PWR", [bad_s], 99.0, Quality.BAD_SENSOR)
+            history.put(".PWR", [good_s], 10.0)
+    curve = summary(path, "calender", 0, 100, THICKNESS).curves["power"]
+    assert np.flatnonzero(np.isnan(curve.values)).tolist() == [2]  # 2 s of 10; of the other 5 s
+    assert len(curve.coarser(60).values) == 1
+    with pytest.raises(ValueError, match="steps of 10 s do not make up 15 s"):
+        curve.coarser(15)
+
+
+def test_a_loading_is_held_to_a_share_of_what_the_recipe_asks_for(path):
+    control = recipe("coater", {"areal_loading": (30.0, "mg/cm2")})
+    with RunHistory(path, "coater") as history:
+        history.run(0, 0, 100)
+        history.put(".METER", np.arange(100), np.arange(100) * 2.0)
+        history.put(".LOAD.C", np.arange(100), np.where(np.arange(100) < 51, 30.5, 30.7))
+    figure = summary(path, "coater", 0, 100, control).figures["loading"]
+    assert (figure.spec.low, figure.spec.high) == (29.4, 30.6)
+    assert figure.spec.text == "areal_loading 30 mg/cm2 +-2 %"
+    assert figure.inside == pytest.approx(50 / 99)  # the first second is of web from before
+    other = recipe("coater", {})
+    assert summary(path, "coater", 0, 100, other).figures["loading"].capability.why_not == (
+        "the recipe has no areal_loading"
+    )
+
+
 def test_an_open_run_is_read_to_its_newest_state(path):
     with RunHistory(path, "calender") as history:
         history.states([(0, State.EXECUTE)], 100)
@@ -275,20 +316,20 @@ def test_an_open_run_is_read_to_its_newest_state(path):
 def test_when_samples_were_let_go_minutes_take_their_place(path):
     values = np.repeat(104.0 + noise(4, 10), 60)
     with RunHistory(path, "calender") as history:
-        history.run(-30, 0, LENGTH_S)
+        history.run(-30, 10, LENGTH_S)
         history.put(".THK.C", np.arange(LENGTH_S), values)
         history.put(".METER", np.arange(LENGTH_S), np.arange(LENGTH_S) / 10.0)
         history.put(".PWR", np.arange(0, LENGTH_S, 10), 12.0)
     let_samples_go(path)
     found = summary(path, "calender", -30, LENGTH_S, THICKNESS)
     figure = found.figures["thickness"]
-    assert (found.course.seconds["EXECUTE"], found.ready_s) == (600.0, 30.0)
+    assert (found.course.seconds, found.ready_s) == ({"STARTING": 40.0, "EXECUTE": 590.0}, 40.0)
     assert (figure.step_s, figure.n) == (60, 9)  # in the first minute there is web from before
     assert figure.mean == pytest.approx(values[60:].mean())
     assert figure.sd == pytest.approx(values[60::60].std(ddof=1))
     assert figure.notes == ("samples are no longer kept: from means over minutes",)
     assert found.metres == pytest.approx(59.9, abs=0.1)
-    assert found.energy.execute_kwh == pytest.approx(2.0, rel=0.02)
+    assert found.energy.execute_kwh == pytest.approx(12.0 * 590 / 3600)
 
 
 def test_the_grid_has_no_seam_between_the_pages_it_is_read_in(path):
