@@ -102,10 +102,9 @@ def _keep_sinks(
 ) -> None:
     """Have the sinks fed from history, by a process of their own."""
     config = line.config
-    stations = [s.name for s in config.stations] if config.part else []
     watch = SinkWatch(
         config.sinks, run, config.part, clock, historian,
-        command=command_of(config.folder, run, stations, clock),
+        command=command_of(config, run, historian.path, clock),
         durable=historian.flush,
     )  # fmt: skip
     line.sink_figures = watch.figures

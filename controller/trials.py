@@ -201,8 +201,11 @@ class Trials:
 
     async def run(self) -> None:
         """Look after the open trials for ever, of each station apart from the others."""
+        await together(*(self._watch(s) for s in self._line.stations.values()))
+
+    async def _watch(self, station: Station) -> None:
         while True:
-            await together(*(self._attend(s) for s in self._line.stations.values()))
+            await self._attend(station)
             await self._line.clock.sleep_link(LOOK_S)
 
     async def _attend(self, station: Station) -> None:

@@ -1,6 +1,5 @@
 """Commands for sinks: `dryline sink list|quarantine|retry`."""
 
-import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,26 +9,20 @@ import typer
 from rich.table import Table
 
 from controller.cli import (
-    EXIT_FAILED,
     SHIPPED_LINE,
     AsJson,
     LineFolder,
     RunFolder,
     print_json,
     screen,
-    start_logging,
     told,
 )
-from controller.cli.run import Epoch, Speed, Stations
 from controller.clock import NS, SystemClock
-from controller.config import LineConfig, load_line
-from controller.part import part_of
-from controller.run_folder import history_path
+from controller.config import load_line
 from controller.sinks.ledger import Entry
 from controller.sinks.ledger_reader import quarantine as quarantine_of
 from controller.sinks.ledger_reader import send_again
 from controller.sinks.places import SinkPlaces, all_places
-from controller.sinks.process import Work, run_sinks
 from controller.sinks.status import read_status
 
 commands = typer.Typer(no_args_is_help=True, help="Sinks: what history is sent to outside.")
@@ -121,31 +114,6 @@ def retry(
     lines = told(lambda: send_again(SinkPlaces(run, sink, part).ledger, entry or []))
     screen.print(f"{lines} line(s) are sent again; what is refused again comes back",
                  highlight=False)  # fmt: skip
-
-
-@commands.command("run", hidden=True)
-def run_(
-    line: LineFolder = SHIPPED_LINE,
-    run: RunFolder = Path("run"),
-    speed: Speed = 1.0,
-    epoch: Epoch = None,
-    station: Stations = None,
-) -> None:
-    """Run the sinks of a controller, which starts this by itself."""
-
-    def load() -> LineConfig:
-        return part_of(load_line(line), station or ())
-
-    config = told(load)
-    start_logging()
-    work = Work(
-        store=history_path(config, run), run=run, line=config.name, part=config.part,
-        folder=config.folder, sinks=config.sinks,
-    )  # fmt: skip
-    clock = SystemClock(speed, epoch)
-    follow = not sys.stdin.isatty()
-    well = told(lambda: run_sinks(work, clock, lambda: load().sinks, follow_parent=follow))
-    raise typer.Exit(0 if well else EXIT_FAILED)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -73,6 +73,15 @@ class AlarmChange:
     limit: float
     time_s: float
 
+    def plain(self) -> dict[str, object]:
+        """What a record keeps of it."""
+        return {
+            "level": self.level.value,
+            "active": self.active,
+            "value": self.value,
+            "limit": self.limit,
+        }
+
 
 _NOTHING: tuple[AlarmChange, ...] = ()
 

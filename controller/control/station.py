@@ -170,7 +170,8 @@ class Station:
             for change in alarm.scan(now_s, v[k], q[k]):
                 what = "alarm" if change.active else "alarm gone"
                 text = f"{change.tag} {change.level.value} {what}: {change.value:g}"
-                self.tell(EventKind.ALARM, change.tag, f"{text}, limit {change.limit:g}")
+                text = f"{text}, limit {change.limit:g}"
+                self.tell(EventKind.ALARM, change.tag, text, **change.plain())
 
     # -- the scan --------------------------------------------------------------------------------
 

@@ -67,23 +67,16 @@ def plan_of(work: Work, sink: SinkConfig) -> Plan:
     )
 
 
-def run_sinks(
-    work: Work,
-    clock: SystemClock,
-    reload: Callable[[], Sequence[SinkConfig]],
-    *,
-    follow_parent: bool,
-) -> bool:
+def run_sinks(work: Work, clock: SystemClock, reload: Callable[[], Sequence[SinkConfig]]) -> bool:
     """Run until told to end; False when a lane has failed. Raises StoreError at the start.
 
-    reload: the sinks as the configuration has them now; follow_parent: end with standard input.
+    reload: the sinks as the configuration has them now.
     """
     os.nice(NICENESS)
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
-    if follow_parent:
-        threading.Thread(target=_follow_parent, args=(ended,), daemon=True).start()
+    threading.Thread(target=_follow_parent, args=(ended,), daemon=True).start()
     watch = ConfigWatch(work, reload)
     with ExitStack() as stack:
         running = []

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from controller.clock import SystemClock
+from controller.config import LineConfig
 from controller.core.errors import DrylineError, StoreError
 from controller.core.event import Event, EventKind
 from controller.core.ports import Clock, EventLog
@@ -75,7 +76,7 @@ class SinkWatch:
 
     def _tell(self, places: SinkPlaces) -> None:
         """Make events of a sink's notes; marked only when they are on disk."""
-        if not places.ledger.is_file():
+        if not places.status.is_file():  # which comes after the ledger
             return
         try:
             notes = untold(places.ledger)
@@ -89,13 +90,12 @@ class SinkWatch:
             log.warning("notes of sink %s cannot be taken over: %s", places.name, error)
 
 
-def command_of(line: Path, run: Path, stations: Sequence[str], clock: SystemClock) -> list[str]:
-    """How the process of the sinks of a controller is started; stations: of a part, else none."""
-    words = ["sink", "run", "--line", str(line), "--run", str(run)]
+def command_of(config: LineConfig, run: Path, store: Path, clock: SystemClock) -> list[str]:
+    """How the process of the sinks of a controller is started. store: the history it reads."""
+    words = ["--folder", str(config.folder), "--run", str(run), "--store", str(store)]
+    words += ["--line", config.name, "--part", config.part]
     words += ["--speed", repr(clock.speed), "--epoch", repr(clock.epoch_utc_s)]
-    for station in stations:
-        words += ["--station", station]
-    return [sys.executable, "-m", "controller", *words]
+    return [sys.executable, "-m", "controller.sinks", *words]
 
 
 def _event(sink: str, note: Note) -> Event:

@@ -9,8 +9,6 @@ from controller.control.states import State
 from controller.core.event import Event, EventKind
 from controller.core.recipe import Recipe
 
-_ALARM = re.compile(r"\S+ (?P<level>hihi|hi|lo|lolo) alarm(?P<gone> gone)?: (?P<value>\S+), "
-                    r"limit (?P<limit>\S+)")  # fmt: skip
 _SERIOUS = frozenset({Level.HIHI, Level.LOLO})
 NS = 1e-9
 
@@ -168,14 +166,14 @@ def _alarms(
     leaves = [m.at_s for m in moves if m.old is State.EXECUTE]
     found: list[AlarmTime] = []
     for at, event in zip(times, events, strict=True):
-        match = _ALARM.match(event.text) if event.kind is EventKind.ALARM else None
-        if match is None:
+        if event.kind is not EventKind.ALARM:
             continue
-        key = (event.subject, Level(match["level"]))
-        if match["gone"] is None:
+        said = event.data
+        key = (event.subject, Level(said["level"]))
+        if said["active"]:
             active[key] = AlarmTime(
-                tag=event.subject, level=key[1], at_s=at, for_s=0.0, value=float(match["value"]),
-                limit=float(match["limit"]), over=False,
+                tag=event.subject, level=key[1], at_s=at, for_s=0.0,
+                value=float(str(said["value"])), limit=float(str(said["limit"])), over=False,
             )  # fmt: skip
         elif key in active:
             came = active.pop(key)

@@ -18,6 +18,7 @@ from tests.bench import (
     bench_lockstep,
     bench_modbus,
     bench_opcua,
+    bench_rehearsal,
 )
 
 OUT = Path("bench-out/bench.json")
@@ -37,7 +38,7 @@ def flat(figures: Mapping[str, object], above: str = "") -> Iterator[tuple[str, 
 def main() -> None:
     """Run all benchmarks, or those named on the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", help="lockstep line control opcua modbus historian")
+    parser.add_argument("names", nargs="*", help="lockstep line control opcua modbus rehearsal historian")
     parser.add_argument("--msamples", type=float, default=100.0, help="history, in millions")
     chosen = parser.parse_args()
     benches: dict[str, Callable[[], Mapping[str, object]]] = {
@@ -46,6 +47,7 @@ def main() -> None:
         "control": bench_control.run,
         "opcua": bench_opcua.run,
         "modbus": bench_modbus.run,
+        "rehearsal": bench_rehearsal.run,
         "historian": lambda: bench_historian.run(chosen.msamples),
     }
     unknown = set(chosen.names) - set(benches)

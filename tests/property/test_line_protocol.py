@@ -29,6 +29,10 @@ def plain(text: str) -> str:
     return "".join(kept).strip()
 
 
+def without_controls(text: str) -> str:
+    return "".join(" " if is_control(c) else c for c in text)
+
+
 def is_control(char: str) -> bool:
     return ord(char) < 32 or char in "\x7f\x85\u2028\u2029"
 
@@ -63,9 +67,7 @@ def test_a_point_is_read_back(
     found = dict(point.fields)
     for key, value in fields.items():
         arrived = found.pop(plain(key))
-        if isinstance(value, str):
-            value = "".join(" " if is_control(c) else c for c in value)
-        assert arrived == value
+        assert arrived == (without_controls(value) if isinstance(value, str) else value)
         assert type(arrived) is type(value)
         if isinstance(value, float):
             assert math.copysign(1.0, value) == math.copysign(1.0, arrived)

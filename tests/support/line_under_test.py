@@ -306,8 +306,8 @@ class LineUnderTest:
 
     def reach_idle(self, station: str, within_s: float = READY_S) -> None:
         """Get a station into IDLE from wherever it is: its run is aborted."""
-        away = {state: "ABORT" for state in (*ACTIVE, "HELD", "PAUSED")}
-        ended = {state: "RESET" for state in ("STOPPED", "COMPLETED", "ABORTED")}
+        away = dict.fromkeys((*ACTIVE, "HELD", "PAUSED"), "ABORT")
+        ended = dict.fromkeys(("STOPPED", "COMPLETED", "ABORTED"), "RESET")
         self._lead(station, away | ended, ("IDLE",), within_s)
 
     def _lead(

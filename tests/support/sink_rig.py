@@ -95,11 +95,14 @@ class Rig:
         self.back = self._lane("backfill", GapSource(desk), State.BACKFILL)
         self.events = self._lane("events", EventSource(desk), State.SENDING)
 
+    def _post(self, lines: Sequence[str]) -> Answer:
+        return self.server.post(lines)
+
     def _lane(self, name: str, source: LiveSource | GapSource | EventSource, busy: State) -> Lane:
         return Lane(
             name,
             source,
-            lambda lines: self.server.post(lines),
+            self._post,
             self.ledger,
             self.condition,
             clock=self.clock,

@@ -216,12 +216,12 @@ def test_refused_lines_are_sent_again_when_somebody_says_so(rig: Rig) -> None:
 
 
 def test_many_poison_lines_do_not_hold_the_rest_up_for_long(rig: Rig) -> None:
-    rig.server.always = refuse(*(k / 100 for k in range(0, 100, 2)))
+    rig.server.always = refuse(*(k / 100 for k in range(2, 100, 2)))
     rig.commit(100)
     rig.run()
     assert len(rig.server.posts) < 2 * delivery.MAX_POSTS
-    assert rig.ledger.totals().quarantined == 50
-    assert rig.ledger.totals().sent == 150
+    assert rig.ledger.totals().quarantined == 49
+    assert rig.ledger.totals().sent == 151
 
 
 def test_a_server_that_refuses_everything_is_a_wrong_configuration(rig: Rig) -> None:

@@ -248,8 +248,11 @@ def test_what_was_before_start_is_left_out():
 
 
 def test_an_alarm_lasts_until_it_goes_or_execute_is_left():
-    came = event(10.0, EventKind.ALARM, "COAT.TORQUE hihi alarm: 96.5, limit 95", "COAT.TORQUE")
-    gone = event(25.0, EventKind.ALARM, "COAT.TORQUE hihi alarm gone: 80, limit 95", "COAT.TORQUE")
+    def alarm(at_s: float, value: float, *, active: bool) -> Event:
+        said = {"level": "hihi", "active": active, "value": value, "limit": 95.0}
+        return event(at_s, EventKind.ALARM, "torque", "COAT.TORQUE", **said)
+
+    came, gone = alarm(10.0, 96.5, active=True), alarm(25.0, 80.0, active=False)
     run = state(1.0, State.STARTING, State.EXECUTE)
     (whole,) = read([run, came, gone]).alarms
     assert (whole.level, whole.at_s, whole.for_s, whole.value) == (Level.HIHI, 10.0, 15.0, 96.5)

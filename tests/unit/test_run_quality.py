@@ -18,7 +18,7 @@ from controller.runs.correlation import batch_means, correlation_time, effective
 from controller.runs.course import read_length
 from controller.runs.measure import full_name, measures_of
 from controller.runs.quality import summarise
-from controller.runs.quality_text import as_json, percent, table_rows
+from controller.runs.quality_text import as_json, notes, percent, table_rows
 from plc_sim.score import SHIPPED_LINE
 from tests.support.history import T0_NS
 from tests.support.run_history import (
@@ -456,10 +456,11 @@ def test_json_is_plain_and_carries_the_method(path):
     assert said["states_s"] == {"EXECUTE": 100.0}
     row = table_rows(found)[0]
     assert (row["measure"], row["limits"], row["known"]) == (
-        "thickness, centre",
+        "thickness, centre, um",
         "102 .. 106",
         "100 %",
     )
+    assert "coating density: no Cpk, the recipe has no lo or hi limit for .DENS" in notes(found)
 
 
 def test_almost_all_is_never_shown_as_all():

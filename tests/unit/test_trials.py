@@ -20,7 +20,7 @@ from tests.support.quick_recipes import draft, path_of, release
 from tests.support.recipe_kinds import store
 
 BASE, TRIAL, OTHER = (f"coater/test-film@{v}" for v in ("1.0.0", "1.1.0", "1.2.0"))
-ASK = {"recipe": "test-film@1.1.0", "question": "does it tear less?", "minutes": 2.0}
+ASK = {"recipe": "test-film@1.1.0", "question": "does it tear less?", "minutes": 0.5}
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ async def line(
 ) -> AsyncIterator[DeskLine]:
     """The base is deployed."""
     monkeypatch.setattr(asyncio, "to_thread", at_once)
-    async with DeskLine(tmp_path, ("enclosure", "coater")) as line:
+    async with DeskLine(tmp_path) as line:
         await line.done("deploy", recipe="test-film@1.0.0", reason="usual")
         yield line
 
@@ -99,15 +99,15 @@ async def test_the_window_of_minutes_begins_with_the_first_execute_and_ends_by_i
 ) -> None:
     trial = await begin(line)
     assert line.requested == TRIAL
-    await line.pass_time(600.0)  # waits for START as long as it takes
+    await line.pass_time(60.0)  # waits for START as long as it takes
     await line.execute()
     run = run_of(line).head.id
-    await line.pass_time(110.0)
+    await line.pass_time(25.0)
     assert line.state("coater") is State.EXECUTE
-    await line.pass_time(20.0)
+    await line.pass_time(8.0)
     assert line.state("coater") is State.COMPLETED
     assert on_disk(line)["id"] == trial
-    check_over(line, "its window of 2 min is over", run, Outcome.COMPLETED)
+    check_over(line, "its window of 0.5 min is over", run, Outcome.COMPLETED)
     assert line.recorded("does it tear less?", EventKind.RECIPE)
 
 
@@ -124,13 +124,13 @@ async def test_the_window_of_metres_counts_web_from_the_first_execute(line: Desk
 
 async def test_a_hold_does_not_begin_the_window_anew(line: DeskLine) -> None:
     await running(line)
-    await line.pass_time(60.0)
+    await line.pass_time(10.0)
     await line.command("HOLD")
-    await line.pass_time(30.0)
+    await line.pass_time(10.0)
     await line.execute()
-    await line.pass_time(20.0)
+    await line.pass_time(5.0)
     assert line.state("coater") is State.EXECUTE
-    await line.pass_time(20.0)
+    await line.pass_time(8.0)
     assert line.state("coater") is State.COMPLETED
 
 
@@ -260,7 +260,7 @@ async def test_a_base_that_was_retired_makes_no_trial(line: DeskLine, root: Path
 async def test_what_somebody_deployed_meanwhile_is_never_undone(line: DeskLine) -> None:
     trial, run = await running(line)
     await line.done("deploy", recipe="test-film@1.2.0", reason="better", actor="bob")
-    await line.pass_time(300.0)
+    await line.pass_time(60.0)
     assert line.state("coater") is State.EXECUTE  # who took over decides when it ends
     assert line.requested == OTHER
     found = on_disk(line)
@@ -293,7 +293,7 @@ async def test_a_deployment_right_before_the_way_back_wins(
         return await plain(request)
 
     monkeypatch.setattr(line.deployer, "deploy", slower)
-    await line.pass_time(130.0)
+    await line.pass_time(33.0)
     assert line.requested == OTHER
     await line.pass_time(5.0)
     assert line.record(run).head.outcome is Outcome.COMPLETED
@@ -309,33 +309,33 @@ async def test_a_restart_before_the_window_forgets_nothing(line: DeskLine) -> No
     assert line.requested == TRIAL
     await line.execute()
     run = run_of(line).head.id
-    await line.pass_time(130.0)
-    check_over(line, "its window of 2 min is over", run, Outcome.COMPLETED)
+    await line.pass_time(33.0)
+    check_over(line, "its window of 0.5 min is over", run, Outcome.COMPLETED)
 
 
 async def test_a_restart_inside_the_window_goes_on_with_it(line: DeskLine) -> None:
     _, run = await running(line)
-    await line.pass_time(60.0)
+    await line.pass_time(10.0)
     await line.restart(5.0)
     assert line.state("coater") is State.HELD
     assert line.requested == TRIAL
     await line.execute()
-    await line.pass_time(30.0)
+    await line.pass_time(5.0)
     assert line.state("coater") is State.EXECUTE
-    await line.pass_time(30.0)
-    check_over(line, "its window of 2 min is over", run, Outcome.COMPLETED)
+    await line.pass_time(10.0)
+    check_over(line, "its window of 0.5 min is over", run, Outcome.COMPLETED)
 
 
 async def test_a_restart_past_the_window_brings_the_base_back_and_stops_the_run(
     line: DeskLine,
 ) -> None:
     _, run = await running(line)
-    await line.pass_time(60.0)
-    await line.restart(3600.0)
+    await line.pass_time(5.0)
+    await line.restart(60.0)
     await line.pass_time(2.0)
     await line.until(State.STOPPED)
     await line.pass_time(1.0)
-    check_over(line, "its window of 2 min is over", run, Outcome.STOPPED)
+    check_over(line, "its window of 0.5 min is over", run, Outcome.STOPPED)
 
 
 async def test_a_restart_while_held_past_the_window_does_the_same(line: DeskLine) -> None:
@@ -343,10 +343,10 @@ async def test_a_restart_while_held_past_the_window_does_the_same(line: DeskLine
     await line.command("HOLD")
     await line.until(State.HELD)
     await line.pass_time(1.0)
-    await line.restart(3600.0)
+    await line.restart(60.0)
     await line.until(State.STOPPED)
     await line.pass_time(1.0)
-    check_over(line, "its window of 2 min is over", run, Outcome.STOPPED)
+    check_over(line, "its window of 0.5 min is over", run, Outcome.STOPPED)
 
 
 async def test_a_run_that_ended_while_nobody_looked_is_found_after_a_restart(
@@ -390,22 +390,22 @@ async def test_a_base_that_may_not_run_is_told_once_and_tried_again(
     trial, run = await running(line)
     mend = spoil(root)
     with caplog.at_level(logging.WARNING, "dryline.trials"):
-        await line.pass_time(600.0)
+        await line.pass_time(90.0)
     assert len(caplog.records) == 1
     assert len(line.recorded("cannot go on")) == 1
     assert line.requested == TRIAL
-    assert on_disk(line)["how"] == "its window of 2 min is over"  # what is known is on disk
+    assert on_disk(line)["how"] == "its window of 0.5 min is over"  # what is known is on disk
     told = await line.answer("trial_end", reason="now")
     assert told["reasons"][-1] == f"the way back of {trial} is tried again every 10 s"
     mend()
     await line.pass_time(20.0)
-    check_over(line, "its window of 2 min is over", run, Outcome.COMPLETED)
+    check_over(line, "its window of 0.5 min is over", run, Outcome.COMPLETED)
 
 
 async def test_another_recipe_ends_a_trial_whose_base_is_lost(line: DeskLine, root: Path) -> None:
     _, run = await running(line)
     retire(root)
-    await line.pass_time(200.0)
+    await line.pass_time(45.0)
     await line.done("deploy", recipe="test-film@1.2.0", reason="instead", actor="bob")
     await line.pass_time(20.0)
     assert line.requested == OTHER
@@ -444,8 +444,8 @@ async def test_a_trial_whose_deployment_is_not_yet_saved_keeps_its_way_back(
         assert line.requested == TRIAL
     await line.execute()
     run = run_of(line).head.id
-    await line.pass_time(130.0)
-    check_over(line, "its window of 2 min is over", run, Outcome.COMPLETED)
+    await line.pass_time(33.0)
+    check_over(line, "its window of 0.5 min is over", run, Outcome.COMPLETED)
 
 
 def _refuses(*_: object) -> None:
@@ -459,9 +459,9 @@ async def test_what_a_full_disk_did_not_take_of_a_trial_is_saved_later(
     await line.pass_time(5.0)
     with monkeypatch.context() as patch:
         refuse(line, patch)
-        await line.pass_time(200.0)
+        await line.pass_time(45.0)
     await line.pass_time(30.0)
-    check_over(line, "its window of 2 min is over", run, Outcome.COMPLETED)
+    check_over(line, "its window of 0.5 min is over", run, Outcome.COMPLETED)
     assert not line.trials._unsaved
 
 
@@ -514,7 +514,7 @@ async def test_a_kill_between_any_two_steps_of_the_beginning_leaves_base_or_tria
     assert len(is_open) == (line.requested == TRIAL)
     if is_open:
         await line.execute()
-        await line.pass_time(130.0)
+        await line.pass_time(33.0)
     else:
         await begin(line)
         await line.done("trial_end", reason="x")
@@ -542,11 +542,12 @@ async def test_a_kill_between_any_two_steps_of_the_way_back_ends_with_the_base_a
 
 
 async def test_a_trial_ends_in_time_while_a_request_at_another_station_hangs(
-    line: DeskLine,
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, run = await running(line)
-    await line.trials._turn["enclosure"].acquire()  # a deployment there hangs
-    await line.pass_time(130.0)
-    line.trials._turn["enclosure"].release()
-    await line.pass_time(2.0)
-    check_over(line, "its window of 2 min is over", run)
+    monkeypatch.setattr(asyncio, "to_thread", at_once)
+    async with DeskLine(tmp_path, ("enclosure", "coater")) as line:
+        await line.done("deploy", recipe="test-film@1.0.0", reason="usual")
+        _, run = await running(line)
+        async with line.trials._turn["enclosure"]:
+            await line.pass_time(33.0)
+            check_over(line, "its window of 0.5 min is over", run)
