@@ -73,6 +73,11 @@ class AlarmChange:
     limit: float
     time_s: float
 
+    def __str__(self) -> str:
+        """'COAT.TORQUE hi alarm gone: 80, limit 85'."""
+        what = "alarm" if self.active else "alarm gone"
+        return f"{self.tag} {self.level.value} {what}: {self.value:g}, limit {self.limit:g}"
+
     def plain(self) -> dict[str, object]:
         """What a record keeps of it."""
         return {

@@ -168,10 +168,7 @@ class Station:
         v, q = self.v, self.q
         for k, alarm in self._alarms:
             for change in alarm.scan(now_s, v[k], q[k]):
-                what = "alarm" if change.active else "alarm gone"
-                text = f"{change.tag} {change.level.value} {what}: {change.value:g}"
-                text = f"{text}, limit {change.limit:g}"
-                self.tell(EventKind.ALARM, change.tag, text, **change.plain())
+                self.tell(EventKind.ALARM, change.tag, str(change), "", **change.plain())
 
     # -- the scan --------------------------------------------------------------------------------
 

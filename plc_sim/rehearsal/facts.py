@@ -1,6 +1,5 @@
 """Facts: what happened, read from the events of the station. Times are seconds since START."""
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 

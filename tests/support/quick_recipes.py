@@ -1,4 +1,4 @@
-"""Released coater recipes whose phases take seconds on an obedient PLC."""
+"""Released coater recipes whose phases take seconds: they wait for modes, not for heat."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ PHASES = """phases:
   - name: heat
     title: Heat
     set: {.TROLL1.SP: =roll_temperature, .TBARREL.SP: 60, .CMD: warm-up}
-    until: [{tag: .TROLL1.PV, op: within, value: =roll_temperature, band: 5, for_s: 0.2}]
+    until: [{tag: .STATE, op: is, value: warm-up, for_s: 0.2}]
     timeout_s: 60
     on_timeout: hold
     on_unhold: skip
@@ -31,8 +31,8 @@ PHASES = """phases:
     on_unhold: skip
   - name: run
     title: Run
-    set: {.V.LINE.SP: =line_speed, .CMD: run}
-    until: [{tag: .STATE, op: is, value: run, for_s: 0.2}]
+    set: {.V.LINE.SP: =line_speed, .CMD: warm-up}
+    until: [{tag: .STATE, op: is, value: warm-up, for_s: 0.2}]
     timeout_s: 60
     on_timeout: abort
     on_unhold: repeat
