@@ -133,6 +133,10 @@ def recipe_tags(
             )
     for loop in program.loops_of(prefix).values():
         set_point, _, output, *_ = loop.tags("")
+        if loop.out:  # the loop would clamp what is beyond its own limits
+            tag = tags[short(loop.out)]
+            low, high = max(tag.low, output.low), min(tag.high, output.high)
+            tags[short(loop.out)] = replace(tag, low=low, high=high)
         settable = [set_point] if loop.out else [set_point, output]  # else the output tag is set
         for one in settable:
             tags[short(one.name)] = RecipeTag(

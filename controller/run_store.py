@@ -285,12 +285,13 @@ class RunReader:
         return [run_head(json.loads(row[0])) for row in rows]
 
     def find(self, text: str) -> str:
-        """The id of a run, given in full or by its unique beginning; Refused with what there is."""
-        ids = [head.id for head in self.runs()]
-        found = [i for i in ids if i == text] or [i for i in ids if text and i.startswith(text)]
+        """A run id by its unique beginning, or a station for its newest; Refused with what is."""
+        ids = {head.id: head.station for head in self.runs()}
+        found = [i for i in ids if text in (i, ids[i])][:1]
+        found = found or [i for i in ids if text and i.startswith(text)]
         if len(found) == 1:
             return found[0]
-        near = ", ".join((found or ids)[:5]) or "none"
+        near = ", ".join((found or list(ids))[:5]) or "none"
         what = "several runs begin so" if found else "no such run"
         raise Refused("unknown", [f"{text!r}: {what}; newest: {near}"])
 

@@ -1,7 +1,6 @@
 """Commands for runs: `dryline runs` and `dryline run show|export|verify`."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,33 +20,30 @@ from controller.cli import (
     screen,
     told,
 )
+from controller.cli.found_run import RunQuality, find_run, quality_in, quality_of
 from controller.clock import NS
-from controller.config import LineConfig, StationConfig, load_line
-from controller.core.errors import DrylineError, StoreError
-from controller.core.run import RunHead, RunRecord
-from controller.history.several import AnyReader, MergedReader
+from controller.core.run import RunHead
+from controller.history.several import MergedReader
 from controller.line import station_kind, tag_table
-from controller.recipe_diff import Proven
-from controller.recipe_kind import RecipeKind, recipe_kinds
 from controller.run_folder import histories
 from controller.run_store import STORE, RunReader
 from controller.runs.bundle import BundleSource, export
 from controller.runs.bundle_check import Verdict, printable, verify
 from controller.runs.key_plots import key_plots
-from controller.runs.quality import RunSummary, summarise
-from controller.runs.quality_text import as_json, notes, number, percent, table_rows
+from controller.runs.quality_text import notes, number, percent, table_rows
 from controller.runs.recipe_changes import (
     COLUMNS,
-    RecipeChanges,
-    proven_ranges,
-    recipe_changes,
-    recipe_of,
 )
 from controller.runs.run_json import plain, plain_entry, plain_head, recipe_in_words
 from controller.runs.run_times import after_text, length_text, short_utc
 
 EXITS = {Verdict.INTACT: 0, Verdict.ALTERED: EXIT_FAILED, Verdict.NO_BUNDLE: EXIT_INPUT}
-WhichRun = Annotated[str, typer.Argument(help="Id of the run, or its unique beginning.")]
+WhichRun = Annotated[
+    str, typer.Argument(help="Id of a run, its unique beginning, or a station: its newest.")
+]
+
+# 80 columns: an id of the longest station name, a recipe with a trial's name.
+_LINE = "{:25}  {:24}  {:>8}  {:9}  {:>6}"
 
 commands = typer.Typer(no_args_is_help=True, help="A run: look at it, export it, verify a bundle.")
 
@@ -64,10 +60,13 @@ def list_runs(
     if json:
         print_json([_listed(head) for head in heads])
         return
-    columns = (
-        "run", "station", "recipe", "begun", "duration", "outcome", "metres", "lots", "trial"
-    )  # fmt: skip
-    _print_table(columns, [_cells(head) for head in heads])
+    if not heads:
+        _print("no runs yet: a run begins with START")
+        return
+    _print(_LINE.format("run", "recipe", "duration", "outcome", "metres"))
+    for head in heads:
+        for text in _told(head):
+            _print(text)
 
 
 def _listed(head: RunHead) -> dict[str, Any]:
@@ -76,86 +75,21 @@ def _listed(head: RunHead) -> dict[str, Any]:
     return plain_head(head) | {"duration_s": duration_s}
 
 
-def _cells(head: RunHead) -> tuple[str, ...]:
-    lots = [", ".join(lots) for lots in (head.lots_in, head.lots_out)]
-    return (
+def _told(head: RunHead) -> Iterator[str]:
+    """The lines of one run. The id says the station and when it began; it must not be cut."""
+    ended_ns = head.ended_ns
+    yield _LINE.format(
         head.id,
-        head.station,
-        head.recipe,
-        short_utc(head.begun_ns),
-        "" if head.ended_ns is None else length_text(head.ended_ns - head.begun_ns),
+        head.recipe.removeprefix(f"{head.kind}/"),
+        "" if ended_ns is None else length_text(ended_ns - head.begun_ns).partition(".")[0],
         head.outcome.value,
         f"{head.metres:.1f}" if head.metres else "",
-        " -> ".join(lots) if any(lots) else "",
-        head.trial,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A run with what the line knows of its station. proven: as for `recipe_diff.diff`."""
-
-    record: RunRecord
-    config: LineConfig
-    station: StationConfig
-    kinds: Mapping[str, RecipeKind]
-    proven: Proven
-
-    @property
-    def changes(self) -> RecipeChanges:
-        """Against the recipe of the run before."""
-        return recipe_changes(self.record, self.kinds, self.proven)
-
-
-def _find(which: str, run: Path, line: Path) -> _Found:
-    config = load_line(line)
-    with RunReader(run / STORE) as reader:
-        record = reader.record(reader.find(which))
-        good = reader.good_recipes(record.head.kind, record.head.begun_ns)
-    name, kind = record.head.station, record.head.kind
-    station = next((s for s in config.stations if s.name == name and s.kind == kind), None)
-    if station is None:
-        raise DrylineError(
-            f"run {record.head.id} is of {kind} {name!r}, which this line does not have: name the "
-            "folder of its line with --line"
-        )
-    kinds = recipe_kinds(config)
-    return _Found(record, config, station, kinds, proven_ranges(good, kinds))
-
-
-@dataclass(frozen=True, slots=True)
-class _Quality:
-    """Figures of a run, or why there are none; notes on what was missing for them."""
-
-    summary: RunSummary | None
-    notes: tuple[str, ...] = ()
-
-    def plain(self) -> dict[str, Any]:
-        figures = as_json(self.summary) if self.summary else {}
-        return figures | {"notes": list(self.notes)}
-
-
-def _quality(found: _Found, history: AnyReader) -> _Quality:
-    """Figures as far as they can be had: a run must be seen and kept without them, too."""
-    recipe, notes = None, []
-    if found.record.recipe_text:
-        try:
-            recipe = recipe_of(found.record.recipe_text, "recipe of this run", found.kinds)
-        except DrylineError as error:
-            notes.append(f"without the limits of the recipe, which cannot be read: {error}")
-    try:
-        summary = summarise(found.record, recipe, found.station.prefix, history)
-    except DrylineError as error:
-        return _Quality(None, (*notes, f"no figures: {error}"))
-    return _Quality(summary, tuple(notes))
-
-
-def _quality_in(found: _Found, run: Path) -> _Quality:
-    try:
-        with MergedReader(histories(found.config, run)) as history:
-            return _quality(found, history)
-    except StoreError as error:
-        return _Quality(None, (f"no figures: {error}",))
+    ).rstrip()
+    if head.trial:
+        yield f"  trial {head.trial}"
+    lots = (("in", head.lots_in), ("out", head.lots_out))
+    if given := [f"{way} {', '.join(names)}" for way, names in lots if names]:
+        yield f"  lots {'; '.join(given)}"
 
 
 @commands.command()
@@ -166,9 +100,9 @@ def show(
     json: AsJson = False,
 ) -> None:
     """Print a run: its head, its quality, what changed in the recipe, everything that happened."""
-    found = told(lambda: _find(which, run, line))
+    found = told(lambda: find_run(which, run, line))
     record, head = found.record, found.record.head
-    quality = told(lambda: _quality_in(found, run))
+    quality = told(lambda: quality_in(found, run))
     changes = found.changes
     if json:
         print_json(
@@ -191,7 +125,7 @@ def show(
         _print(f"{after_text(entry.time_ns, head.begun_ns):>12} {entry.kind:9} {entry.text}{who}")
 
 
-def _print_quality(quality: _Quality) -> None:
+def _print_quality(quality: RunQuality) -> None:
     summary = quality.summary
     if summary is not None:
         ready = "never ready"
@@ -250,7 +184,7 @@ def export_run(
     json: AsJson = False,
 ) -> None:
     """Write everything there is of a run into one file that `run verify` can check."""
-    found = told(lambda: _find(which, run, line))
+    found = told(lambda: find_run(which, run, line))
     station, head = found.station, found.record.head
     path = out or Path(f"{head.id}.zip")
     with (
@@ -259,7 +193,7 @@ def export_run(
     ):
         source = BundleSource(
             record=found.record,
-            summary=told(lambda: _quality(found, history)).plain(),
+            summary=told(lambda: quality_of(found, history)).plain(),
             tags=[t for t in tag_table(found.config).tags if t.station == head.station],
             plots=key_plots(station_kind(station.kind), station.prefix),
             kinds=found.kinds,

@@ -19,10 +19,11 @@ from controller.cli import (
     screen,
     told,
 )
+from controller.cli.compare import compare
 from controller.cli.deploy import Actor, StationName, ask_of, require_accepted
+from controller.cli.found_run import find_trial
 from controller.cli.recipes import RECIPES, Folder, store_of, tell_recipe_errors
 from controller.clock import NS
-from controller.core.errors import Refused
 from controller.core.recipe import RecipeId, Version
 from controller.recipe_store import RecipeStore
 from controller.run_store import STORE, RunReader
@@ -137,17 +138,6 @@ def _read(run: Path) -> tuple[list[dict[str, Any]], list[Lead]]:
         return list(reader.trials()), leads(reader.deployments(), reader.runs())
 
 
-def find_trial(trials: list[dict[str, Any]], text: str) -> dict[str, Any]:
-    """A trial by its id or its unique beginning; Refused with what there is."""
-    found = [t for t in trials if t["id"] == text] or [
-        t for t in trials if text and str(t["id"]).startswith(text)
-    ]
-    if len(found) != 1:
-        known = ", ".join(str(t["id"]) for t in (found or trials)[-5:]) or "none"
-        raise Refused("unknown", [f"{text!r} names no single trial; newest: {known}"])
-    return found[0]
-
-
 @commands.command()
 def show(
     trial: Annotated[str, typer.Argument(help="Id of a trial, or its beginning")],
@@ -210,5 +200,6 @@ def lead(
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
+    commands.command()(compare)
     app.add_typer(commands, name="trial")
     app.command()(lead)

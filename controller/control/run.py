@@ -83,8 +83,6 @@ class Run:
     def start_steps(self) -> tuple[Step, ...]:
         """All phases, from the first one on; what an earlier START reached is forgotten."""
         self.state.reached, self.state.phase, self.state.spent_s = 1, 0, 0.0
-        for phase in self.phases:
-            phase.confirmed = False
         return tuple(p.step() for p in self.phases)
 
     def back_steps(self) -> tuple[Step, ...]:

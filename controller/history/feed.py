@@ -244,7 +244,7 @@ def _row(
     if columns is None:
         return FeedRow(seq, n, t_min, t_max, None, "let go at the disk limit")
     try:
-        plain = unpack(columns, n) if packed else columns
+        plain = unpack(columns) if packed else columns
         samples = unpack_batch(JournalRow(seq, n, t_min, t_max, crc, plain))
     except DamageError as error:
         return FeedRow(seq, n, t_min, t_max, None, f"damaged: {error}")

@@ -1,20 +1,16 @@
 """The outbox: journal rows that were sealed before every sink had sent them.
 
-Rows keep their numbers and are packed like the columns of chunks, to a fourth of their size. The
-functions here are steps of a transaction of the store; `feed` reads what they leave.
+Rows keep their numbers and are packed to a half or a fourth of their size. The functions here are
+steps of a transaction of the store; `feed` reads what they leave.
 """
 
 import sqlite3
 import zlib
 from typing import NamedTuple
 
-import numpy as np
-
-from controller.history.codec import LEVEL, DamageError, shuffle, unshuffle
-from controller.history.rows import BYTES_PER_SAMPLE
+from controller.history.codec import LEVEL, DamageError
 
 AT_ONCE = 2000  # rows taken out in one transaction
-LAYOUT = (("<i4", 4), ("<f8", 8), ("u1", 1), ("<i8", 8))  # tag, value, quality, time
 
 
 class OutboxRow(NamedTuple):
@@ -28,36 +24,17 @@ class OutboxRow(NamedTuple):
     packed: bytes
 
 
-def pack(columns: bytes, n: int) -> bytes:
-    """Columns of a journal row, packed: times as steps, everything in byte planes, deflated."""
-    parts = []
-    at = 0
-    for dtype, width in LAYOUT:
-        column = np.frombuffer(columns, dtype, n, at)
-        at += n * width
-        if dtype == "<i8":
-            column = np.diff(column, prepend=np.int64(0))
-        parts.append(shuffle(column))
-    return zlib.compress(b"".join(parts), LEVEL)
+def pack(columns: bytes) -> bytes:
+    """Columns of a journal row, deflated: rows are too short for anything cleverer to pay."""
+    return zlib.compress(columns, LEVEL)
 
 
-def unpack(packed: bytes, n: int) -> bytes:
-    """The columns of a journal row as they were; DamageError when the bytes do not add up."""
+def unpack(packed: bytes) -> bytes:
+    """The columns of a journal row as they were; DamageError when they cannot be had."""
     try:
-        planes = zlib.decompress(packed)
+        return zlib.decompress(packed)
     except zlib.error as error:
         raise DamageError(f"outbox row cannot be unpacked: {error}") from error
-    if len(planes) != n * BYTES_PER_SAMPLE:
-        raise DamageError(f"outbox row has {len(planes)} bytes for {n} samples")
-    parts = []
-    at = 0
-    for dtype, width in LAYOUT:
-        column = unshuffle(planes[at : at + n * width], n, np.dtype(dtype))
-        at += n * width
-        if dtype == "<i8":
-            column = np.cumsum(column, dtype=np.int64)
-        parts.append(column.tobytes())
-    return b"".join(parts)
 
 
 def rows_to_keep(
@@ -69,7 +46,7 @@ def rows_to_keep(
         (after, upto),
     )
     return [
-        OutboxRow(seq, n, t_min, t_max, crc, pack(columns, n))
+        OutboxRow(seq, n, t_min, t_max, crc, pack(columns))
         for seq, n, t_min, t_max, crc, columns in rows
         if seq not in broken
     ]

@@ -47,13 +47,14 @@ class Outbox:
         sent_seq = EVERY_NUMBER if self._sent is None else self._sent(self._store.identity)
         if self._store.forget_sent(sent_seq) == AT_ONCE:
             self._due_s = now_s  # there is more
-        self._keep_limit()
+        self.keep_limit()
 
     def failed(self, now_s: float) -> None:
         """The disk refused: not again at once."""
         self._due_s = now_s + INTERVAL_S
 
-    def _keep_limit(self) -> None:
+    def keep_limit(self) -> None:
+        """Let the oldest go if there is too much; warn before that."""
         facts = {"outbox_bytes": self._store.outbox_bytes, "max_bytes": self._limit}
         share = self._store.outbox_bytes / self._limit
         if share > 1.0:

@@ -259,6 +259,7 @@ class Writer:
         self._seals += 1
         self._seal_due_s = self._clock.link_s() + self._settings.seal_interval_s
         self._tell_broken(len(plan.broken))
+        self._outbox.keep_limit()
         self._keep_size()
 
     def _retain(self) -> None:

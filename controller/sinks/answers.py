@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 from enum import Enum
 
 FIRST_BACK_OFF_S = 0.5
-LAST_BACK_OFF_S = 15.0
+LAST_BACK_OFF_S = 8.0
 LONGEST_WAIT_S = 300.0  # however long a server asks for
 STOPPED_S = 180.0  # between tries while nothing but a changed setting is expected to mend it
 SHOWN = 300  # characters of a server's reason that are kept

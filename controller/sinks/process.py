@@ -8,12 +8,12 @@ import importlib
 import logging
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 from pydantic import BaseModel
@@ -27,6 +27,7 @@ log = logging.getLogger("dryline.sinks")
 
 NICENESS = 10  # control, history and people come first
 PERIOD_S = 1.0
+STDIN = 0
 FILES_OF_SETTINGS = ("token_file", "ca_file")
 
 Stamp = tuple[int, int]
@@ -47,10 +48,14 @@ class Work(NamedTuple):
 
 
 def connect(sink: SinkConfig, folder: Path) -> Target:
-    """A connection: the kind in the config is the module name."""
-    module = importlib.import_module(f"controller.sinks.{sink.kind}")
-    target: Target = module.Sink(sink.settings, folder)
+    """A connection."""
+    target: Target = _module(sink).Sink(sink.settings, folder)
     return target
+
+
+def _module(sink: SinkConfig) -> ModuleType:
+    """The kind in the config is the module name."""
+    return importlib.import_module(f"controller.sinks.{sink.kind}")
 
 
 def plan_of(work: Work, sink: SinkConfig) -> Plan:
@@ -72,6 +77,8 @@ def run_sinks(work: Work, clock: SystemClock, reload: Callable[[], Sequence[Sink
 
     reload: the sinks as the configuration has them now.
     """
+    for sink in work.sinks:
+        _module(sink)  # loading libraries takes long enough without being polite
     os.nice(NICENESS)
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -142,6 +149,6 @@ def _stamp(path: Path) -> Stamp | None:
 
 
 def _follow_parent(ended: threading.Event) -> None:
-    while sys.stdin.buffer.read(1024):
+    while os.read(STDIN, 1024):  # not sys.stdin, whose lock would hold up the end
         pass
     ended.set()

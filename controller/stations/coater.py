@@ -212,7 +212,9 @@ class Station(Base):
         limited = Limited.HIGH if v[self._torque] > TORQUE_LIMIT_PCT else Limited.NONE
         self._l8.scan(now_s, v, q, limited=limited)
         roof = BEYOND_OPTIMUM * OPTIMUM_KJ_PER_KG - v[self._sme]
-        if self.usable(self._sme):
+        if not self._l11.active:
+            l11.limit_out(30.0, 140.0)  # while feed begins, energy per kg says nothing yet
+        elif self.usable(self._sme):
             l11.limit_out(30.0, min(140.0, max(30.0, roof)))
         track = l10.cascade_track if self._l11.active else None
         if l10.mode is LoopMode.CAS and l10.status is LoopStatus.MANUAL:

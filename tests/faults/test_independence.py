@@ -16,7 +16,7 @@ import pytest
 
 from controller.config import load_line
 from tests.support.counted_controller import noted
-from tests.support.creep_recipes import CREEP, make_recipes
+from tests.support.creep_recipes import CREEP, LOOP_MODES, make_recipes
 from tests.support.line_under_test import PREFIX, SHIPPED, STATIONS, Json, LineUnderTest
 from tests.support.neighbours import (
     QUIET_EVENTS,
@@ -28,8 +28,10 @@ from tests.support.neighbours import (
     tags_of,
     went_bad,
 )
+from tests.support.noise import load
 from tests.support.noted_scans import ScanFigures, scan_figures
 from tests.support.operations import DECK, TAKES_PERMITS, Victim, shuffled
+from tests.support.warm_plant import BANDS, CREEPING, STANDING
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -40,8 +42,6 @@ CALM_S = 8.0  # pressure, tension and speed have settled
 CREEPS_S = 90.0  # at most; the calender's rolls must have been warm for 20 s
 WARM_S = 90.0  # at most; of that the plant passes half an hour in lockstep
 MOVING = ("coater", "calender")
-# In cascade as usual; no film has come to the gauge of L12 yet.
-MODES = {("coater", "L10"): "CAS", ("coater", "L12"): "MAN"}
 Acts = Sequence[tuple[str, Callable[[], str]]]
 
 
@@ -73,6 +73,7 @@ class Round:
     """What happened to a station, and what its neighbours showed before and after, exactly."""
 
     station: str
+    machines: str  # STANDING or CREEPING
     windows: Sequence[Window]
     before: Mapping[str, Json]
     after: Mapping[str, Json]
@@ -91,6 +92,7 @@ def up() -> Iterator[Line]:
             line.start_plant(WARM_S)
             line.start_controller()
             line.settle()
+            line.wait_for((home / BANDS).exists, "control run", WARM_S)
             report = Report()
             yield Line(line, home, released, report)
             print(f"\nseed {SEED}, {report.operations} operations", *report.rows, sep="\n")
@@ -119,7 +121,7 @@ def standby(up: Line, station: str) -> None:
     answer = line.ask(op="deploy", station=station, recipe=CREEP, actor="ann", reason="a test")
     assert answer["accepted"], answer
     for loop in line.station(station)["loops"]:
-        line.do(station, "MODE", loop, MODES.get((station, loop), "AUTO"))
+        line.do(station, "MODE", loop, LOOP_MODES.get((station, loop), "AUTO"))
     line.start(station)
     if station in MOVING:
         prefix = PREFIX[station]
@@ -135,7 +137,7 @@ def standby(up: Line, station: str) -> None:
 # -- one round ------------------------------------------------------------------------------------
 
 
-def disturb(up: Line, station: str, acts: Acts) -> Round:
+def disturb(up: Line, station: str, machines: str, acts: Acts) -> Round:
     """Do one act after another; windows are quiet and disturbed by turns, the last one quiet."""
     clock = up.line.clock
     neighbours = [s for s in STATIONS if s != station]
@@ -154,7 +156,7 @@ def disturb(up: Line, station: str, acts: Acts) -> Round:
     windows.append(Window(now_ns, clock.utc_ns()))
     after = {s: standing(up, s) for s in neighbours}
     up.line.wait_for_history()
-    return Round(station, windows, before, after)
+    return Round(station, machines, windows, before, after)
 
 
 def standing(up: Line, station: str) -> Json:
@@ -186,6 +188,7 @@ def noticed(up: Line, round_: Round, neighbour: str) -> tuple[str, list[str]]:
         if after[key] != value and key not in shared
     ]
     counts = dict.fromkeys(Sort, 0)
+    bands = load(up.home / BANDS, round_.machines)
     with up.line.reader() as reader:
         for name, (tag, sort) in tags_of(up.line.config, neighbour).items():
             if went_bad(reader, name, start_ns, stop_ns):
@@ -197,7 +200,7 @@ def noticed(up: Line, round_: Round, neighbour: str) -> tuple[str, list[str]]:
                 values = changed(reader, name, start_ns, stop_ns)
                 wrong += [f"{name} changed: {values}"] if values else []
             elif sort is Sort.MEASURED:
-                moved = move(reader, tag, windows)
+                moved = move(reader, tag, windows, bands[name])
                 wrong += [str(moved)] if moved.moved > moved.bar else []
     row = (
         f"  {neighbour:9} {figures}; tags: {counts[Sort.STANDING]} still, "
@@ -206,16 +209,23 @@ def noticed(up: Line, round_: Round, neighbour: str) -> tuple[str, list[str]]:
     return row, [f"{neighbour}: {text}" for text in wrong]
 
 
-def play(up: Line, station: str, wanted: Callable[[str], bool] = lambda card: True) -> None:
+def play(
+    up: Line,
+    station: str,
+    machines: str = CREEPING,
+    wanted: Callable[[str], bool] = lambda card: True,
+) -> None:
     """One round: cards of the deck in random order on one station, checks on the two others."""
     deck = {card: n for card, n in DECK.items() if wanted(card)}
     chance = random.Random(f"{SEED} {station} {len(deck)}")
     victim = Victim(up.line, station, up.released[station], chance)
     cards = shuffled(chance, deck)
-    round_ = disturb(up, station, [(c, lambda card=c: victim.suffer(card)) for c in cards])
+    round_ = disturb(
+        up, station, machines, [(c, lambda card=c: victim.suffer(card)) for c in cards]
+    )
     told = ", ".join(f"{n} {what}" for what, n in sorted(victim.told.items()))
-    load = Path("/proc/loadavg").read_text(encoding="utf-8").split()[0]
-    rows, wrong = [f"{station}: {len(cards)} operations ({told}), load of the machine {load}"], []
+    busy = Path("/proc/loadavg").read_text(encoding="utf-8").split()[0]
+    rows, wrong = [f"{station}: {len(cards)} operations ({told}), load of the machine {busy}"], []
     for neighbour in round_.before:
         row, found = noticed(up, round_, neighbour)
         rows.append(row)
@@ -230,7 +240,7 @@ def play(up: Line, station: str, wanted: Callable[[str], bool] = lambda card: Tr
 
 def test_enclosure_disturbs_neither_coater_nor_calender(up: Line) -> None:
     creep(up, *STATIONS)
-    play(up, "enclosure", lambda card: card not in TAKES_PERMITS)
+    play(up, "enclosure", wanted=lambda card: card not in TAKES_PERMITS)
 
 
 def test_coater_disturbs_neither_enclosure_nor_calender(up: Line) -> None:
@@ -248,7 +258,7 @@ def test_enclosure_that_takes_its_permits_away_disturbs_nothing_else(up: Line) -
     for station in MOVING:
         standby(up, station)
     time.sleep(CALM_S)
-    play(up, "enclosure", lambda card: card in TAKES_PERMITS)
+    play(up, "enclosure", STANDING, lambda card: card in TAKES_PERMITS)
 
 
 def test_a_neighbour_that_is_disturbed_would_be_found_out(up: Line) -> None:
@@ -266,7 +276,7 @@ def test_a_neighbour_that_is_disturbed_would_be_found_out(up: Line) -> None:
         return "stopped"
 
     acts = [("touch", move_set_point), ("rest", lambda: "rested"), ("stop", stop_for_a_moment)]
-    _, wrong = noticed(up, disturb(up, "calender", acts), "coater")
+    _, wrong = noticed(up, disturb(up, "calender", STANDING, acts), "coater")
     for expected in (
         "scans missed, the latest during stop: stopped",
         "COAT.TENS.FOIL.SP changed: [60.0, 61.5]",

@@ -23,6 +23,8 @@ CREEP = "creep@1.0.0"
 DRAFT, TAMPERED = "7.0.0", "8.0.0"
 BASES = {"enclosure": "standard", "coater": "nmc-standard", "calender": "line-load"}
 WHY = "for a test"
+# In cascade as usual; in manual because no film has come to its gauge yet.
+LOOP_MODES = {("coater", "L10"): "CAS", ("coater", "L12"): "MAN"}
 LIMITS = {  # wide: a machine that creeps is not in production
     "enclosure": ".DP.ZONE: {hi: -45}",
     "coater": ".FIBIDX: {lo: 0}",
@@ -37,6 +39,7 @@ CHANGES: Mapping[str, Mapping[str, str]] = {
     },
     "coater": {
         "feed": "13",
+        "film_gap_start": "200",
         "mixer_temperature": "25",
         "roll_temperature": "40",
         "lamination_temperature": "60",

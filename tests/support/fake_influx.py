@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from tests.support.line_protocol_reader import NotLineProtocol, Point, read_line
 
-TOKEN = "not-a-real-token"
+TOKEN = "not-a-real-token"  # noqa: S105 - and so it says
 
 
 @dataclass(frozen=True)
@@ -202,4 +202,3 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Quiet."""
-

@@ -25,6 +25,7 @@ from tests.support.generated_recipes import recipe_format
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "docs" / "reference"
 LINE = ROOT / "controller" / "lines" / "pilot"
+BACK = "phases that were not done, and done ones without `on_unhold: skip`"
 NOTE = "<!-- Made from the code by `make docs`; edits here are lost. -->\n"
 
 
@@ -74,6 +75,27 @@ a station comes back when the controller was restarted: motion never comes back 
 The mask is the sum of the codes of the commands that are taken.
 
 {commands}
+## Recipes in it
+
+A station without a recipe goes through the steps of its kind. With one, the phases of the recipe
+are the steps of STARTING, UNHOLDING and RESUMING:
+
+| command | leads through | run and recipe |
+| --- | --- | --- |
+| START | all phases | latches the requested recipe and begins a run |
+| RESTART | all phases, from the first one on | the same run, the same control recipe |
+| UNHOLD, RESUME | {BACK} | the same run, the same control recipe |
+| UNHOLD without a run | all phases | for a machine that was found active: as START |
+| COMPLETE, STOP, ABORT | the steps of the kind | ends the run when the station has come to rest |
+
+A phase that was broken off keeps the time it had spent and a prompt that was confirmed, also over
+a restart of the controller; the time of one that had timed out begins anew. When the PLC has
+restarted it has lost what the phases had set: UNHOLD begins with the first one, and none is left
+out. A phase is not over while the link is down or the station is switched to local. A phase that
+takes too long holds or aborts, as its recipe says. DEPLOY is taken in every state and changes
+nothing before the next START; CONFIRM is taken while a prompt waits for it. The run ends in
+COMPLETED, STOPPED or ABORTED; see [Recipes and runs](../explanation/recipes-and-runs.md).
+
 ## Diagram
 
 Commands are in capitals; `done` is completion. {len(State)} states, {len(CommandCode)} commands.

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
-from numpy.typing import NDArray
 
 from controller.config import LineConfig
 from controller.control.pid_config import LoopStatus
@@ -21,6 +20,7 @@ from controller.core.sample import FIRST_BAD
 from controller.core.tag import Kind, Tag, Writer
 from controller.history import Reader
 from controller.line import station_kind, tag_table
+from tests.support.noise import Floats, band, off_beside
 
 # What is physically shared: (disturbed station, neighbour) -> tag -> why. Nothing else is excused.
 SHARED: Mapping[tuple[str, str], Mapping[str, str]] = {
@@ -53,10 +53,9 @@ PASSES_WITH_TIME = (
     "DHU.ROT",
     "GREY.KWH",
 )
-ROBUST = 1.4826  # of the median absolute deviation: the standard deviation of normal noise
+MARGIN = 1.5  # the largest of some hundred stretches of noise is not the largest of all
 IN_CONTROL = frozenset({LoopStatus.OK, LoopStatus.LIMITED_LOW, LoopStatus.LIMITED_HIGH})
 QUIET_EVENTS = frozenset({EventKind.SYSTEM})  # what may be told of a station that nothing befalls
-Floats = NDArray[np.float64]
 
 
 class Sort(Enum):
@@ -134,21 +133,20 @@ def went_bad(reader: Reader, tag: str, start_ns: int, stop_ns: int) -> bool:
     return bool((reader.raw(tag, start_ns, stop_ns).quality >= FIRST_BAD).any())
 
 
-def move(reader: Reader, tag: Tag, windows: Sequence[Window]) -> Move:
-    """The largest move of a measured tag in a disturbed window.
+def move(reader: Reader, tag: Tag, windows: Sequence[Window], own: Floats) -> Move:
+    """The move of a measured tag in a disturbed window that comes next to what noise allows.
 
-    windows: quiet and disturbed by turns, beginning and ending quiet, without gaps. The mean of
-    each one is compared with those of the two beside it, so that a drift cancels. How far the
-    quiet ones are from their disturbed neighbours shows the noise.
+    windows: quiet and disturbed by turns, beginning and ending quiet, without gaps. own: the
+    bands of the tag in a control run; the quiet windows between disturbed ones add to them.
     """
-    means = _means(reader, tag.name, windows)
-    off = np.abs(means[1:-1] - 0.5 * (means[:-2] + means[2:]))
+    off = off_beside(_means(reader, tag.name, windows))
     disturbed, quiet = off[0::2], off[1::2]
     step = max(tag.resolution, tag.history.deadband)
-    noise = ROBUST * float(np.median(quiet))
-    bar = max(6.0 * noise, 1.5 * float(quiet.max())) + 2.0 * step
-    worst = int(disturbed.argmax())
-    return Move(tag.name, float(disturbed[worst]), bar, windows[1 + 2 * worst].what)
+    lengths = [(w.stop_ns - w.start_ns) / 1e9 for w in windows[1::2]]
+    noise = np.maximum([band(own, x) for x in lengths], quiet.max(initial=0.0))
+    bars = MARGIN * noise + 2.0 * step
+    k = int((disturbed / np.maximum(bars, 1e-12)).argmax())
+    return Move(tag.name, float(disturbed[k]), float(bars[k]), windows[1 + 2 * k].what)
 
 
 def _means(reader: Reader, tag: str, windows: Sequence[Window]) -> Floats:

@@ -1,11 +1,13 @@
-"""The simulated plant as it is after an hour of work: dry air, warm rolls, powder in the nips.
+"""The simulated plant as it is after half an hour: dry air, warm rolls, powder in the nips.
 
     python -m tests.support.warm_plant run --line ... --run ...
 
 takes the words of `python -m plc_sim`. The plant is brought there in lockstep with the recipes of
-the working directory; its PLCs then start as after power-up.
+the working directory; its PLCs then start as after power-up. A fork of it goes on in lockstep, as
+the control run that shows how far each tag moves by itself: the bands lie in BANDS afterwards.
 """
 
+import os
 from pathlib import Path
 
 from controller.config import LineConfig, load_line
@@ -14,30 +16,62 @@ from controller.core.event import Verb
 from plc_sim import __main__ as program
 from plc_sim.lockstep import Lockstep
 from plc_sim.plant import Plant
-from tests.support.creep_recipes import creep_recipe
+from tests.support import noise
+from tests.support.creep_recipes import LOOP_MODES, creep_recipe
 
 RECIPES = Path("recipes")
+BANDS = Path("bands.npz")
+STANDING, CREEPING = "standing", "creeping"
 DRY_DEGC = -57.5
 LEVEL_MM = 24.0  # more than the coater wants before it creeps
 HOUR_S = 3600.0
 REST_S = 10.0
+CALM_S = 8.0
+CONTROL_S = 240.0
+MACHINES = ("coater", "calender")
 
 
 def warm_plant(config: LineConfig, seed: int, recipes: Path) -> Plant:
     """A plant whose machines stand, ready to creep."""
     plant = Plant(seed=seed, soaked=False)
-    line = Lockstep(config, plant)
-    for station in line.stations:
-        line.deploy(station, creep_recipe(recipes, config, config.station(station).kind))
-    line.start()
+    line = _begun(config, plant, recipes)
     line.run_until(lambda: line.value("ENC.DP.ZONE") <= DRY_DEGC, HOUR_S)
     line.command("coater", Verb.CONFIRM)
     line.run_until(lambda: line.value("COAT.WEDGE") >= LEVEL_MM, HOUR_S)
-    for station in ("coater", "calender"):
+    for station in MACHINES:
         line.command(station, Verb.HOLD)  # held machines stay warm
         line.until_state(station, State.HELD, HOUR_S)
     line.run(REST_S)
     return plant
+
+
+def control_run(
+    config: LineConfig, plant: Plant, recipes: Path
+) -> dict[str, dict[str, noise.Floats]]:
+    """The bands while machines stand hot and while they creep."""
+    line = _begun(config, plant, recipes)
+    line.until_state("enclosure", State.EXECUTE, HOUR_S)
+    line.run(CALM_S)
+    found: dict[str, noise.Bands] = {}
+    found[STANDING] = noise.bands(config, line, noise.record(line, CONTROL_S / 2))
+    for station in MACHINES:
+        line.command(station, Verb.CONFIRM)
+    for station in MACHINES:
+        line.until_state(station, State.EXECUTE, HOUR_S)
+    line.run(CALM_S)
+    found[CREEPING] = noise.bands(config, line, noise.record(line, CONTROL_S))
+    return found
+
+
+def _begun(config: LineConfig, plant: Plant, recipes: Path) -> Lockstep:
+    """Every station has begun to follow "creep"."""
+    line = Lockstep(config, plant)
+    for station in line.stations:
+        line.deploy(station, creep_recipe(recipes, config, config.station(station).kind))
+    for (station, loop), mode in LOOP_MODES.items():
+        line.command(station, Verb.MODE, loop, mode)
+    line.start()
+    return line
 
 
 def main() -> None:
@@ -49,7 +83,11 @@ def main() -> None:
         return loaded[-1]
 
     def plant(seed: int) -> Plant:
-        return warm_plant(loaded[-1], seed, RECIPES)
+        warm = warm_plant(loaded[-1], seed, RECIPES)
+        if os.fork() == 0:  # a plant cannot be copied otherwise
+            noise.save(BANDS, control_run(loaded[-1], warm, RECIPES))
+            os._exit(0)
+        return warm
 
     program.load_line, program.Plant = load, plant  # type: ignore[assignment, misc]
     program.app()

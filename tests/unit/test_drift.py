@@ -170,8 +170,10 @@ def test_nothing_is_said_while_the_link_is_down_or_the_switch_in_local():
     bench = executing(after_link_loss=AfterLinkLoss.RESUME)
     bench.plc(FREE_SP_RB=33)
     bench.lose()
+    bench.ok(Verb.SET, "T.L1.SP", 50)
     bench.scan(50)
     assert drift(bench) == ([], 0)
+    bench.ok(Verb.SET, "T.L1.SP", 44)
     bench.plc(FREE_SP_RB=30)
     bench.adopt()
     bench.plc(REMOTE=0, FREE_SP_RB=33)
@@ -243,6 +245,35 @@ def test_drift_ends_with_the_run():
     told = drift(bench)[0]
     hold_at_plc(bench, FREE_SP=33)
     assert drift(bench) == (told, 0)
+
+
+def test_who_gave_a_command_in_one_run_is_not_named_in_the_next():
+    bench = executing()
+    assert bench.give(Verb.SET, "T.FREE.SP", 12, actor="bob").accepted
+    bench.ok(Verb.STOP)
+    bench.until_state(State.STOPPED)
+    bench.ok(Verb.RESET)
+    bench.until_state(State.IDLE)
+    bench.ok(Verb.START)
+    bench.until_state(State.EXECUTE)
+    hold_at_plc(bench, FREE_SP=12)
+    assert drift(bench) == (["drift: T.FREE.SP is 12 %, the recipe says 30"], 1)
+
+
+def test_after_a_restart_of_the_plc_nothing_is_expected_before_its_phase_comes():
+    bench = RecipeBench()
+    bench.plc(SEQ=5)
+    bench.execute(master(phase("a", until=[when(".SEQ", Op.IS, 5)]), GO))
+    bench.restart_plc()
+    bench.plc(SEQ=0)
+    bench.adopt()
+    bench.until_state(State.HELD)
+    bench.ok(Verb.UNHOLD)
+    bench.run(LONG_S)
+    assert (bench.state, bench.tag("RUN.PHASE"), drift(bench)) == (State.UNHOLDING, 1, ([], 0))
+    bench.ok(Verb.SET, "T.SET.SP", 41)  # what the formula feeds is expected all the time
+    bench.run(LONG_S)
+    assert drift(bench)[1] == 1
 
 
 def test_where_plant_time_runs_fast_the_wires_are_given_their_time():

@@ -228,6 +228,21 @@ def test_a_credit_is_given_once():
     assert left_s(bench) == pytest.approx(30.0)
 
 
+def test_a_credit_of_one_run_is_none_of_the_next():
+    bench = begun(*four(REPEAT, REPEAT))
+    go_to(bench, 2)
+    bench.scan(100)
+    bench.held()
+    bench.ok(Verb.UNHOLD)
+    bench.ok(Verb.STOP)
+    bench.until_state(State.STOPPED)
+    bench.ok(Verb.RESET)
+    bench.until_state(State.IDLE)
+    bench.ok(Verb.START)
+    go_to(bench, 2)
+    assert left_s(bench) == pytest.approx(30.0)
+
+
 def test_holds_one_after_another_add_up():
     bench = begun(*four(REPEAT))
     for spent_s in (5, 10, 15):

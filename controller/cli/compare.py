@@ -1,0 +1,130 @@
+"""`dryline trial compare`: the run of a trial beside runs of its base recipe."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from controller.cli import SHIPPED_LINE, AsJson, LineFolder, RunFolder, print_json, screen, told
+from controller.cli.found_run import find_run, find_trial, quality_of
+from controller.config import load_line
+from controller.core.errors import DrylineError, Refused
+from controller.core.run import Outcome
+from controller.history.several import AnyReader, MergedReader
+from controller.run_folder import histories
+from controller.run_store import STORE, RunReader
+from controller.runs.alignment import Axis
+from controller.runs.compare import Comparison
+from controller.runs.compare import compare as compare_runs
+from controller.runs.compare_plot import save_comparison_plot
+from controller.runs.compare_text import as_json, energy_rows, table_rows
+from controller.runs.quality import RunSummary
+from controller.runs.statistics import LEVEL
+from controller.runs.verdict import Evidence
+
+MOST_BASE_RUNS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """Who is compared with whom. base: ids of runs, newest first."""
+
+    trial: dict[str, Any]
+    run: str
+    base: tuple[str, ...]
+
+
+def compare(  # noqa: PLR0913, PLR0917 - each is an option of the command
+    trial: Annotated[str, typer.Argument(help="Id of a trial, or its unique beginning.")],
+    base: Annotated[
+        list[str] | None,
+        typer.Argument(help="Runs to compare with; the newest of the base recipe if not given."),
+    ] = None,
+    axis: Annotated[Axis, typer.Option(help="What the runs are aligned at.")] = Axis.EXECUTE,
+    by: Annotated[
+        Evidence | None,
+        typer.Option(help="What counts as independent; whole runs as soon as one side has two."),
+    ] = None,
+    level: Annotated[
+        float, typer.Option(min=0.5, max=0.999, help="Confidence of the intervals.")
+    ] = LEVEL,
+    run: RunFolder = Path("run"),
+    line: LineFolder = SHIPPED_LINE,
+    png: Annotated[Path | None, typer.Option(help="Plot into this file.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Compare a trial with runs of its base recipe: quality, energy, and how sure that is."""
+    sides = told(lambda: _sides(trial, base or [], run))
+    paths = told(lambda: histories(load_line(line), run))
+    with told(lambda: MergedReader(paths)) as history:
+        of_trial = told(lambda: [_summary(sides.run, run, line, history)])
+        of_base = told(lambda: [_summary(name, run, line, history) for name in sides.base])
+    found = told(lambda: compare_runs(of_trial, of_base, axis, level=level, by=by))
+    if png is not None:
+        told(lambda: save_comparison_plot(found, of_trial, of_base, png))
+    if json:
+        print_json({"trial": sides.trial, "comparison": as_json(found)})
+        return
+    _print(sides, found, of_trial, of_base)
+    if png is not None:
+        _say(f"{png} written")
+
+
+def _sides(trial: str, base: Sequence[str], run: Path) -> Sides:
+    with RunReader(run / STORE) as reader:
+        one = find_trial(list(reader.trials()), trial)
+        name, station, recipe = str(one["run"]), str(one["station"]), str(one["base"])
+        if not name:
+            raise Refused("no_run", [f"trial {one['id']} has not begun a run yet"])
+        if base:
+            return Sides(one, name, tuple(reader.find(text) for text in base))
+        found = [
+            head.id for head in reader.runs(station)
+            if head.outcome is Outcome.COMPLETED and not head.trial
+            and head.recipe == f"{head.kind}/{recipe}"
+        ]  # fmt: skip
+    if not found:
+        raise Refused(
+            "no_runs", [f"no completed run of {station} with {recipe} to compare with: name runs"]
+        )
+    return Sides(one, name, tuple(found[:MOST_BASE_RUNS]))
+
+
+def _summary(name: str, run: Path, line: Path, history: AnyReader) -> RunSummary:
+    quality = quality_of(find_run(name, run, line), history)
+    if quality.summary is None:
+        raise DrylineError(f"run {name}: {'; '.join(quality.notes)}")
+    return quality.summary
+
+
+def _print(
+    sides: Sides, found: Comparison, trial: Sequence[RunSummary], base: Sequence[RunSummary]
+) -> None:
+    _say(f"{sides.trial['id']}: {sides.trial['question']}")
+    for name, runs in (("trial", trial), ("base", base)):
+        for summary in runs:
+            _say(f"{name:5}  {summary.head.id}  {summary.head.recipe}")
+    unit = found.axis.unit
+    _say(f"compared: {found.low:.0f} to {found.high:.0f} {unit}, {found.axis.text}")
+    table = Table("measure", "trial", "base", "Cpk", "verdict", box=box.SIMPLE, pad_edge=False)
+    for row in table_rows(found):
+        measure = row["measure"] + (f", {row['unit']}" if row["unit"] not in ("", "-") else "")
+        cpk = f"{row['trial Cpk']} / {row['base Cpk']}"
+        cells = (measure, row["trial"], row["base"], cpk, row["verdict"])
+        table.add_row(*(escape(cell) for cell in cells))
+    screen.print(table)
+    energy = Table("energy", "unit", "trial", "base", box=box.SIMPLE, pad_edge=False)
+    for row in energy_rows(found):
+        energy.add_row(*row.values())
+    screen.print(energy)
+    for note in found.notes:
+        _say(f"note: {note}")
+
+
+def _say(text: str) -> None:
+    screen.print(text, markup=False, highlight=False, soft_wrap=True)
