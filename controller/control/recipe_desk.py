@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 NS = 1_000_000_000
 KEPT = 20  # deployments remembered for a way back; the store has them all
 REMEMBER_S = 1.0  # elapsed times of an open run are saved so often (plant time)
+_NO_RUN = (0.0, 0.0, 0.0, 0.0, 0.0)
 _BACK = (State.UNHOLDING, State.RESUMING)
 _ENDS = frozenset({State.COMPLETED, State.STOPPED, State.ABORTED})
 
@@ -204,11 +205,12 @@ class RecipeDesk:
         """Time (s), phase, whether a prompt waits, drifted set points, whether one is pending."""
         run = self.run
         if run is None:
-            return 0.0, 0.0, 0.0, 0.0, 0.0
-        return (
-            run.state.time_s, float(run.phase_number()), float(run.asking() is not None),
-            float(len(self.drift.found)), float(self.pending),
-        )  # fmt: skip
+            return _NO_RUN
+        phase = prompt = 0.0
+        if self._s.procedure.state is not State.EXECUTE:  # there all phases are done
+            phase, prompt = float(run.phase_number()), float(run.asking() is not None)
+        drifted = float(len(self.drift.found))
+        return run.state.time_s, phase, prompt, drifted, float(self.pending)
 
     def alarm_limits(self) -> Mapping[str, tuple[AlarmLimit, ...]]:
         """Limits of the recipe by tag, in the place of those of the station kind."""

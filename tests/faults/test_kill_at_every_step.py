@@ -406,13 +406,34 @@ def wired(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LineUnderTest]:
         yield line
 
 
-def wired_life(line: LineUnderTest, step: str, truth: Path) -> Life:
-    line._controller_words = ("tests.support.crashing_controller", step, "1", str(truth))
+@contextmanager
+def wired_life(line: LineUnderTest, step: str, truth: Path) -> Iterator[Life]:
+    """A controller on the wires that comes to a step for the second time, or is killed in the end.
+
+    The second time, because a first deployment is made before the one it is about.
+    """
+    count = 2 if step in ("before answer", "request received") else 1
+    line._controller_words = ("tests.support.crashing_controller", step, str(count), str(truth))
     line.start_controller()
     life = Life(line.run)
-    line.wait_for(line.all_links_up, "links")
-    line._controller_console.close()
-    return life
+    try:
+        line.wait_for(line.all_links_up, "links")
+        yield life
+    finally:
+        life.console.close()
+        line.kill_controller()
+
+
+def to_idle(life: Life) -> None:
+    """From wherever the last test has left it."""
+    leave = {"HELD": "STOP", "STOPPED": "RESET", "COMPLETED": "RESET", "ABORTED": "RESET"}
+
+    def there(status: Json) -> bool:
+        if status["state"] in leave:
+            life.ask("command", verb=leave[status["state"]])
+        return bool(status["state"] == "IDLE")
+
+    life.wait_for(there)
 
 
 @pytest.mark.timeout(300)
@@ -423,29 +444,22 @@ def test_the_same_over_real_wires(
     for name in (STORE, f"{STORE}-wal", f"{STORE}-shm"):
         (wired.run / name).unlink(missing_ok=True)
     truth_file = tmp_path / "truth.json"
-    life = wired_life(wired, step, truth_file)
-    life.ask("command", verb="RESET")
-    life.until("IDLE", "HELD")
-    if life.ask("status")["stations"]["coater"]["state"] == "HELD":
-        life.ask("command", verb="STOP")
-        life.until("STOPPED")
-        life.ask("command", verb="RESET")
-        life.until("IDLE")
-    assert life.ask("deploy", recipe=OLD, reason="first")["deployment"] == 1
-    if step in DEPLOY:
-        life.ask("deploy", recipe=NEW, reason="next")
-    else:
-        a_whole_run(life)
-    assert life.dead
-    assert wired.controller is not None
-    assert wired.controller.wait(5.0) == -signal.SIGKILL
+    with wired_life(wired, step, truth_file) as life:
+        to_idle(life)
+        assert life.ask("deploy", recipe=OLD, reason="first")["deployment"] == 1
+        if step in DEPLOY:
+            life.ask("deploy", recipe=NEW, reason="next")
+        else:
+            a_whole_run(life)
+        assert life.dead
+        assert wired.controller is not None
+        assert wired.controller.wait(5.0) == -signal.SIGKILL
     truth: Json = json.loads(truth_file.read_text(encoding="utf-8"))
-    again = wired_life(wired, NOWHERE, truth_file)
-    if step in DEPLOY:
-        number = check_requested(again, figures, (1, OLD), (2, NEW))
-        assert number == (2 if step == "before answer" else 1)
-        figures.note(f"wires: {step}", new=number == 2)
-    else:
-        go_on(again, life, {**truth, "step": f"wires: {step}"}, figures)
-    wired.kill_controller()
+    with wired_life(wired, NOWHERE, truth_file) as again:
+        if step in DEPLOY:
+            number = check_requested(again, figures, (1, OLD), (2, NEW))
+            assert number == (2 if step == "before answer" else 1)
+            figures.note(f"wires: {step}", new=number == 2)
+        else:
+            go_on(again, life, {**truth, "step": f"wires: {step}"}, figures)
     check_whole(wired.run)

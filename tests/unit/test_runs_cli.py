@@ -119,11 +119,18 @@ def test_runs_are_listed_newest_first(folder):
     assert result.exit_code == 0, result.output
     places = [result.output.index(run_id) for run_id in (SECOND, OPEN, FIRST)]
     assert places == sorted(places)
-    row = next(x for x in result.output.splitlines() if SECOND in x)
-    for cell in ("coater/test-film@1.2.0", "2026-01-01 01:00:00Z", "0:10:00.0", "completed",
-                 "42.5", "P-7 -> F-7", "trial-1"):  # fmt: skip
-        assert cell in row
+    lines = result.output.splitlines()
+    k = next(k for k, line in enumerate(lines) if line.startswith(SECOND))
+    assert lines[k].split() == [SECOND, "test-film@1.2.0", "0:10:00", "completed", "42.5"]
+    assert lines[k + 1 : k + 3] == ["  trial trial-1", "  lots in P-7; out F-7"]
     assert "open" in next(x for x in result.output.splitlines() if OPEN in x)
+
+
+def test_ids_of_runs_are_whole_on_a_narrow_screen(folder):
+    words = ["runs", "--run", str(folder)]
+    narrow = CliRunner().invoke(app, words, env={"COLUMNS": "40"}).output
+    assert [run_id for run_id in (FIRST, SECOND, OPEN) if f"{run_id}  " not in narrow] == []
+    assert max(len(line) for line in dryline(*words).output.splitlines()) <= 80
 
 
 def test_runs_of_one_station_and_a_few_of_them(folder):
@@ -173,10 +180,16 @@ def test_a_run_is_found_by_the_beginning_of_its_id(folder):
     assert result.exit_code == 0, result.output
     assert f"{OPEN}  open" in result.output
     assert "recipe built-in" in result.output
-    several = dryline("run", "show", "coater", "--run", folder)
+    several = dryline("run", "show", "coater-2026", "--run", folder)
     assert several.exit_code == 1
     assert FIRST in several.stderr
     assert dryline("run", "show", "nothing", "--run", folder).exit_code == 1
+
+
+def test_the_name_of_a_station_is_its_newest_run(folder):
+    result = dryline("run", "show", "coater", "--run", folder)
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith(f"{SECOND}  ")
 
 
 def test_show_for_scripts(folder):
