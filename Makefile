@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 SPEED ?= 5
 RUN ?= run
 
-.PHONY: setup demo test check bench format lock docs clean
+.PHONY: setup demo test nightly check bench format lock docs clean
 
 setup: $(READY)
 
@@ -28,6 +28,10 @@ test: setup
 	$(BIN)/python -m tests.support.install
 	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/faults
 	$(BIN)/python -m pytest tests/faults
+
+# The same kills as in `make test`, every step of a deployment, a run and a trial 50 times: hours.
+nightly: setup
+	DRYLINE_NIGHTLY=1 $(BIN)/python -m pytest -s tests/faults/test_kill_at_every_step.py
 
 # What the build machine checks besides the tests.
 check: setup

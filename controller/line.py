@@ -87,7 +87,7 @@ HEALTH: tuple[tuple[Tag, Reading], ...] = (
     _health("HISTORY.COMMIT", "duration of the last commit", "ms", lambda s: s.commit_ms),
     _health("HISTORY.FAILING", "history cannot write", "", lambda s: float(s.failing)),
     _health("HISTORY.BYTES", "size of the store", "", lambda s: s.used_bytes),
-    _health("HISTORY.OUTBOX", "bytes of it that wait for sinks", "", lambda s: s.outbox_bytes),
+    _health("HISTORY.OUTBOX", "disk limit of sinks used", "%", lambda s: 100 * s.outbox_share),
 )
 
 

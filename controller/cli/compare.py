@@ -6,9 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich import box
-from rich.markup import escape
-from rich.table import Table
 
 from controller.cli import SHIPPED_LINE, AsJson, LineFolder, RunFolder, print_json, screen, told
 from controller.cli.found_run import find_run, find_trial, quality_of
@@ -28,6 +25,7 @@ from controller.runs.statistics import LEVEL
 from controller.runs.verdict import Evidence
 
 MOST_BASE_RUNS = 5
+_LINE = "{:40}  {:19}  {:17}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +51,9 @@ def compare(  # noqa: PLR0913, PLR0917 - each is an option of the command
     level: Annotated[
         float, typer.Option(min=0.5, max=0.999, help="Confidence of the intervals.")
     ] = LEVEL,
+    window: Annotated[
+        tuple[float, float] | None, typer.Option(help="Only this part of the axis.")
+    ] = None,
     run: RunFolder = Path("run"),
     line: LineFolder = SHIPPED_LINE,
     png: Annotated[Path | None, typer.Option(help="Plot into this file.")] = None,
@@ -64,7 +65,7 @@ def compare(  # noqa: PLR0913, PLR0917 - each is an option of the command
     with told(lambda: MergedReader(paths)) as history:
         of_trial = told(lambda: [_summary(sides.run, run, line, history)])
         of_base = told(lambda: [_summary(name, run, line, history) for name in sides.base])
-    found = told(lambda: compare_runs(of_trial, of_base, axis, level=level, by=by))
+    found = told(lambda: compare_runs(of_trial, of_base, axis, level=level, by=by, window=window))
     if png is not None:
         told(lambda: save_comparison_plot(found, of_trial, of_base, png))
     if json:
@@ -110,21 +111,21 @@ def _print(
         for summary in runs:
             _say(f"{name:5}  {summary.head.id}  {summary.head.recipe}")
     unit = found.axis.unit
-    _say(f"compared: {found.low:.0f} to {found.high:.0f} {unit}, {found.axis.text}")
-    table = Table("measure", "trial", "base", "Cpk", "verdict", box=box.SIMPLE, pad_edge=False)
+    _say(f"compared from {found.low:.0f} to {found.high:.0f} {unit}, {found.axis.text}")
+    _say("")
+    _say(_LINE.format("", "trial", "base"))
     for row in table_rows(found):
-        measure = row["measure"] + (f", {row['unit']}" if row["unit"] not in ("", "-") else "")
-        cpk = f"{row['trial Cpk']} / {row['base Cpk']}"
-        cells = (measure, row["trial"], row["base"], cpk, row["verdict"])
-        table.add_row(*(escape(cell) for cell in cells))
-    screen.print(table)
-    energy = Table("energy", "unit", "trial", "base", box=box.SIMPLE, pad_edge=False)
+        unit = f", {row['unit']}" if row["unit"] not in ("", "-") else ""
+        _say(_LINE.format(f"{row['measure']}{unit}", row["trial"], row["base"]))
+        capable = {row["trial Cpk"], row["base Cpk"]} != {"-"}
+        cpk = f"; Cpk {row['trial Cpk']}, base {row['base Cpk']}" if capable else ""
+        _say(f"  {row['verdict']}{cpk}")
     for row in energy_rows(found):
-        energy.add_row(*row.values())
-    screen.print(energy)
+        _say(_LINE.format(f"{row['energy']}, {row['unit']}", row["trial"], row["base"]))
+    _say("")
     for note in found.notes:
         _say(f"note: {note}")
 
 
 def _say(text: str) -> None:
-    screen.print(text, markup=False, highlight=False, soft_wrap=True)
+    screen.print(text.rstrip(), markup=False, highlight=False, soft_wrap=True)

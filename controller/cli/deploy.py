@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from controller.cli import EXIT_FAILED, AsJson, RunFolder, errors, print_json, screen, told
 from controller.cli.operate import command
@@ -39,7 +38,8 @@ def require_accepted(answer: dict[str, Any], what: str) -> None:
     raise typer.Exit(EXIT_FAILED)
 
 
-def _expected(run: Path, station: str, expect: int | None) -> int:
+def expected_by(run: Path, station: str, expect: int | None) -> int:
+    """Number of the deployment that somebody has seen: as given, else the newest now."""
     if expect is not None:
         return expect
     seen = ask_of(run, station, "", op="recipe")["requested"]
@@ -59,7 +59,7 @@ def deploy(
     """Give a station the recipe that its next START takes; a run under way keeps its own."""
     answer = ask_of(
         run, station, by, op="deploy", recipe=recipe, reason=reason, because=because,
-        expected=_expected(run, station, expect),
+        expected=expected_by(run, station, expect),
     )  # fmt: skip
     _report(station, answer, json)
 
@@ -76,7 +76,7 @@ def rollback(
     """Deploy the recipe that was deployed before the present one."""
     answer = ask_of(
         run, station, by, op="rollback", reason=reason, because=because,
-        expected=_expected(run, station, expect),
+        expected=expected_by(run, station, expect),
     )  # fmt: skip
     _report(station, answer, json)
 
@@ -88,10 +88,12 @@ def _report(station: str, answer: dict[str, Any], json: bool) -> None:
             raise typer.Exit(EXIT_FAILED)
         return
     require_accepted(answer, station)
-    new = answer["requested"]
+    now, number = answer["requested"], answer["deployment"]
     when = f"at the next START; run {answer['run']} keeps its own" if answer["run"] else "at START"
-    text = f"{station}: deployment {new['number']}, {new['recipe']}, taken {when}"
-    screen.print(text, markup=False, highlight=False, soft_wrap=True)
+    if now["number"] == number:
+        _say(f"{station}: deployment {number}, {now['recipe']}, taken {when}")
+    else:
+        _say(f"{station}: deployment {number} is done, and since then {_named(now)} is requested")
 
 
 def deployed(station: StationName, run: RunFolder = Path("run"), json: AsJson = False) -> None:
@@ -102,23 +104,28 @@ def deployed(station: StationName, run: RunFolder = Path("run"), json: AsJson = 
         return
     _say(f"requested  {_named(answer['requested'])}")
     if answer["run"]:
-        of = f"run {answer['run']}, phase {answer['phase'] or 'none'}, {answer['run_s']:g} s"
-        _say(f"current    {_named(answer['current'])}  ({of})")
+        phase = f", phase {answer['phase']}" if answer["phase"] else ""
+        of = f"run {answer['run']}, {answer['run_s'] / 60.0:.1f} min{phase}"
+        _say(f"current    {_named(answer['current'])}; {of}")
     for drift in answer["drift"]:
         errors.print(f"drift      {drift['text']}", style="yellow", markup=False, highlight=False)
     if answer["prompt"]:
         _say(f"asks       {answer['prompt']}")
-    table = Table("number", "time", "recipe", "by", "reason", "because of", "trial")
-    for d in answer["deployments"]:
-        cells = (str(d["number"]), _time(d["time_ns"]), d["recipe"], d["actor"], d["reason"])
-        table.add_row(*cells, d["because"], d["trial"])
-    screen.print(table)
+    for d in reversed(answer["deployments"]):
+        _say(f"{d['number']:3}  {_time(d['time_ns'])}  {_short(d)}  {d['actor']}: {d['reason']}")
+        if d["because"]:
+            _say(f"     because of run {d['because']}")
 
 
 def _named(deployment: dict[str, Any] | None) -> str:
-    if deployment is None:
-        return "built-in (nothing has been deployed)"
-    return f"{deployment['recipe']} (deployment {deployment['number']} by {deployment['actor']})"
+    if deployment is None or not deployment["number"]:
+        return "built-in (nothing was deployed)"
+    return f"{_short(deployment)}, deployment {deployment['number']} by {deployment['actor']}"
+
+
+def _short(deployment: dict[str, Any]) -> str:
+    """NAME@VERSION: the station says the kind."""
+    return str(deployment["recipe"]).rpartition("/")[2]
 
 
 def _time(time_ns: int) -> str:

@@ -95,13 +95,16 @@ def list_recipes(
     if json:
         print_json([_listed(x) for x in found])
         return
-    table = Table("recipe", "status", "title", "author", "last change", "file")
     for x in found:
-        change = f"{x.entry.actor}, {x.entry.time_utc}" if x.entry else ""
-        state = f"{len(x.problems)} problem(s)" if x.problems else "right"
-        cells = (str(x.id), x.status.value, x.title, x.author, change, state)
-        table.add_row(*(escape(c) for c in cells))
-    screen.print(table)
+        _say(f"{x.id!s:34}  {x.status.value:8}  {x.title}".rstrip())
+        if x.entry:
+            _say(f"  {x.entry.action} by {x.entry.actor} at {x.entry.time_utc}: {x.entry.reason}")
+        if x.problems:
+            _say(f"  {len(x.problems)} problem(s): `dryline recipe check` tells them")
+
+
+def _say(text: str) -> None:
+    screen.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _listed(x: Listed) -> dict[str, Any]:
@@ -229,7 +232,7 @@ def compare(
     if json:
         print_json(as_json(found))
         return
-    screen.print(f"{found.old} -> {found.new}: {found.reason}", markup=False, highlight=False)
+    _say(f"{found.old} -> {found.new}: {found.reason}")
     if found.empty:
         screen.print("nothing that the process would notice", highlight=False)
         return
@@ -324,7 +327,7 @@ def new(
     number = tell_recipe_errors(lambda: _number(version))
     who = author or getpass.getuser()
     path = tell_recipe_errors(lambda: store.create(origin, number, who, reason, name))
-    screen.print(f"{path} is a draft: edit it, then `dryline recipe check`", highlight=False)
+    _say(f"{path} is a draft: edit it, then `dryline recipe check`")
 
 
 def _number(version: str) -> Version:

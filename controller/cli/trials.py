@@ -20,7 +20,13 @@ from controller.cli import (
     told,
 )
 from controller.cli.compare import compare
-from controller.cli.deploy import Actor, StationName, ask_of, require_accepted
+from controller.cli.deploy import (
+    Actor,
+    StationName,
+    ask_of,
+    expected_by,
+    require_accepted,
+)
 from controller.cli.found_run import find_trial
 from controller.cli.recipes import RECIPES, Folder, store_of, tell_recipe_errors
 from controller.clock import NS
@@ -55,9 +61,8 @@ def new(
     path = tell_recipe_errors(
         lambda: store.create(origin, version, by or getpass.getuser(), question, own, changes)
     )
-    screen.print(f"{path} is a draft of {own}@{version}", markup=False, highlight=False)
-    screen.print(f"next: dryline rehearse {kind} {own}@{version}, then `dryline recipe release`",
-                 markup=False, highlight=False, soft_wrap=True)  # fmt: skip
+    _say(f"{path} is a draft of {own}@{version}")
+    _say(f"next: dryline rehearse {kind} {own}@{version}, then `dryline recipe release`")
 
 
 def _change(text: str) -> tuple[str, str]:
@@ -88,8 +93,8 @@ def start(
 ) -> None:
     """Deploy a trial recipe; its base comes back by itself when the window is over."""
     answer = ask_of(
-        run, station, by, op="trial", recipe=recipe, question=question,
-        minutes=minutes, metres=metres, reason=question,
+        run, station, by, op="trial", recipe=recipe, question=question, minutes=minutes,
+        metres=metres, reason=question, expected=expected_by(run, station, None),
     )  # fmt: skip
     if json:
         print_json(answer)
@@ -122,15 +127,18 @@ def list_(run: RunFolder = Path("run"), json: AsJson = False) -> None:
     if json:
         print_json([{**t, "lead_h": lead.get(str(t["id"]))} for t in trials])
         return
-    table = Table("trial", "recipe", "base", "window", "run", "state", "lead, h", "question")
     for t in trials:
         window = f"{t['minutes']:g} min" if t["minutes"] is not None else f"{t['metres']:g} m"
-        state = t["how"] if t["ended_ns"] else "open"
         hours = lead.get(t["id"])
-        shown = "" if hours is None else f"{hours:.2f}"
-        table.add_row(t["id"], t["recipe"], t["base"], window, t["run"], state, shown,
-                      t["question"])  # fmt: skip
-    screen.print(table)
+        _say(f"{t['id']}  {t['how'] if t['ended_ns'] else 'open'}")
+        _say(f"  {t['question']}")
+        _say(f"  {t['recipe']} after {t['base']} for {window}, run {t['run'] or 'not begun'}")
+        if hours is not None:
+            _say(f"  its result was used {hours:.2f} h after its last sample")
+
+
+def _say(text: str) -> None:
+    screen.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _read(run: Path) -> tuple[list[dict[str, Any]], list[Lead]]:
@@ -187,10 +195,9 @@ def lead(
         screen.print("No deployment names the run it was made because of: deploy with --because.",
                      highlight=False)  # fmt: skip
         return
-    each = Table("station", "deployment", "recipe", "because of", "lead, h")
     for x in found:
-        each.add_row(x.station, str(x.number), x.recipe, x.run, f"{x.hours:.2f}")
-    screen.print(each)
+        what = f"{x.station}: deployment {x.number}, {x.recipe.rpartition('/')[2]}"
+        _say(f"{what}, {x.hours:.2f} h after run {x.run}")
     table = Table("month", "station", "n", "mean, h", "median, h", "longest, h")
     for m in months:
         figures = (f"{h:.2f}" for h in (m.mean, m.median, m.longest))

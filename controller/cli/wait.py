@@ -42,7 +42,7 @@ class Watched:
     reached: bool = False
     elsewhere: str = ""  # where it has come to rest instead, and why
     _since_ns: int | None = None  # in the state, without a break
-    _seen: tuple[object, ...] = ()
+    _seen: tuple[object, ...] | None = None
 
     def look(self, found: Json, now_ns: int) -> Iterator[str]:
         """Take what a station says of itself; yields what is new in it, for a person.
@@ -57,7 +57,9 @@ class Watched:
         if at_rest and not here:
             why = f": {found['reason']}" if found["reason"] else ""
             self.elsewhere = f"{self.name} is {found['state']}, not {self.wanted.name}{why}"
-        seen = (found["link_up"], found["state"], found["step"], found["recipe"]["prompt"])
+        seen = (
+            (found["state"], found["step"], found["recipe"]["prompt"]) if found["link_up"] else ()
+        )
         if seen != self._seen:
             self._seen = seen
             yield from self._sentences(found)

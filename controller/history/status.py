@@ -36,7 +36,8 @@ class HistorianStatus:
     accepted = stored + filtered + dropped + queued + held, in samples. accepted: taken by
     `record`; stored: durable; filtered: suppressed for good by the exception filter; dropped: lost
     because the disk did not take them; queued: waiting; held: suppressed but kept back in case a
-    step follows. failing: the last commit failed, `error` says why.
+    step follows. failing: the last commit failed, `error` says why. outbox_share: how full the
+    outbox is, 1 at its limit.
     """
 
     accepted: int = 0
@@ -57,5 +58,5 @@ class HistorianStatus:
     seals: int = 0
     quarantined: int = 0
     used_bytes: int = 0
-    outbox_bytes: int = 0
+    outbox_share: float = 0.0
     running: bool = False

@@ -32,6 +32,7 @@ class Outbox:
         self._store, self._sent, self._limit, self._tell = store, sent, max_bytes, tell
         self._due_s = 0.0
         self._nearly_full = self._full = False
+        self._idle = False  # there is no sink, and nothing left of one
         if sent is None and store.outbox_bytes:
             tell("no sink is configured any more: what it had not sent is let go")
 
@@ -41,12 +42,14 @@ class Outbox:
 
     def upkeep(self, now_s: float) -> None:
         """One step, if one is due."""
-        if now_s < self._due_s:
+        if self._idle or now_s < self._due_s:
             return
         self._due_s = now_s + INTERVAL_S
         sent_seq = EVERY_NUMBER if self._sent is None else self._sent(self._store.identity)
         if self._store.forget_sent(sent_seq) == AT_ONCE:
             self._due_s = now_s  # there is more
+        else:
+            self._idle = self._sent is None
         self.keep_limit()
 
     def failed(self, now_s: float) -> None:

@@ -167,7 +167,7 @@ class Writer:
             seals=self._seals,
             quarantined=self._quarantined,
             used_bytes=self._used_bytes,
-            outbox_bytes=self._store.outbox_bytes,
+            outbox_share=self._store.outbox_bytes / self._settings.outbox_bytes,
         )
 
     def _queue(self, kept: Samples) -> None:

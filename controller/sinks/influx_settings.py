@@ -15,7 +15,7 @@ def _url(value: str) -> str:
     except ValueError:
         port_is_right = False
     if not port_is_right or parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("must be the URL of a server, as https://influx.example:8086")
+        raise ValueError("must be the URL of a server, as https://localhost:8086")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError("must not carry a user, a password or a query: see token_env, token_file")
     return value.rstrip("/")

@@ -10,8 +10,14 @@ from typing import Any, Self
 from controller.clock import SystemClock
 from controller.console import Console, Json
 from controller.core.sample import GOOD
+from controller.deploy import Deployer
+from controller.desk import Desk
+from controller.gate import Gate
 from controller.history.status import HistorianStatus
-from controller.process import SOCKET, Desk
+from controller.recipe_kind import recipe_kinds
+from controller.recipe_library import RecipeLibrary
+from controller.run_folder import SOCKET
+from controller.trials import Trials
 from plc_sim.plant import Plant
 from plc_sim.plant_process import SOCKET as PLANT_SOCKET
 from plc_sim.plant_process import PlantService
@@ -70,7 +76,10 @@ class ConsolePeer:
     async def _serve(self) -> None:
         self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
         historian: Any = _Historian()
-        desk = _Desk(self.line, historian)
+        library = RecipeLibrary(self._run / "recipes", recipe_kinds(self.line.config))
+        gate = Gate(self.line)
+        deployer = Deployer(gate, library)
+        desk = _Desk(self.line, historian, gate, deployer, Trials(gate, deployer, library))
         plant = PlantService(self.plant, {}, SystemClock())
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(Console(self._run / SOCKET, desk.answer))

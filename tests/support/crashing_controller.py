@@ -28,7 +28,7 @@ from typing import Any, Self
 import controller.line as line_module
 from controller.__main__ import app
 from controller.clock import SystemClock
-from controller.config import load_line
+from controller.config import LineConfig, load_line
 from controller.control.phases import _Moving
 from controller.control.recipe_desk import RecipeDesk
 from controller.control.run import Run
@@ -211,9 +211,8 @@ class Fate:
 # -- a controller with its PLC in memory -----------------------------------------------------------
 
 
-async def _control(order: Mapping[str, Any]) -> None:
+async def _control(config: LineConfig, order: Mapping[str, Any]) -> None:
     """A controller of the coater alone, as the process would run it."""
-    config = load_line(SHIPPED)
     chosen = tuple(s for s in config.stations if s.name == STATION)
     clock = SystemClock(float(order["speed"]), float(order["epoch_s"]))
     (sc,) = chosen
@@ -236,7 +235,7 @@ async def _control(order: Mapping[str, Any]) -> None:
     plant.cancel()
 
 
-def _live(order: Mapping[str, Any]) -> None:
+def _live(config: LineConfig, order: Mapping[str, Any]) -> None:
     """The life of a forked controller; never returns."""
     log = os.open(Path(order["run"]) / "controller.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for stream in (1, 2):
@@ -245,7 +244,7 @@ def _live(order: Mapping[str, Any]) -> None:
     code = 1
     try:
         Fate(order["step"], int(order["count"]), Path(order["truth"])).arm()
-        asyncio.run(_control(order))
+        asyncio.run(_control(config, order))
         code = 0
     finally:
         os._exit(code)
@@ -253,12 +252,13 @@ def _live(order: Mapping[str, Any]) -> None:
 
 def _nurse() -> None:
     """Read orders, fork, tell the process number, and afterwards how it ended."""
+    config = load_line(SHIPPED)
     for row in sys.stdin:
         order = json.loads(row)
         if order["do"] == "start":
             pid = os.fork()
             if pid == 0:
-                _live(order)
+                _live(config, order)
             answer = pid
         else:
             try:

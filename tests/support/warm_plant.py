@@ -26,7 +26,7 @@ DRY_DEGC = -57.5
 LEVEL_MM = 24.0  # more than the coater wants before it creeps
 HOUR_S = 3600.0
 REST_S = 10.0
-CALM_S = 8.0
+CALM_S = 5.0  # pressure, tension and speed have settled
 CONTROL_S = 240.0
 MACHINES = ("coater", "calender")
 
@@ -45,21 +45,23 @@ def warm_plant(config: LineConfig, seed: int, recipes: Path) -> Plant:
     return plant
 
 
-def control_run(
-    config: LineConfig, plant: Plant, recipes: Path
-) -> dict[str, dict[str, noise.Floats]]:
-    """The bands while machines stand hot and while they creep."""
+def control_run(config: LineConfig, plant: Plant, recipes: Path) -> dict[str, noise.Bands]:
+    """The bands while machines creep, the enclosure just started again, and while they stand."""
     line = _begun(config, plant, recipes)
     line.until_state("enclosure", State.EXECUTE, HOUR_S)
-    line.run(CALM_S)
-    found: dict[str, noise.Bands] = {}
-    found[STANDING] = noise.bands(config, line, noise.record(line, CONTROL_S / 2))
     for station in MACHINES:
         line.command(station, Verb.CONFIRM)
     for station in MACHINES:
         line.until_state(station, State.EXECUTE, HOUR_S)
+    _again(line, "enclosure")
+    line.until_state("enclosure", State.EXECUTE, HOUR_S)
     line.run(CALM_S)
+    found: dict[str, noise.Bands] = {}
     found[CREEPING] = noise.bands(config, line, noise.record(line, CONTROL_S))
+    for station in MACHINES:
+        _again(line, station)
+    line.run(CALM_S)
+    found[STANDING] = noise.bands(config, line, noise.record(line, CONTROL_S / 2))
     return found
 
 
@@ -72,6 +74,15 @@ def _begun(config: LineConfig, plant: Plant, recipes: Path) -> Lockstep:
         line.command(station, Verb.MODE, loop, mode)
     line.start()
     return line
+
+
+def _again(line: Lockstep, station: str) -> None:
+    """Abort what a station does, and begin anew."""
+    line.command(station, Verb.ABORT)
+    line.until_state(station, State.ABORTED, HOUR_S)
+    line.command(station, Verb.RESET)
+    line.until_state(station, State.IDLE, HOUR_S)
+    line.start(station)
 
 
 def main() -> None:

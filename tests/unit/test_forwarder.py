@@ -400,37 +400,29 @@ def test_a_row_in_the_stores_quarantine_is_told_once(rig: Rig) -> None:
     assert len(rig.server.points) == 40
 
 
-def test_of_two_versions_of_a_sample_the_last_written_stays(rig: Rig) -> None:
-    rig.server.says.append(DOWN)
-    rig.store.commit(batch([(1, 1.0, 0, T0_NS)]))
-    rig.live.step()
-    for k in range(40):
-        rig.store.commit(batch([(2, 0.01 * n, 0, T0_NS + 10**6 * (10 * k + n)) for n in range(10)]))
-    rig.store.commit(batch([(1, 7.0, 0, T0_NS + 10**12)]))
+def test_backfill_does_not_replace_a_later_version_that_live_has_sent(rig: Rig) -> None:
+    outage(rig, rows=40)
+    same = T0_NS + 10**12
+    filler = [(2, 5.0, 0, same + k) for k in range(1, 50)]
+    rig.store.commit(batch([(1, 1.0, 0, same), (1, 2.0, 0, same - 1)]))
+    rig.store.commit(batch([(1, 9.0, 0, same), *filler[:24]]))
+    rig.store.commit(batch(filler[24:]))
     rig.run(rig.live)
-    gap = rig.position.gaps[-1]
-    rig.store.commit(batch([(1, 8.0, 0, T0_NS + 10**6 * 399)]))  # newer than the gap, sent before
-    rig.run(rig.live)
+    assert rig.position.gaps[-1].hi == 41  # ends between the two versions
+    assert rig.server.values("A")[-1] == 9.0
     rig.run()
     assert rig.position.gaps == ()
-    assert gap.hi < rig.position.live
-    assert rig.server.values("A") == [1.0, 8.0, 7.0]
+    assert rig.server.values("A")[-2:] == [2.0, 9.0]
 
 
-def test_a_row_of_backfill_does_not_replace_a_later_version(rig: Rig) -> None:
-    outage(rig, rows=1)
-    last = [(1, 1.0 + k, 0, T0_NS + 10**12 + k) for k in range(60)]
-    rig.store.commit(batch(last[:50]))
-    for _ in range(4):
-        rig.store.commit(batch(last[50:]))
-    rig.store.commit(batch([(1, 99.0, 0, t) for _, _, _, t in last[45:]]))
-    for k in range(30):
-        rig.store.commit(batch([(2, 5.0, 0, T0_NS + 10**13 + k)]))
-    rig.batch_points = 50
+def test_a_damaged_row_is_told_once_when_it_is_sealed_unsent(rig: Rig) -> None:
+    outage(rig, rows=40)
     rig.run(rig.live)
+    rig.store._connection.execute("UPDATE journal SET columns = zeroblob(420) WHERE seq = 20")
+    rig.seal()
     rig.run()
-    stored = rig.server.values("A")[10:]
-    assert stored == [1.0 + k for k in range(45)] + [99.0] * 15
+    assert rig.ledger.totals().dropped == 20
+    assert len(rig.server.points) == 2 * rig.written - 20
 
 
 def test_an_unreported_commit_is_sent_as_it_became(rig: Rig) -> None:
