@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 
@@ -294,22 +293,12 @@ class Line:
             await self.clock.sleep_link(REMEMBER_S)
 
 
-def load_drivers(config: LineConfig) -> None:
-    """Import the drivers of a line now, while no scan has to wait for that."""
-    for station in (*config.stations, *config.neighbours):
-        _driver_module(station)
-
-
-def _driver_module(config: StationConfig) -> ModuleType:
-    """The protocol in the config is the module name."""
-    return importlib.import_module(f"controller.drivers.{config.protocol}")
-
-
 def driver_for(
     config: StationConfig, index: Mapping[str, int], clock: Clock, map_version: int
 ) -> Driver:
-    """A fresh driver."""
-    driver: Driver = _driver_module(config).Driver(
+    """A fresh driver: the protocol in the config is the module name."""
+    module = importlib.import_module(f"controller.drivers.{config.protocol}")
+    driver: Driver = module.Driver(
         config.settings, config.points, index, clock, map_version=map_version
     )
     return driver

@@ -17,7 +17,7 @@ from controller.deploy import Deployer
 from controller.desk import Desk
 from controller.gate import Gate
 from controller.historian import Historian, HistorianSettings
-from controller.line import Line, history_tags, load_drivers
+from controller.line import Line, history_tags
 from controller.recipe_kind import recipe_kinds
 from controller.recipe_library import RecipeLibrary
 from controller.run_folder import history_path, socket_path
@@ -71,7 +71,6 @@ async def _run(
         deployer = Deployer(gate, library)
         trials = Trials(gate, deployer, library)
         desk = Desk(line, historian, gate, deployer, trials)
-        load_drivers(config)
         keep_for_good()
         async with Supervisor(clock) as supervisor, Console(socket, desk.answer):
             line.keep(supervisor)

@@ -38,7 +38,9 @@ def flat(figures: Mapping[str, object], above: str = "") -> Iterator[tuple[str, 
 def main() -> None:
     """Run all benchmarks, or those named on the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", help="lockstep line control opcua modbus rehearsal historian")
+    parser.add_argument(
+        "names", nargs="*", help="lockstep line control opcua modbus rehearsal historian"
+    )
     parser.add_argument("--msamples", type=float, default=100.0, help="history, in millions")
     chosen = parser.parse_args()
     benches: dict[str, Callable[[], Mapping[str, object]]] = {
