@@ -22,6 +22,7 @@ from tests.bench import (
 )
 
 OUT = Path("bench-out/bench.json")
+NAMES = ("lockstep", "line", "control", "opcua", "modbus", "rehearsal", "historian")
 PACKAGES = ("asyncua", "pymodbus", "numpy", "simple-pid")
 
 
@@ -38,9 +39,7 @@ def flat(figures: Mapping[str, object], above: str = "") -> Iterator[tuple[str, 
 def main() -> None:
     """Run all benchmarks, or those named on the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "names", nargs="*", help="lockstep line control opcua modbus rehearsal historian"
-    )
+    parser.add_argument("names", nargs="*", help="; ".join(NAMES))
     parser.add_argument("--msamples", type=float, default=100.0, help="history, in millions")
     chosen = parser.parse_args()
     benches: dict[str, Callable[[], Mapping[str, object]]] = {
