@@ -17,11 +17,11 @@ from tests.support.documents import ROOT
 GROUP: Any = typer.main.get_command(app)
 RUN = ("dryline check", "dryline tags enclosure")  # the README's commands that need no line
 LONG = ("dryline score",)  # would take too long here; parsed only
-CONSOLE = [
+CONSOLE = [  # tutorials show what their commands print, and are carried out: test_tutorial.py
     (f.document, line)
     for p in documents.documents()
     for f in documents.fences(p)
-    if f.language == "console"
+    if f.language == "console" and "tutorials" not in p.parts
     for line in f.text.splitlines()
 ]
 COMMANDS = sorted({(d, line.removeprefix("$ ")) for d, line in CONSOLE})

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ from tests.support.neighbours import (
 from tests.support.noise import load
 from tests.support.noted_scans import ScanFigures, scan_figures
 from tests.support.operations import DECK, TAKES_PERMITS, Victim, shuffled
-from tests.support.warm_plant import BANDS, CALM_S, CREEPING, MACHINES, STANDING
+from tests.support.warm_plant import BANDS, CALM_S, CREEPING, MACHINES, STAND_S, STANDING
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -106,9 +107,11 @@ def creep(up: Line, *stations: str) -> None:
     for station in stations:
         if station in MACHINES:
             up.line.do(station, "CONFIRM")
+    calm_s = 0.0
     for station in stations:
         up.line.run_until(station, state="EXECUTE", within_s=CREEPS_S)
-    time.sleep(CALM_S)
+        calm_s = max(calm_s, time.monotonic() + CALM_S[station])
+    time.sleep(max(0.0, calm_s - time.monotonic()))
 
 
 def standby(up: Line, station: str) -> None:
@@ -218,9 +221,7 @@ def play(
     chance = random.Random(f"{SEED} {station} {len(deck)}")
     victim = Victim(up.line, station, up.released[station], chance)
     cards = shuffled(chance, deck)
-    round_ = disturb(
-        up, station, machines, [(c, lambda card=c: victim.suffer(card)) for c in cards]
-    )
+    round_ = disturb(up, station, machines, [(c, partial(victim.suffer, c)) for c in cards])
     told = ", ".join(f"{n} {what}" for what, n in sorted(victim.told.items()))
     busy = Path("/proc/loadavg").read_text(encoding="utf-8").split()[0]
     rows, wrong = [f"{station}: {len(cards)} operations ({told}), load of the machine {busy}"], []
@@ -255,7 +256,7 @@ def test_enclosure_that_takes_its_permits_away_disturbs_nothing_else(up: Line) -
     """Machines that stand hot do without the permits, which a dead PLC cannot give."""
     for station in MACHINES:
         standby(up, station)
-    time.sleep(CALM_S)
+    time.sleep(STAND_S)
     play(up, "enclosure", STANDING, lambda card: card in TAKES_PERMITS)
 
 

@@ -38,6 +38,8 @@ SHARED: Mapping[tuple[str, str], Mapping[str, str]] = {
         "CAL.PERMIT": "hard-wired: rolls turn only with the doors shut and without toxic gas",
     },
 }
+# Shown long after it happened: says what the station itself did minutes ago.
+PAST = {"COAT.FIBIDX": "the index of film that was made two minutes before"}
 PASSES_WITH_TIME = (
     "HEART",
     "SEQ",
@@ -61,7 +63,7 @@ QUIET_EVENTS = frozenset({EventKind.SYSTEM})  # what may be told of a station th
 class Sort(Enum):
     """What kind of change a tag knows."""
 
-    TIME = "passes with time"
+    TIME = "passes with time, or shows the past"
     MEASURED = "measured"
     STANDING = "stands still"
 
@@ -105,7 +107,7 @@ def tags_of(config: LineConfig, station: str) -> dict[str, tuple[Tag, Sort]]:
             continue
         written = tag.name.removesuffix(READ_BACK)
         sensed = tag.writer is Writer.DEVICE and tag.kind is Kind.REAL and written == tag.name
-        if tag.name.endswith(PASSES_WITH_TIME):
+        if tag.name.endswith(PASSES_WITH_TIME) or tag.name in PAST:
             sort = Sort.TIME
         elif sensed or written in driven or tag.name in answers:
             sort = Sort.MEASURED

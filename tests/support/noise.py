@@ -43,6 +43,11 @@ def bands(config: LineConfig, line: Lockstep, rows: Floats) -> dict[str, Floats]
     return found
 
 
+def wider(one: Bands, other: Bands) -> Bands:
+    """Of each tag the wider band."""
+    return {tag: np.maximum(of, other[tag]) for tag, of in one.items()}
+
+
 def band(of: Floats, length_s: float) -> float:
     """The band for a stretch of some length."""
     k = int(np.searchsorted(LENGTHS_S, length_s))

@@ -37,7 +37,9 @@ _SHAPES = (
     (re.compile(r"[+-]?\d+:\d\d:\d\d(?:\.\d)?"), "<duration>"),
     (re.compile(r"\b[0-9a-f]{64}\b"), "<sum>"),
     (re.compile(r"\b\d+\.\d (min|s)\b"), r"<figure> \1"),
-    (re.compile(r"\b\d+ bytes\b"), "<figure> bytes"),
+    (re.compile(r"\b\d+ (bytes|files)\b"), r"<figure> \1"),
+    (re.compile(r"\(sd [\d.]+\)"), "(sd <figure>)"),
+    (re.compile(r"\b\d+\.\d\d h\b"), "<figure> h"),
 )
 _RULER = re.compile(r"[\s─━┏┓┗┛┡┩┠┨┯┷┳┻╇└┴┘├┤]*")
 _BARS = re.compile(r"[┃│]")
