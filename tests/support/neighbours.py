@@ -46,6 +46,7 @@ PASSES_WITH_TIME = (
     "SCAN.COUNT",
     "SCAN.LATE",
     "SCAN.TOOK",
+    "SCAN.OVERRUNS",
     "LINK.AGE",
     "SERVICE.LEFT",
     "RUN.TIME",

@@ -15,6 +15,7 @@ from controller.control.states import State
 from controller.core.event import Verb
 from plc_sim import __main__ as program
 from plc_sim.lockstep import Lockstep
+from plc_sim.models.surroundings import STEADY, Surroundings
 from plc_sim.plant import Plant
 from tests.support import noise
 from tests.support.creep_recipes import LOOP_MODES, creep_recipe
@@ -27,15 +28,15 @@ LEVEL_MM = 24.0  # more than the coater wants before it creeps
 HOUR_S = 3600.0
 REST_S = 10.0
 # From EXECUTE on, until what a start stirs up has settled: pressure, powder in the mixer, tension.
-CALM_S = {"enclosure": 5.0, "coater": 30.0, "calender": 5.0}
+CALM_S = {"enclosure": 20.0, "coater": 30.0, "calender": 5.0}
 STAND_S = 5.0
 CONTROL_S = 240.0
 MACHINES = ("coater", "calender")
 
 
 def warm_plant(config: LineConfig, seed: int, recipes: Path) -> Plant:
-    """A plant whose machines stand, ready to creep."""
-    plant = Plant(seed=seed, soaked=False)
+    """A plant whose machines stand, ready to creep; nobody reaches into the enclosure."""
+    plant = Plant(seed=seed, soaked=False, surroundings=Surroundings(seed, STEADY))
     line = _begun(config, plant, recipes)
     line.run_until(lambda: line.value("ENC.DP.ZONE") <= DRY_DEGC, HOUR_S)
     line.command("coater", Verb.CONFIRM)
