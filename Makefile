@@ -22,12 +22,15 @@ $(READY): pyproject.toml requirements.lock
 demo: setup
 	$(BIN)/dryline up --speed $(SPEED) --run $(RUN) --start
 
-# Installs the protocol peers of the tests (npm package, Debian package) and runs everything. The
-# fault tests measure times of real processes, so they have the machine for themselves.
+# Tests that measure times of real processes, or live through a day of the plant: they have the
+# machine for themselves.
+ALONE := tests/faults tests/docs/test_tutorial.py
+
+# Installs the protocol peers of the tests (npm package, Debian package) and runs everything.
 test: setup
 	$(BIN)/python -m tests.support.install
-	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/faults
-	$(BIN)/python -m pytest tests/faults
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(addprefix --ignore ,$(ALONE))
+	$(BIN)/python -m pytest $(ALONE)
 
 # The same kills as in `make test`, every step of a deployment, a run and a trial 50 times: hours.
 nightly: setup

@@ -1,4 +1,4 @@
-"""The supervisor of the coater begins where its recipe says, after a cold and after a warm start."""
+"""The supervisor of the coater begins where its recipe says, after cold and warm starts."""
 
 import pytest
 

@@ -2,7 +2,7 @@
 
     python -m tests.support.counted_controller FOLDER controller --line ... --run ...
 
-takes the words of `dryline` after the folder. Each scan costs it two microseconds more.
+takes the words of `dryline` after the folder. A note costs a few microseconds a scan.
 """
 
 import os

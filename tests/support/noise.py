@@ -39,7 +39,7 @@ def bands(config: LineConfig, line: Lockstep, rows: Floats) -> dict[str, Floats]
         scan_s = pace.get(tag.name.removesuffix(READ_BACK), SCAN_S)
         every = max(1, round(scan_s / SCAN_S))
         held = rows[np.arange(len(rows)) // every * every, k]
-        found[tag.name] = np.array([_largest(held, length_s) for length_s in LENGTHS_S])
+        found[tag.name] = np.array([largest_off(held, length_s) for length_s in LENGTHS_S])
     return found
 
 
@@ -73,8 +73,8 @@ def load(path: Path, run: str) -> dict[str, Floats]:
         return {name.partition("/")[2]: file[name] for name in file if name.startswith(f"{run}/")}
 
 
-def _largest(values: Floats, length_s: float) -> float:
-    """Of all stretches not longer than this, half of it, or as short as can be."""
+def largest_off(values: Floats, length_s: float) -> float:
+    """Of all stretches as long as this, half as long, and as short as can be."""
     lengths: Sequence[int] = (BESIDE, round(length_s / SCAN_S / 2), round(length_s / SCAN_S))
     total = np.concatenate(([0.0], np.cumsum(values)))
     largest = 0.0

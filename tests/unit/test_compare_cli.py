@@ -62,9 +62,10 @@ def folder(tmp_path_factory) -> Path:
     store = RunStore(run / STORE)
     store.commit({"calender": StationFacts(Memory(), {}, tuple(map(head, range(len(IDS)))))})
     body = {"id": TRIAL, "station": "calender", "base": BASE, "recipe": "warm@1.0.0",
-            "question": "Is it [thicker]?", "run": TRIAL_RUN}  # fmt: skip
+            "question": "Is it [thicker]?", "run": TRIAL_RUN, "minutes": 10.0, "metres": None,
+            "how": "its window of 10 min is over", "ended_ns": T0_NS}  # fmt: skip
     store.save_trial(TRIAL, "calender", body, is_open=False)
-    waiting = body | {"id": "trial-calender-waiting", "run": ""}
+    waiting = body | {"id": "trial-calender-waiting", "run": "", "ended_ns": None, "how": ""}
     store.save_trial(waiting["id"], "calender", waiting, is_open=True)
     lonely = body | {"id": "trial-calender-lonely", "base": "gap@1.0.0"}
     store.save_trial(lonely["id"], "calender", lonely, is_open=False)
@@ -100,6 +101,15 @@ def test_a_person_reads_question_sides_figures_and_verdicts(folder):
         assert wanted in shown
     line = next(x for x in shown.splitlines() if x.startswith("thickness"))
     assert line.split()[-6::3] == ["106.04", "103.97"]
+
+
+def test_trials_are_listed_with_whole_ids_on_a_narrow_screen(folder):
+    words = ["trial", "list", "--run", str(folder)]
+    lines = CliRunner().invoke(app, words, env={"COLUMNS": "40"}).output.splitlines()
+    k = lines.index(f"{TRIAL}  its window of 10 min is over")
+    assert lines[k + 1] == "  Is it [thicker]?"
+    assert lines[k + 2] == f"  warm@1.0.0 after {BASE} for 10 min, run {TRIAL_RUN}"
+    assert "trial-calender-waiting  open" in lines
 
 
 def test_the_picture_is_written(folder, tmp_path):

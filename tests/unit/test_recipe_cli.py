@@ -17,7 +17,7 @@ RUNNER = CliRunner()
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working folder has recipes/ with the draft test-film 1.0.0."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli.screen, "width", 200)  # a narrow one wraps what is looked for
+    monkeypatch.setattr(cli.screen, "_width", 200)  # a narrow one wraps what is looked for
     put(tmp_path / "recipes", "1.0.0")
     return tmp_path / "recipes"
 
