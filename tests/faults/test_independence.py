@@ -40,8 +40,8 @@ from tests.support.warm_plant import BANDS, CALM_S, CREEPING, MACHINES, STAND_S,
 pytestmark = pytest.mark.timeout(400)
 
 SEED = 20261122
-QUIET_S = 0.3
-SETTLE_S = 0.3
+QUIET_S = 0.25
+SETTLE_S = 0.25
 CREEPS_S = 90.0  # at most; the calender's rolls must have been warm for 20 s
 WARM_S = 90.0  # at most; of that the plant passes half an hour in lockstep
 TIMER = "timer.bin"

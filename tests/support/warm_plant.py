@@ -28,8 +28,8 @@ LEVEL_MM = 24.0  # more than the coater wants before it creeps
 HOUR_S = 3600.0
 REST_S = 10.0
 # From EXECUTE on, until what a start stirs up has settled: pressure, powder in the mixer, tension.
-CALM_S = {"enclosure": 20.0, "coater": 30.0, "calender": 5.0}
-STAND_S = 5.0
+CALM_S = {"enclosure": 12.0, "coater": 22.0, "calender": 4.0}
+STAND_S = 4.0
 CONTROL_S = 240.0
 MACHINES = ("coater", "calender")
 
