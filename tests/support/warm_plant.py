@@ -28,8 +28,8 @@ LEVEL_MM = 24.0  # more than the coater wants before it creeps
 HOUR_S = 3600.0
 REST_S = 10.0
 # From EXECUTE on, until what a start stirs up has settled: pressure, powder in the mixer, tension.
-CALM_S = {"enclosure": 12.0, "coater": 22.0, "calender": 4.0}
-STAND_S = 4.0
+CALM_S = {"enclosure": 12.0, "coater": 22.0, "calender": 12.0}
+STAND_S = 7.0  # and the slowest points have been read again
 CONTROL_S = 240.0
 MACHINES = ("coater", "calender")
 
@@ -56,7 +56,7 @@ def control_run(config: LineConfig, plant: Plant, recipes: Path) -> dict[str, no
         line.command(station, Verb.CONFIRM)
     for station in MACHINES:
         line.until_state(station, State.EXECUTE, HOUR_S)
-    line.run(CALM_S["coater"])
+    line.run(CALM_S["calender"])  # the slowest of all to come so far
     first = noise.bands(config, line, noise.record(line, CONTROL_S / 2))
     _again(line, "enclosure")
     line.until_state("enclosure", State.EXECUTE, HOUR_S)

@@ -126,11 +126,11 @@ async def test_fifty_pauses_leave_no_task_no_socket_and_no_dead_subscription(
             await driver.close()
 
     await once(0.0)
-    tasks, open_sockets = len(asyncio.all_tasks()), sockets()
+    tasks, open_sockets = asyncio.all_tasks(), sockets()
     for _ in range(50):
         await once(0.1)
-        assert len(asyncio.all_tasks()) == tasks
-        assert sockets() == open_sockets
+        assert asyncio.all_tasks() <= tasks  # those of a test before may end meanwhile
+        assert sockets() <= open_sockets
 
 
 async def test_a_black_hole_is_noticed_and_close_does_not_wait_for_it(bench: Bench) -> None:
