@@ -13,11 +13,11 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from controller.control.recipe_desk import run_head
 from controller.control.station_memory import Memory
+from controller.core.closing import Closing
 from controller.core.errors import Refused, StoreError
 from controller.core.event import Event
 from controller.core.recipe import RecipeId, Version
@@ -236,7 +236,7 @@ class RunStore:
             raise StoreError(f"{self.path}: {error}") from error
 
 
-class RunReader:
+class RunReader(Closing):
     """Runs, deployments and trials of a run folder, to read, beside their writers."""
 
     def __init__(self, path: Path) -> None:
@@ -257,17 +257,6 @@ class RunReader:
     def close(self) -> None:
         """Let go of the file."""
         self._db.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def runs(
         self, station: str = "", limit: int | None = None, since_ns: int | None = None

@@ -8,8 +8,8 @@ its cycle counter stands still and drive their safe state, as real ones do.
 import mmap
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+
+from controller.core.closing import Closing
 
 _MAGIC = 4_201_202.0
 _HEADER = 8  # magic, plant time, plant tick, PLC cycle, boot counter, 3 spare
@@ -17,7 +17,7 @@ _BOOTS = 4
 FAULTS = ("comm_drop", "stale_values", "plc_restart", "clock_skew", "local_mode", "swapped_words")
 
 
-class FieldBus:
+class FieldBus(Closing):
     """Both ends of one station's field bus.
 
     n_in sensors (reading and status each), n_out actuators, one level for each of FAULTS. All are
@@ -46,17 +46,6 @@ class FieldBus:
         self._bytes.release()
         self._map.close()
         self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     # -- the plant's end -------------------------------------------------------------------------
 

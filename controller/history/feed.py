@@ -7,13 +7,11 @@ belong to what is asked for.
 """
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
+from controller.core.closing import Closing
 from controller.core.errors import StoreError
 from controller.core.event import Event
 from controller.core.sample import Samples
@@ -21,7 +19,7 @@ from controller.history.codec import DamageError
 from controller.history.outbox import unpack
 from controller.history.results import StoredTag
 from controller.history.rows import JournalRow, unpack_batch
-from controller.history.schema import VERSION, open_for_reading
+from controller.history.schema import VERSION, open_for_reading, snapshot
 from controller.history.stored import event_of, tags_of
 
 ALL_ROWS = (
@@ -75,7 +73,7 @@ class StoredEvent(NamedTuple):
     event: Event
 
 
-class Feed:
+class Feed(Closing):
     """Reads beside the writer. Not for several threads at once."""
 
     def __init__(self, path: Path) -> None:
@@ -90,17 +88,6 @@ class Feed:
     def close(self) -> None:
         """Let go of the file."""
         self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def identity(self) -> int:
         """What tells this store from every other."""
@@ -125,7 +112,7 @@ class Feed:
         """What there is from number lo to hi."""
         if hi < lo:
             return Waiting()
-        with self._snapshot() as connection:
+        with snapshot(self._connection, self.path) as connection:
             limits = {"lo": lo, "hi": hi}
             rows, samples = connection.execute(SUMMARY, limits).fetchone()
             oldest = connection.execute(f"{HEADS} LIMIT 1", limits).fetchone()
@@ -138,7 +125,7 @@ class Feed:
         """
         found: list[FeedRow] = []
         total = 0
-        with self._snapshot() as connection:
+        with snapshot(self._connection, self.path) as connection:
             for fields in connection.execute(ALL_ROWS, {"lo": lo, "hi": hi}):
                 total += fields[1]
                 if found and total > max_samples:
@@ -154,7 +141,7 @@ class Feed:
     def starts_from(self, lo: int, hi: int, max_samples: int) -> int:
         """Number from which on the rows up to hi have at most max_samples; hi + 1: not even one."""
         start, total = hi + 1, 0
-        with self._snapshot() as connection:
+        with snapshot(self._connection, self.path) as connection:
             newest_first = HEADS.replace("ORDER BY seq", "ORDER BY seq DESC")
             for seq, n, _, _ in connection.execute(newest_first, {"lo": lo, "hi": hi}):
                 total += n
@@ -165,7 +152,7 @@ class Feed:
 
     def following(self, after: int, t_min: int, t_max: int) -> list[Samples]:
         """Samples of the next rows after a number that reach into a stretch of time."""
-        with self._snapshot() as connection:
+        with snapshot(self._connection, self.path) as connection:
             near = connection.execute(
                 f"{HEADS} LIMIT {NEIGHBOURS}", {"lo": after + 1, "hi": 2**62}
             ).fetchall()
@@ -179,7 +166,7 @@ class Feed:
 
     def let_go(self, lo: int, hi: int) -> Lost:
         """The rows from number lo on, up to hi, whose samples were let go; none when lo was not."""
-        with self._snapshot() as connection:
+        with snapshot(self._connection, self.path) as connection:
             (alive,) = connection.execute(
                 "SELECT min(seq) FROM (SELECT min(seq) AS seq FROM outbox_columns WHERE seq >= :lo"
                 " UNION ALL SELECT min(seq) FROM journal WHERE seq >= :lo)",
@@ -195,7 +182,7 @@ class Feed:
 
     def damaged(self, lo: int, hi: int) -> Lost:
         """The rows from number lo to hi that the store put into quarantine."""
-        with self._snapshot() as connection:
+        with snapshot(self._connection, self.path) as connection:
             last, *lost = connection.execute(
                 "SELECT max(origin_id), coalesce(sum(n), 0), min(t_min), max(t_max) FROM quarantine"
                 " WHERE origin = 'journal' AND origin_id BETWEEN ? AND ?",
@@ -205,7 +192,7 @@ class Feed:
 
     def events(self, after: int, limit: int) -> list[StoredEvent]:
         """Events with an id after the given one, oldest first."""
-        with self._snapshot() as connection:
+        with snapshot(self._connection, self.path) as connection:
             rows = connection.execute(
                 "SELECT id, (SELECT count(*) FROM event AS e WHERE e.time_ns = event.time_ns"
                 " AND e.id < event.id AND e.kind = event.kind AND e.station = event.station),"
@@ -217,19 +204,8 @@ class Feed:
 
     def tags(self) -> tuple[StoredTag, ...]:
         """All tags ever stored."""
-        with self._snapshot() as connection:
+        with snapshot(self._connection, self.path) as connection:
             return tags_of(connection)
-
-    @contextmanager
-    def _snapshot(self) -> Iterator[sqlite3.Connection]:
-        try:
-            self._connection.execute("BEGIN")
-            yield self._connection
-        except sqlite3.Error as error:
-            raise StoreError(f"{self.path}: cannot be read: {error}") from error
-        finally:
-            if self._connection.in_transaction:
-                self._connection.rollback()
 
     def _number(self, statement: str) -> int:
         try:

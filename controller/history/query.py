@@ -11,12 +11,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from controller.core.closing import Closing
 from controller.core.errors import StoreError
 from controller.core.event import Event, EventKind
 from controller.core.sample import Sample
@@ -35,7 +35,7 @@ from controller.history.journal import JournalView
 from controller.history.results import Buckets, Series, StoredTag
 from controller.history.rollup import MINUTE_NS, NO_MINUTES, Minutes, joined, rows_of
 from controller.history.rows import unpack_chunk, unpack_rollup
-from controller.history.schema import open_for_reading
+from controller.history.schema import open_for_reading, snapshot
 from controller.history.stored import event_of, tags_of
 
 ALIGNED_FROM_NS = 10 * MINUTE_NS  # buckets this wide get their edges on whole minutes
@@ -54,7 +54,7 @@ class _Lying(NamedTuple):
     raw: int = 1  # 0: retention let the samples go
 
 
-class Reader:
+class Reader(Closing):
     """Read access to a store, beside its writer. May be shared by threads: calls take turns."""
 
     def __init__(self, path: Path) -> None:
@@ -69,17 +69,6 @@ class Reader:
         """Let go of the file."""
         with self._turn:
             self._connection.close()
-
-    def __enter__(self) -> "Reader":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def tags(self) -> tuple[StoredTag, ...]:
         """All tags ever stored, in the order they were added."""
@@ -207,14 +196,8 @@ class Reader:
     def _snapshot(self) -> Iterator[sqlite3.Connection]:
         with self._turn:
             self._damaged = 0
-            try:
-                self._connection.execute("BEGIN")
+            with snapshot(self._connection, self.path):
                 yield self._connection
-            except sqlite3.Error as error:
-                raise StoreError(f"{self.path}: cannot be read: {error}") from error
-            finally:
-                if self._connection.in_transaction:
-                    self._connection.rollback()
 
     def _id(self, name: str) -> int:
         """Store id of a tag: of several units the one a line used last."""

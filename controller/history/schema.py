@@ -16,6 +16,8 @@ import fcntl
 import os
 import secrets
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -174,6 +176,19 @@ def renew_identity(connection: sqlite3.Connection) -> None:
     connection.execute(
         "INSERT OR REPLACE INTO mark VALUES ('identity', ?)", (secrets.randbits(IDENTITY_BITS),)
     )
+
+
+@contextmanager
+def snapshot(connection: sqlite3.Connection, path: Path) -> Iterator[sqlite3.Connection]:
+    """One moment of a store for all that is read inside; StoreError when it cannot be read."""
+    try:
+        connection.execute("BEGIN")
+        yield connection
+    except sqlite3.Error as error:
+        raise StoreError(f"{path}: cannot be read: {error}") from error
+    finally:
+        if connection.in_transaction:
+            connection.rollback()
 
 
 def open_for_reading(path: Path) -> sqlite3.Connection:

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from controller.core.closing import Closing
 from controller.core.errors import StoreError
 from controller.core.event import Event, EventKind
 from controller.core.sample import Sample
@@ -24,7 +24,7 @@ from controller.history.query import FAR, Reader
 from controller.history.results import Buckets, Series, StoredTag
 
 
-class MergedReader:
+class MergedReader(Closing):
     """Answers like a `Reader` for all tags and events of several stores."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
@@ -37,17 +37,6 @@ class MergedReader:
     def close(self) -> None:
         """Let go of the files."""
         self._open.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def tags(self) -> tuple[StoredTag, ...]:
         """All tags ever stored, each name and unit once; ids are those of the first store."""
