@@ -172,7 +172,6 @@ class Station(Base):
     def steps(self) -> Mapping[State, Sequence[Step]]:
         """Warm up, wait for web, thread, run."""
         c = Conditions(self)
-        cmd = self.at(".CMD")
         warm = tuple(
             c.within(f".TROLL.{side}", ".TROLL.SP", HEATED_K, f"roll {side} within {HEATED_K:g} K")
             for side in ("U", "L")
@@ -187,46 +186,47 @@ class Station(Base):
         )
         state = {m: c.equals(".STATE", m, f"machine in {m.name.lower()}") for m in Mode}
 
-        def heat() -> None:
-            self.put(self.at(".TROLL.SP"), self.setting("TROLL"))
-            for side in ("IN", "OUT"):
-                self.put(self.at(f".TENS.{side}.SP"), self.setting("TENS"))
-            self.put(cmd, float(Mode.WARMUP))
-
-        def thread() -> None:
-            self.put(self.at(".LOAD.SP"), self.setting("LOAD.START"))
-            self.put(self.at(".GAP.SP"), self.setting("GAP"))
-            self.put(self._mode, self.setting("MODE"))
-            self.put(cmd, float(Mode.THREAD))
-
-        def run() -> None:
-            self.put(cmd, float(Mode.RUN))
-            self._l16.pid.set_sp(self.setting("THK"))
-            self._l17.pid.initialise(0.0)
-
         running = Step(
             name="run",
-            enter=run,
+            enter=self._run,
             until=(state[Mode.RUN], c.within(".V.PV", ".V.SP", 0.2, "calender at speed")),
             settle_s=30.0,
             timeout_s=900.0,
         )
         threading = Step(
-            name="thread", enter=thread, until=(state[Mode.THREAD],), settle_s=10.0, timeout_s=900.0
-        )
+            name="thread", enter=self._thread, until=(state[Mode.THREAD],), settle_s=10.0,
+            timeout_s=900.0,
+        )  # fmt: skip
         start = (
-            Step(name="warm up", enter=heat, until=warm, settle_s=10.0, timeout_s=WARM_UP_S),
+            Step(name="warm up", enter=self._heat, until=warm, settle_s=10.0, timeout_s=WARM_UP_S),
             Step(name="wait for web", enter=lambda: None, until=web, timeout_s=WARM_UP_S),
             threading,
             running,
         )
         back = (
-            Step(name="warm up", enter=heat, until=(*warm, *web), timeout_s=WARM_UP_S),
+            Step(name="warm up", enter=self._heat, until=(*warm, *web), timeout_s=WARM_UP_S),
             threading,
             running,
         )
         usual = usual_steps(self, stop_s=120.0, hold=Mode.HOLD, resume=back)
         return {**usual, State.STARTING: start}
+
+    def _heat(self) -> None:
+        self.put(self.at(".TROLL.SP"), self.setting("TROLL"))
+        for side in ("IN", "OUT"):
+            self.put(self.at(f".TENS.{side}.SP"), self.setting("TENS"))
+        self.put(self._cmd, float(Mode.WARMUP))
+
+    def _thread(self) -> None:
+        self.put(self.at(".LOAD.SP"), self.setting("LOAD.START"))
+        self.put(self.at(".GAP.SP"), self.setting("GAP"))
+        self.put(self._mode, self.setting("MODE"))
+        self.put(self._cmd, float(Mode.THREAD))
+
+    def _run(self) -> None:
+        self.put(self._cmd, float(Mode.RUN))
+        self._l16.pid.set_sp(self.setting("THK"))
+        self._l17.pid.initialise(0.0)
 
     def control(self, now_s: float) -> None:
         """L16 on the turn-averaged thickness, L17 as a trim on the coater's speed."""

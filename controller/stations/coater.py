@@ -6,6 +6,7 @@ supervisor L11 moves the energy set point slowly and only on the safe side of th
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from controller.control.alarm import AlarmLimit, Level
@@ -140,70 +141,64 @@ class Station(Base):
     def steps(self) -> Mapping[State, Sequence[Step]]:
         """Warm up, wait for dry air, thread, run."""
         c = Conditions(self)
-        cmd = self.at(".CMD")
         warm = tuple(
             c.within(f".{t}.PV", f".{t}.SP", HEATED_K, f"{t} within {HEATED_K:g} K")
             for t in ("TBARREL", "TROLL1", "TROLL2", "TROLL3", "TLAM")
         )
         dry = c.equals(".PERMIT", 1.0, "enclosure permits feed")
         state = {m: c.equals(".STATE", m, f"machine in {m.name.lower()}") for m in Mode}
-
-        def heat() -> None:
-            for tag, key in (
-                *((f".TROLL{k}.SP", "TROLL") for k in (1, 2, 3)),
-                (".TBARREL.SP", "TBARREL"),
-                (".TLAM.SP", "TLAM"),
-                (".TENS.FILM.SP", "TENS.FILM"),
-                (".TENS.FOIL.SP", "TENS.FOIL"),
-            ):
-                self.put(self.at(tag), self.setting(key))
-            self.put(cmd, float(Mode.WARMUP))
-
-        def thread() -> None:
-            for tag, key in (
-                (".FEED.SP", "FEED"),
-                (".SCREW.SP", "SCREW.START"),
-                (".RATIO.SP", "RATIO.START"),
-                (".GAP1.SP", "GAP.START"),
-                (".QLAM.SP", "QLAM"),
-            ):
-                self.put(self.at(tag), self.setting(key))
-            self.put(cmd, float(Mode.THREAD))
-
-        def run() -> None:
-            self.put(self.at(".V.LINE.SP"), self.setting("V"))
-            self.put(cmd, float(Mode.RUN))
-            self._l8.pid.set_sp(self.setting("SME"))
-            self._l11.pid.set_sp(self.setting("FIB"))
-            self._l12.pid.set_sp(self.setting("LOADING"))
-            self._l11.pid.initialise(self.setting("ENIP"))
-
         at_speed = c.within(".V.LINE", ".V.LINE.SP", 0.1, "line at speed")
         running = Step(
-            name="run", enter=run, until=(state[Mode.RUN], at_speed), settle_s=60.0, timeout_s=900.0
-        )
+            name="run", enter=self._run, until=(state[Mode.RUN], at_speed), settle_s=60.0,
+            timeout_s=900.0,
+        )  # fmt: skip
         threading = Step(
-            name="thread", enter=thread, until=(state[Mode.THREAD],), settle_s=30.0, timeout_s=900.0
-        )
+            name="thread", enter=self._thread, until=(state[Mode.THREAD],), settle_s=30.0,
+            timeout_s=900.0,
+        )  # fmt: skip
         start = (
-            Step(name="warm up", enter=heat, until=warm, settle_s=10.0, timeout_s=WARM_UP_S),
+            Step(name="warm up", enter=self._heat, until=warm, settle_s=10.0, timeout_s=WARM_UP_S),
             Step(name="wait for dry air", enter=lambda: None, until=(dry,), timeout_s=WARM_UP_S),
             threading,
             running,
         )
         back = (
-            Step(name="warm up", enter=heat, until=(*warm, dry), timeout_s=WARM_UP_S),
-            Step(
-                name="thread again",
-                enter=thread,
-                until=(state[Mode.THREAD],),
-                settle_s=10.0,
-                timeout_s=900.0,
-            ),
+            Step(name="warm up", enter=self._heat, until=(*warm, dry), timeout_s=WARM_UP_S),
+            replace(threading, name="thread again", settle_s=10.0),
             running,
         )
         usual = usual_steps(self, stop_s=120.0, hold=Mode.HOLD, resume=back)
         return {**usual, State.STARTING: start}
+
+    def _heat(self) -> None:
+        for tag, key in (
+            *((f".TROLL{k}.SP", "TROLL") for k in (1, 2, 3)),
+            (".TBARREL.SP", "TBARREL"),
+            (".TLAM.SP", "TLAM"),
+            (".TENS.FILM.SP", "TENS.FILM"),
+            (".TENS.FOIL.SP", "TENS.FOIL"),
+        ):
+            self.put(self.at(tag), self.setting(key))
+        self.put(self.at(".CMD"), float(Mode.WARMUP))
+
+    def _thread(self) -> None:
+        for tag, key in (
+            (".FEED.SP", "FEED"),
+            (".SCREW.SP", "SCREW.START"),
+            (".RATIO.SP", "RATIO.START"),
+            (".GAP1.SP", "GAP.START"),
+            (".QLAM.SP", "QLAM"),
+        ):
+            self.put(self.at(tag), self.setting(key))
+        self.put(self.at(".CMD"), float(Mode.THREAD))
+
+    def _run(self) -> None:
+        self.put(self.at(".V.LINE.SP"), self.setting("V"))
+        self.put(self.at(".CMD"), float(Mode.RUN))
+        self._l8.pid.set_sp(self.setting("SME"))
+        self._l11.pid.set_sp(self.setting("FIB"))
+        self._l12.pid.set_sp(self.setting("LOADING"))
+        self._l11.pid.initialise(self.setting("ENIP"))
 
     def control(self, now_s: float) -> None:
         """L11 above L10; L8 with torque override; L12 scheduled by line speed."""

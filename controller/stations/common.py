@@ -103,7 +103,7 @@ def usual_steps(
     lead from held or paused to running.
     """
     c = Conditions(station)
-    cmd, reset, state = station.at(".CMD"), station.at(".RESET"), station.at(".STATE")
+    cmd, reset = station.at(".CMD"), station.at(".RESET")
 
     def ask(mode: Mode) -> Callable[[], None]:
         return lambda: station.put(cmd, float(mode))
@@ -114,18 +114,7 @@ def usual_steps(
 
     stopped = c.equals(".STATE", Mode.STOP, "machine stopped")
     stop = Step(name="stop", enter=ask(Mode.STOP), until=(stopped,), timeout_s=stop_s)
-    holding = Step(
-        name="hold",
-        enter=ask(hold),
-        until=(
-            Condition(  # a machine that stands is not started in order to be held
-                text=f"machine in {hold.name.lower()} or stopped",
-                test=lambda: station.usable(state) and station.v[state] in (hold, Mode.STOP),
-                show=c.shown(".STATE"),
-            ),
-        ),
-        timeout_s=60.0,
-    )
+    holding = _hold_step(station, hold)
     return {
         State.HOLDING: (holding,),
         State.PAUSING: (holding,),
@@ -146,3 +135,15 @@ def usual_steps(
             ),
         ),
     }
+
+
+def _hold_step(station: Station, hold: Mode) -> Step:
+    cmd, state = station.at(".CMD"), station.at(".STATE")
+    held = Condition(  # a machine that stands is not started in order to be held
+        text=f"machine in {hold.name.lower()} or stopped",
+        test=lambda: station.usable(state) and station.v[state] in (hold, Mode.STOP),
+        show=Conditions(station).shown(".STATE"),
+    )
+    return Step(
+        name="hold", enter=lambda: station.put(cmd, float(hold)), until=(held,), timeout_s=60.0
+    )
