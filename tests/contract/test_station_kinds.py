@@ -226,10 +226,13 @@ def test_a_kind_alone_is_held_and_continues(running):
 def test_a_kind_alone_is_paused_and_resumes(running):
     name, line = running
     line.until_state(name, State.EXECUTE, HOUR_S)
+    seen = len(line.log.events)
     command(line, name, Verb.PAUSE)
     line.until_state(name, State.PAUSED, 120.0)
     command(line, name, Verb.RESUME)
     line.until_state(name, State.EXECUTE, 2 * HOUR_S)
+    assert states_since(line, name, seen) == ["PAUSING", "PAUSED", "RESUMING", "EXECUTE"]
+    assert plc_mode(line, name) == Mode.RUN
 
 
 def test_a_kind_alone_aborts_by_a_trip_and_resets(running):

@@ -47,6 +47,7 @@ CREEPS_S = 90.0  # at most; the calender's rolls must have been warm for 20 s
 WARM_S = 90.0  # at most; of that the plant passes half an hour in lockstep
 TIMER = "timer.bin"
 STALL_MS = 50.0  # a machine that stands still for half a scan says nothing about the controller
+ROUNDS = 3  # so often is lateness measured on a machine that does
 Acts = Sequence[tuple[str, Callable[[], str]]]
 
 
@@ -239,29 +240,42 @@ def play(
     machines: str = CREEPING,
     wanted: Callable[[str], bool] = lambda card: True,
 ) -> None:
-    """One round: cards of the deck in random order on one station, checks on the two others."""
+    """Rounds on one station until the machine has let one be judged; the last one counts anyhow."""
     deck = {card: n for card, n in DECK.items() if wanted(card)}
     chance = random.Random(f"{SEED} {station} {len(deck)}")
     victim = Victim(up.line, station, up.released[station], chance)
-    cards = shuffled(chance, deck)
-    round_ = disturb(up, station, machines, [(c, partial(victim.suffer, c)) for c in cards])
+    for _ in range(ROUNDS):
+        told, stall_ms = one_round(up, victim, machines, shuffled(chance, deck))
+        if not told or stall_ms < STALL_MS:
+            break
+        up.report.rows.append("  the machine stood still, lateness is measured again")
+    assert not told, "\n".join(told)
+
+
+def one_round(
+    up: Line, victim: Victim, machines: str, cards: Sequence[str]
+) -> tuple[list[str], float]:
+    """Cards of the deck on one station, checks on the two others, tags whatever the machine did.
+
+    Returns which neighbour was late or missed a scan, and how long the machine itself was late.
+    """
+    victim.told.clear()
+    acts = [(card, partial(victim.suffer, card)) for card in cards]
+    round_ = disturb(up, victim.station, machines, acts)
     told = ", ".join(f"{n} {what}" for what, n in sorted(victim.told.items()))
     busy = Path("/proc/loadavg").read_text(encoding="utf-8").split()[0]
     machine_ms = up.machine_ms(round_.windows)
-    stalled = (
-        f"load {busy}, bare timer late p99 {np.percentile(machine_ms, 99):.1f} "
-        f"max {machine_ms.max():.1f} ms"
-    )
     found = [noticed(up, round_, neighbour) for neighbour in round_.before]
-    rows = [f"{station}: {len(cards)} operations ({told}), {stalled}", *(x.row for x in found)]
+    head = (
+        f"{victim.station}: {len(cards)} operations ({told}), load {busy}, "
+        f"bare timer late p99 {np.percentile(machine_ms, 99):.1f} max {machine_ms.max():.1f} ms"
+    )
     up.report.operations += len(cards)
-    up.report.rows += rows
+    up.report.rows += [head, *(x.row for x in found)]
     wrong = [text for x in found for text in x.wrong]
-    assert not wrong, "\n".join([*rows, *wrong])
+    assert not wrong, "\n".join([*up.report.rows, *wrong])
     late = [text for x in found for text in x.late]
-    if late and machine_ms.max() >= STALL_MS:
-        pytest.skip(f"the machine is too busy to judge lateness ({stalled}): {'; '.join(late)}")
-    assert not late, "\n".join([*rows, *late])
+    return ([head, *(x.row for x in found), *late] if late else []), float(machine_ms.max())
 
 
 # -- the tests, in the order that costs the least waiting -----------------------------------------
