@@ -13,7 +13,8 @@ from controller.core.sample import quality_text
 from controller.deploy import Deployer, answer_json, recipe_status
 from controller.gate import Gate, text_of
 from controller.historian import Historian
-from controller.line import OWN, SOFTWARE, Line
+from controller.line import SOFTWARE, Line
+from controller.line_health import OWN
 from controller.trials import Trials
 
 HEALTH_S = 1.0
@@ -139,6 +140,16 @@ class Desk:
             "software": SOFTWARE,
             "history": history,
             "record": line.record.failure,
+            "alarms": [
+                {
+                    "tag": a.tag,
+                    "level": a.level.value,
+                    "text": a.text,
+                    "action": a.action,
+                    "since_ns": a.since_ns,
+                }
+                for a in line.alarms.active
+            ],
             "reads": {name: _neighbour_status(line, name) for name in line.neighbours},
         }
 

@@ -12,6 +12,8 @@ one: the last written counts. Samples may come late and in any order; queries so
 
 import asyncio
 import logging
+import math
+import os
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
@@ -184,7 +186,7 @@ class Historian:
         finally:
             with self._wake:
                 self._closed = True
-                self._published = writer.status()
+                self._published = self._seen(writer)
                 self._wake.notify_all()
             writer.close()
 
@@ -207,14 +209,18 @@ class Historian:
             writer.commit()  # the event of a recovery
         else:
             writer.upkeep()
+        published = self._seen(writer)
         with self._wake:
-            self._published = writer.status()
+            self._published = published
             self._tried = ticket
             self._clean = last and durable
             if durable:
                 self._served = ticket
             self._wake.notify_all()
         return not last
+
+    def _seen(self, writer: Writer) -> HistorianStatus:
+        return replace(writer.status(), disk_free=_free_bytes(self.path))
 
     def _insist(self, writer: Writer) -> bool:
         """Try the last commit again for a while."""
@@ -229,3 +235,12 @@ class Historian:
         if not self._inbox_loss:
             log.error("history is closed: samples or events recorded after that are dropped")
         self._inbox_loss.add(loss)
+
+
+def _free_bytes(path: Path) -> float:
+    """What ordinary users may still write beside the store; NaN when the disk does not say."""
+    try:
+        found = os.statvfs(path.parent)
+    except OSError:
+        return math.nan
+    return float(found.f_bavail * found.f_frsize)

@@ -20,10 +20,11 @@ from controller.control.station_parts import AfterLinkLoss, StationSetup
 from controller.core.errors import DrylineError, StoreError
 from controller.core.event import Answer, Command, Event, EventKind
 from controller.core.ports import Clock, Driver, EventLog, Recorder
-from controller.core.sample import GOOD, Samples
+from controller.core.sample import GOOD, Quality, Samples
 from controller.core.table import TagTable
-from controller.core.tag import HistoryRule, Tag, Writer
+from controller.core.tag import Tag
 from controller.history.status import HistorianStatus
+from controller.line_health import OWN, HealthAlarms, figures, health_tags
 from controller.link import Link, ReadLink
 from controller.recipe_kind import recipe_kinds
 from controller.record import Record
@@ -32,10 +33,8 @@ from controller.supervise import Supervisor
 
 log = logging.getLogger("dryline.line")
 MakeDriver = Callable[[StationConfig, Mapping[str, int], Clock, int], Driver]
-Reading = Callable[[HistorianStatus], float]
 SOFTWARE = f"dryline {version('dryline')}"
 REMEMBER_S = 0.05  # an event of a run is on disk so soon after it (wall)
-OWN = "line"  # the line publishes figures of its own, like a station
 
 
 def tag_table(config: LineConfig) -> TagTable:
@@ -46,8 +45,7 @@ def tag_table(config: LineConfig) -> TagTable:
         for point in station.points:
             tags.extend(point.tags())
         tags.extend(kind.own_tags(station.name, station.prefix))
-    health = [*(tag for tag, _ in HEALTH), *sink_tags(config.sinks)]
-    tags.extend(replace(tag, name=_health_name(config, tag)) for tag in health)
+    tags.extend(replace(tag, name=_health_name(config, tag)) for tag in health_tags(config.sinks))
     for neighbour in config.neighbours:  # last, so that those before are the tags of history
         tags.extend(tag for point in neighbour.points for tag in point.tags())
     return TagTable(tags)
@@ -63,31 +61,6 @@ def _health_name(config: LineConfig, tag: Tag) -> str:
     """LINE.X of the whole line; of a part LINE.COAT.CAL.X, so that parts are told apart."""
     prefixes = [s.prefix for s in config.stations] if config.part else []
     return ".".join(("LINE", *prefixes, tag.name))
-
-
-def _health(name: str, text: str, unit: str, read: Reading) -> tuple[Tag, Reading]:
-    tag = Tag(
-        name=name,
-        station=OWN,
-        description=text,
-        writer=Writer.STATION,
-        unit=unit,
-        high=1e12,
-        history=HistoryRule(max_interval_s=60),
-    )
-    return tag, read
-
-
-HEALTH: tuple[tuple[Tag, Reading], ...] = (
-    _health("HISTORY.ACCEPTED", "samples given to history", "", lambda s: s.accepted),
-    _health("HISTORY.STORED", "samples durable in history", "", lambda s: s.stored),
-    _health("HISTORY.QUEUE", "samples waiting for the disk", "", lambda s: s.queued),
-    _health("HISTORY.DROPPED", "samples lost, with a gap event", "", lambda s: s.dropped),
-    _health("HISTORY.COMMIT", "duration of the last commit", "ms", lambda s: s.commit_ms),
-    _health("HISTORY.FAILING", "history cannot write", "", lambda s: float(s.failing)),
-    _health("HISTORY.BYTES", "size of the store", "", lambda s: s.used_bytes),
-    _health("HISTORY.OUTBOX", "disk limit of sinks used", "%", lambda s: 100 * s.outbox_share),
-)
 
 
 def station_kind(kind: str) -> type[Station]:
@@ -217,6 +190,7 @@ class Line:
         self.record.recall(self.stations, recipe_kinds(config))
         none = [0.0] * len(sink_tags(config.sinks))
         self.sink_figures: Callable[[], list[float]] = lambda: none
+        self.alarms = HealthAlarms(config.sinks)
 
     def _neighbour(
         self, config: StationConfig, index: Mapping[str, int], make: MakeDriver
@@ -243,12 +217,17 @@ class Line:
         supervisor.keep("station memory", self._remember)
 
     def publish_health(self, status: HistorianStatus) -> None:
-        """Show the figures of the historian and of the sinks as tags."""
+        """Show the figures of the historian and of the sinks as tags, with their alarms."""
         region = self.table.region(OWN)
         span = slice(region.split, region.stop)
-        self.table.value[span] = [*(read(status) for _, read in HEALTH), *self.sink_figures()]
-        self.table.quality[span] = GOOD
-        self.table.time_ns[span] = self.clock.utc_ns()
+        values = [*figures(status, self.record.failure), *self.sink_figures()]
+        now_ns = self.clock.utc_ns()
+        self.table.value[span] = values
+        self.table.quality[span] = np.where(np.isnan(values), int(Quality.BAD_NO_DATA), GOOD)
+        self.table.time_ns[span] = now_ns
+        names = [tag.name for tag in self.table.tags[span]]
+        for event in self.alarms.scan(self.clock.link_s(), now_ns, names, values):
+            self.recorder.event(event)
         self.recorder.record(
             Samples(
                 np.arange(region.split, region.stop, dtype=np.int32),

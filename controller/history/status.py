@@ -1,5 +1,6 @@
 """Settings and counters of the historian."""
 
+import math
 from dataclasses import dataclass
 
 
@@ -37,7 +38,7 @@ class HistorianStatus:
     `record`; stored: durable; filtered: suppressed for good by the exception filter; dropped: lost
     because the disk did not take them; queued: waiting; held: suppressed but kept back in case a
     step follows. failing: the last commit failed, `error` says why. outbox_share: how full the
-    outbox is, 1 at its limit.
+    outbox is, 1 at its limit. disk_free: bytes that the disk has left, NaN when not known.
     """
 
     accepted: int = 0
@@ -59,4 +60,5 @@ class HistorianStatus:
     quarantined: int = 0
     used_bytes: int = 0
     outbox_share: float = 0.0
+    disk_free: float = math.nan
     running: bool = False
