@@ -19,10 +19,11 @@ from tests.bench import (
     bench_modbus,
     bench_opcua,
     bench_rehearsal,
+    bench_sink,
 )
 
 OUT = Path("bench-out/bench.json")
-NAMES = ("lockstep", "line", "control", "opcua", "modbus", "rehearsal", "historian")
+NAMES = ("lockstep", "line", "control", "opcua", "modbus", "rehearsal", "historian", "sink")
 PACKAGES = ("asyncua", "pymodbus", "numpy", "simple-pid")
 
 
@@ -50,6 +51,7 @@ def main() -> None:
         "modbus": bench_modbus.run,
         "rehearsal": bench_rehearsal.run,
         "historian": lambda: bench_historian.run(chosen.msamples),
+        "sink": bench_sink.run,
     }
     unknown = set(chosen.names) - set(benches)
     if unknown:
