@@ -18,9 +18,12 @@ from controller.desk import Desk
 from controller.gate import Gate
 from controller.historian import Historian, HistorianSettings
 from controller.line import Line, history_tags
+from controller.metrics.figures import Shown
+from controller.metrics.settings import Endpoint
+from controller.live_stream import LiveStream
 from controller.recipe_kind import recipe_kinds
 from controller.recipe_library import RecipeLibrary
-from controller.run_folder import history_path, socket_path
+from controller.run_folder import history_path, live_path, socket_path
 from controller.run_store import STORE
 from controller.sinks.ledger_reader import SentByAll
 from controller.sinks.places import ledgers as ledgers_of
@@ -72,10 +75,12 @@ async def _run(
         trials = Trials(gate, deployer, library)
         desk = Desk(line, historian, gate, deployer, trials)
         keep_for_good()
-        async with Supervisor(clock) as supervisor, Console(socket, desk.answer):
+        stream = LiveStream(live_path(run, config.part), line)
+        async with Supervisor(clock) as supervisor, stream, Console(socket, desk.answer):
             line.keep(supervisor)
             supervisor.keep("line health", desk.publish)
             supervisor.keep("trials", trials.run)
+            supervisor.keep("live stream", stream.publish)
             if config.sinks:
                 _keep_sinks(supervisor, line, historian, run, clock)
             log.info("controller runs, console at %s", socket)

@@ -2,7 +2,8 @@
 
 A controller of the whole line has `controller.sock` and the history file of line.toml,
 `history.db`. A controller of a part has files of its own beside them: `controller-coater.sock` and
-`history-coater.db`, with several stations `controller-coater+calender.sock`.
+`history-coater.db`, with several stations `controller-coater+calender.sock`. `live.sock` is where a
+controller gives its tags to mirrors.
 """
 
 from collections.abc import Iterator
@@ -11,12 +12,23 @@ from pathlib import Path
 from controller.config import LineConfig
 
 SOCKET = "controller.sock"
+LIVE = "live.sock"
 JOINT = "+"  # between the stations of a part, as in LineConfig.part
 
 
 def socket_path(run: Path, part: str) -> Path:
     """The console socket of the controller of a part; "": of the whole line."""
     return _of_part(run / SOCKET, part)
+
+
+def live_path(run: Path, part: str) -> Path:
+    """The socket at which the controller of a part gives its tags to mirrors."""
+    return _of_part(run / LIVE, part)
+
+
+def live_sockets(run: Path) -> dict[str, Path]:
+    """Every such socket by its part, whether somebody serves it or not."""
+    return dict(_parts_of(run / LIVE))
 
 
 def history_path(config: LineConfig, run: Path) -> Path:
