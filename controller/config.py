@@ -26,6 +26,7 @@ from controller.line_file import (
     parse_line,
     right_prefix,
 )
+from controller.metrics.settings import MetricsSettings
 from controller.sinks.places import SinkConfig
 from controller.text_file import read_text
 
@@ -60,7 +61,7 @@ class LineConfig:
 
     warnings: what is allowed and yet looks like a mistake. whole: of a part, all stations of the
     line; neighbours: those outside the part that it reads, with the points that it reads. sinks:
-    targets outside that history is sent to.
+    targets outside that history is sent to. metrics: where figures are shown, if anywhere.
     """
 
     name: str
@@ -73,6 +74,7 @@ class LineConfig:
     whole: tuple[str, ...] = ()
     neighbours: tuple[StationConfig, ...] = ()
     sinks: tuple[SinkConfig, ...] = ()
+    metrics: MetricsSettings | None = None
 
     @property
     def part(self) -> str:
@@ -261,6 +263,7 @@ def _config(
             SinkConfig(name=name, kind=section.kind, settings=parsed.sink_settings[name])
             for name, section in sections.sinks.items()
         ),
+        metrics=sections.metrics,
     )
 
 

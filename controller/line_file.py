@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from controller.control.station_parts import AfterLinkLoss
 from controller.core.errors import Problem
 from controller.explain import closest, dotted, problems_of, quoted
+from controller.metrics.settings import MetricsSettings
 from controller.text_file import shown
 from controller.toml_lines import KeyPath, key_lines, line_of, nested_line
 
@@ -24,6 +25,7 @@ IO_LIST = "io_list.csv"
 MAX_LINE = 4000  # characters: longer lines are a damaged file, and slow to parse
 MAX_NESTING = 16
 MAX_SINK_NAME = 24
+LEAST_MAX_MB = 64  # below it the journal alone could fill the file
 EVENTS = "events"  # measurement of events in sinks, beside one for each station
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _PREFIX = re.compile(r"[A-Z][A-Z0-9]*")
@@ -75,13 +77,22 @@ class LineSection(_Section):
 
 
 class HistorySettings(_Section):
-    """[history]: where the local history lives and how long raw samples are kept."""
+    """[history]: where the local history lives and how long what is kept."""
 
     path: Annotated[str, Field(min_length=1, max_length=400), AfterValidator(_printable)] = Field(
         description="file, relative to the run folder"
     )
     commit_interval_s: float = Field(ge=0.05, le=10, description="seconds between commits")
     raw_days: int = Field(ge=1, le=3650, description="days that raw samples are kept")
+    ten_s_days: int = Field(
+        default=365, ge=1, le=3650, description="days after which only minutes are kept"
+    )
+    minute_days: int = Field(
+        default=0, ge=0, le=36_500, description="days that minutes are kept, 0 for ever"
+    )
+    max_mb: int = Field(
+        default=0, ge=0, le=10_000_000, description="megabytes of the file, 0 for no limit"
+    )
     outbox_mb: int = Field(
         default=2048, ge=16, le=1_000_000, description="megabytes that may wait for sinks"
     )
@@ -127,6 +138,7 @@ class LineFile(_Section):
     sinks: dict[str, SinkSection] = Field(
         default={}, description="one table [sinks.NAME] a target outside"
     )
+    metrics: MetricsSettings | None = Field(default=None, description="[metrics] with listen")
 
 
 def _any_settings(_: str) -> type[BaseModel]:
@@ -277,6 +289,20 @@ class _Checker:
         self._parsed.document = document if isinstance(document, dict) else {}
         sections = self._validate(LineFile, document, ())
         self._parsed.sections = sections if isinstance(sections, LineFile) else None
+        if self._parsed.sections is not None:
+            self._levels(self._parsed.sections.history)
+
+    def _levels(self, history: HistorySettings) -> None:
+        """No level of the history ends before the finer one, nor is the limit next to nothing."""
+        order = (("ten_s_days", "raw_days", ""), ("minute_days", "ten_s_days", ", or 0 for ever"))
+        for name, finer, or_else in order:
+            least, given = getattr(history, finer), getattr(history, name)
+            if name in history.model_fields_set and (given or not or_else) and given < least:
+                message = f"ends before the finer level: at least {finer}, {least}{or_else}"
+                self._wrong(("history", name), given, message)
+        if 0 < history.max_mb < LEAST_MAX_MB:
+            message = f"out of range: at least {LEAST_MAX_MB}, or 0 for no limit"
+            self._wrong(("history", "max_mb"), history.max_mb, message)
 
     def stations(self) -> None:
         """Names, kinds, protocols and drivers' settings; nothing shared that must be unique."""

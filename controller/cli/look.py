@@ -1,8 +1,5 @@
-"""Commands that only look: tags, watch, status, history, events."""
+"""Commands that only look: tags, watch, status; and those of `history`."""
 
-import csv
-import io
-import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,22 +16,17 @@ from controller.cli import (
     LineFolder,
     RunFolder,
     errors,
+    history,
     print_json,
     screen,
-    span_ns,
     told,
 )
-from controller.cli.plot import save_plot
 from controller.clock import NS
 from controller.config import load_line, tag_dictionary
 from controller.consoles import ask_station, controlled
 from controller.consoles import status as status_of
 from controller.core.errors import DrylineError
-from controller.core.event import EventKind
-from controller.core.sample import quality_text
-from controller.history.several import AnyReader, MergedReader
 from controller.line import tag_table
-from controller.run_folder import histories
 
 REFRESH_S = 0.5
 COLUMN_WIDTH = 55
@@ -179,120 +171,8 @@ def _row_cells(r: dict[str, Any]) -> list[str]:
     return [r["tag"], value, ""]
 
 
-def history(
-    names: Annotated[list[str], typer.Argument(help="Tags, for example ENC.DP.ZONE DHU.FAN.SP")],
-    run: RunFolder = Path("run"),
-    line: LineFolder = SHIPPED_LINE,
-    last: Annotated[str, typer.Option(help="How far back: 90s, 30m, 8h, 29d")] = "1h",
-    buckets: Annotated[int, typer.Option(min=0, help="0: raw samples")] = 20,
-    as_csv: Annotated[bool, typer.Option("--csv", help="CSV on standard output.")] = False,
-    png: Annotated[Path | None, typer.Option(help="Plot into this file.")] = None,
-    json: AsJson = False,
-) -> None:
-    """Print, export or plot the history of tags; works while the line runs and when it does not."""
-    paths = told(lambda: histories(load_line(line), run))
-    length_ns = told(lambda: span_ns(last, "--last"))
-    with told(lambda: MergedReader(paths)) as reader:
-        ends = [told(lambda n=n: reader.span(n)) for n in names]  # type: ignore[misc]
-        missing = [n for n, end in zip(names, ends, strict=True) if end is None]
-        if missing:
-            told(lambda: _raise(f"no history of {', '.join(missing)}; `dryline tags` lists tags"))
-        stop_ns = max(end[1] for end in ends if end) + 1
-        start_ns = stop_ns - length_ns
-        if png is not None:
-            told(lambda: save_plot(reader, names, start_ns, stop_ns, png))
-            screen.print(f"{png} written", highlight=False)
-            return
-        rows = told(
-            lambda: [r for n in names for r in _history_rows(reader, n, start_ns, stop_ns, buckets)]
-        )
-    if json:
-        print_json(rows)
-    elif as_csv:
-        sys.stdout.write(_as_csv(rows))
-    else:
-        table = Table(*(rows[0] if rows else ["tag"]))
-        for r in rows:
-            table.add_row(*(_cell(v) for v in r.values()))
-        screen.print(table)
-
-
 def _raise(text: str) -> None:
     raise DrylineError(text)
-
-
-def _kind(text: str) -> EventKind:
-    if text not in list(EventKind):
-        raise DrylineError(f"no kind {text!r} of events; kinds: {', '.join(EventKind)}")
-    return EventKind(text)
-
-
-def _history_rows(
-    reader: AnyReader, name: str, start_ns: int, stop_ns: int, buckets: int
-) -> list[dict[str, Any]]:
-    if not buckets:
-        series = reader.raw(name, start_ns, stop_ns)
-        return [
-            {"tag": name, "time": _clock_text(t), "value": v, "quality": quality_text(q)}
-            for t, v, q in zip(
-                series.time_ns.tolist(), series.values.tolist(), series.quality.tolist(),
-                strict=True,
-            )
-        ]  # fmt: skip
-    b = reader.buckets(name, start_ns, stop_ns, buckets)
-    return [
-        {
-            "tag": name,
-            "from": _clock_text(int(b.edges_ns[k])),
-            "min": _number(b.minimum[k]),
-            "max": _number(b.maximum[k]),
-            "mean": _number(b.mean[k]),
-            "last": _number(b.last[k]),
-            "samples": int(b.count[k]),
-            "bad": int(b.bad[k]),
-        }
-        for k in range(len(b.count))
-    ]
-
-
-def _number(value: float) -> float | None:
-    return None if value != value else float(value)  # noqa: PLR0124 - NaN marks a gap
-
-
-def _as_csv(rows: list[dict[str, Any]]) -> str:
-    out = io.StringIO()
-    writer = csv.DictWriter(out, fieldnames=list(rows[0]) if rows else ["tag"])
-    writer.writeheader()
-    writer.writerows(rows)
-    return out.getvalue()
-
-
-def events(
-    run: RunFolder = Path("run"),
-    line: LineFolder = SHIPPED_LINE,
-    station: Annotated[str, typer.Option(help="Only this station.")] = "",
-    kind: Annotated[str, typer.Option(help="state, command, link, quality, device ...")] = "",
-    limit: Annotated[int, typer.Option(min=1)] = 50,
-    json: AsJson = False,
-) -> None:
-    """Print the newest events: state changes, commands, faults, quality changes."""
-    paths = told(lambda: histories(load_line(line), run))
-    wanted = told(lambda: _kind(kind)) if kind else None
-    with told(lambda: MergedReader(paths)) as reader:
-        found = reader.events(station=station or None, kind=wanted, limit=limit)
-    if json:
-        print_json(
-            [
-                {"time_ns": e.time_ns, "kind": e.kind.value, "station": e.station,
-                 "subject": e.subject, "text": e.text, "actor": e.actor, "data": e.data}
-                for e in found
-            ]
-        )  # fmt: skip
-        return
-    for e in found:
-        who = f" [{e.actor}]" if e.actor else ""
-        text = f"{_clock_text(e.time_ns)} {e.station:10} {e.kind.value:9} {e.text}{who}"
-        screen.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _clock_text(time_ns: int) -> str:
@@ -301,5 +181,6 @@ def _clock_text(time_ns: int) -> str:
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
-    for command in (tags, status, watch, history, events):
+    for command in (tags, status, watch):
         app.command()(command)
+    history.add_to(app)

@@ -8,13 +8,13 @@ import numpy as np
 
 from controller.clock import NS
 from controller.core.errors import DrylineError
-from controller.history.several import AnyReader
+from controller.history.source import HistorySource
 
 POINTS = 1000
 
 
 def save_plot(
-    reader: AnyReader, names: Sequence[str], start_ns: int, stop_ns: int, path: Path
+    reader: HistorySource, names: Sequence[str], start_ns: int, stop_ns: int, path: Path
 ) -> None:
     """Draw tags over a window into a PNG; DrylineError when the plot extra is not installed."""
     try:
@@ -22,7 +22,7 @@ def save_plot(
         from matplotlib.figure import Figure  # noqa: PLC0415
     except ImportError as error:
         raise DrylineError("plots need the extra: pip install 'dryline[plot]'") from error
-    units = {t.name: t.unit for t in reader.tags()}
+    units = {name: reader.tag(name).unit for name in names}
     panels = list(dict.fromkeys(units[n] for n in names))
     figure = Figure(figsize=(10, 2.6 * len(panels) + 0.8), layout="constrained")
     FigureCanvasAgg(figure)

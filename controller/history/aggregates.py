@@ -197,18 +197,23 @@ def combine(rows: Aggregates, marks_ns: Ints, hold_ns: int) -> Aggregates:
     )
 
 
+def in_one(parts: list[Aggregates]) -> Aggregates:
+    """Rows of one or more parts, one part after the other."""
+    filled = [part for part in parts if len(part)] or parts[:1]
+    if len(filled) == 1:
+        return filled[0]
+    names = [field.name for field in fields(Aggregates)]
+    columns = {name: [getattr(part, name) for part in filled] for name in names}
+    return Aggregates(**{name: np.concatenate(column) for name, column in columns.items()})
+
+
 def join(parts: list[Aggregates]) -> Aggregates:
     """Rows of all in the order of their first samples, and none reaching farther than the next.
 
     A sample that came after raw samples were let go may lie inside an older row. The value that
     holds on is then the one of the row that reaches farthest.
     """
-    filled = [part for part in parts if len(part)] or parts[:1]
-    both = filled[0]
-    if len(filled) > 1:
-        names = [field.name for field in fields(Aggregates)]
-        columns = {name: [getattr(part, name) for part in filled] for name in names}
-        both = Aggregates(**{name: np.concatenate(column) for name, column in columns.items()})
+    both = in_one(parts)
     if (both.first_ns[1:] < both.first_ns[:-1]).any():
         both = both.rows(np.argsort(both.first_ns, kind="stable"))
     reached = np.maximum.accumulate(both.last_ns)

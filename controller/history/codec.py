@@ -125,7 +125,7 @@ def decode(blob: bytes) -> Columns:
     """The columns of a chunk; DamageError when the bytes do not add up."""
     try:
         return _decode(blob)
-    except (struct.error, zlib.error, ValueError, IndexError, OverflowError) as error:
+    except (struct.error, zlib.error, ValueError, TypeError, IndexError, OverflowError) as error:
         raise DamageError(f"chunk cannot be decoded: {error}") from error
 
 
@@ -168,7 +168,8 @@ def unshuffle(planes: bytes, n: int, dtype: "np.dtype[Any]") -> NDArray[Any]:
     return np.ascontiguousarray(rows).reshape(-1).view(dtype)
 
 
-def _pack_ints(numbers: Ints) -> bytes:
+def pack_ints(numbers: Ints) -> bytes:
+    """Integers in the narrowest type that holds them, deflated; nothing of none."""
     if len(numbers) == 0:
         return b""
     low, high = int(numbers.min()), int(numbers.max())
@@ -177,7 +178,8 @@ def _pack_ints(numbers: Ints) -> bytes:
     return bytes((narrow.itemsize,)) + zlib.compress(shuffle(narrow), LEVEL)
 
 
-def _unpack_ints(packed: bytes, n: int) -> NDArray[Any]:
+def unpack_ints(packed: bytes, n: int) -> NDArray[Any]:
+    """The n integers that were packed."""
     if n == 0:
         return np.empty(0, np.int64)
     dtype = np.dtype(f"<i{packed[0]}")
@@ -191,7 +193,7 @@ def _encode_time(time_ns: Ints) -> tuple[TimeCodec, int, bytes]:
     if (steps == steps[0]).all():
         return TimeCodec.REGULAR, int(steps[0]), b""
     unit = int(np.gcd.reduce(steps))
-    return TimeCodec.DELTA, unit, _pack_ints(steps // unit)
+    return TimeCodec.DELTA, unit, pack_ints(steps // unit)
 
 
 def _decode_time(codec: TimeCodec, packed: bytes, n: int, start: int, unit: int) -> Ints:
@@ -237,10 +239,10 @@ def _encode_values(values: Floats, resolution: float) -> EncodedValues:
 def _scaled(values: Floats, bits: Ints, codec: ValueCodec, scale: float) -> EncodedValues | None:
     """Values as scaled integers; None when too many of them are no multiples of the step."""
     stride = max(1, len(values) // PROBE)
-    _, exact = _integers(values[::stride], bits[::stride], codec, scale)
+    _, exact = integers(values[::stride], bits[::stride], codec, scale)
     if np.count_nonzero(exact) < 0.9 * len(exact):
         return None
-    numbers, exact = _integers(values, bits, codec, scale)
+    numbers, exact = integers(values, bits, codec, scale)
     wrong = np.flatnonzero(~exact)
     if len(wrong) * PATCHED_SHARE > len(values):
         return None
@@ -250,21 +252,23 @@ def _scaled(values: Floats, bits: Ints, codec: ValueCodec, scale: float) -> Enco
         numbers = numbers[followed]  # a patched place repeats its neighbour: a delta of 0
     patches = wrong.astype(np.uint32).tobytes() + values[wrong].tobytes()
     parameter = int(np.float64(scale).view(np.int64))
-    deltas = _pack_ints(np.diff(numbers))
+    deltas = pack_ints(np.diff(numbers))
     return EncodedValues(codec, parameter, int(numbers[0]), deltas, patches)
 
 
-def _integers(
+def integers(
     values: Floats, bits: Ints, codec: ValueCodec, scale: float
 ) -> tuple[Ints, NDArray[np.bool_]]:
+    """Values as multiples of the step, and which of them are that bit for bit."""
     with np.errstate(over="ignore", invalid="ignore"):
         ratio = np.rint(values * scale if codec is ValueCodec.DIVIDED else values / scale)
         fits = np.abs(ratio) < EXACT_INTEGER
         numbers = np.where(fits, ratio, 0.0).astype(np.int64)
-    return numbers, fits & (_restored(numbers, codec, scale).view(np.int64) == bits)
+    return numbers, fits & (restored(numbers, codec, scale).view(np.int64) == bits)
 
 
-def _restored(numbers: Ints, codec: ValueCodec, scale: float) -> Floats:
+def restored(numbers: Ints, codec: ValueCodec, scale: float) -> Floats:
+    """Values from multiples of the step."""
     if codec is ValueCodec.DIVIDED:
         return np.asarray(numbers / scale, np.float64)
     return np.asarray(numbers * scale, np.float64)
@@ -279,7 +283,7 @@ def _decode_values(column: EncodedValues, n: int) -> Floats:
     if column.codec is ValueCodec.FLOAT64:
         return unshuffle(zlib.decompress(column.packed), n, np.dtype("<f8"))
     scale = float(np.int64(column.parameter).view(np.float64))
-    values = _restored(_running(column.first, column.packed, n, 1), column.codec, scale)
+    values = restored(_running(column.first, column.packed, n, 1), column.codec, scale)
     if column.patches:
         count = len(column.patches) // 12
         places = np.frombuffer(column.patches, np.uint32, count)
@@ -291,7 +295,7 @@ def _running(first: int, deltas: bytes, n: int, unit: int) -> Ints:
     """first, and the running sum of packed deltas times unit from there."""
     numbers = np.empty(n, np.int64)
     numbers[0] = first
-    np.multiply(_unpack_ints(deltas, n - 1), unit, out=numbers[1:], dtype=np.int64)
+    np.multiply(unpack_ints(deltas, n - 1), unit, out=numbers[1:], dtype=np.int64)
     return np.cumsum(numbers, out=numbers)
 
 

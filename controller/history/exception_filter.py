@@ -69,7 +69,8 @@ class ExceptionFilter:
         order, ends = _rounds(samples.tags, len(self._value))
         kept: list[Samples] = []
         start = 0
-        with np.errstate(invalid="ignore"):  # NaN compares as "not moved"; inf - inf is NaN
+        # NaN compares as "not moved"; inf - inf is NaN, and what overflows has moved.
+        with np.errstate(invalid="ignore", over="ignore"):
             for end in ends:
                 rows = order[start:end]
                 self._round(_rows(samples, rows), kept)

@@ -19,7 +19,7 @@ from controller.history.codec import DamageError
 from controller.history.outbox import unpack
 from controller.history.results import StoredTag
 from controller.history.rows import JournalRow, unpack_batch
-from controller.history.schema import VERSION, open_for_reading, snapshot
+from controller.history.schema import OUTBOX_SINCE, open_for_reading, snapshot
 from controller.history.stored import event_of, tags_of
 
 ALL_ROWS = (
@@ -81,7 +81,7 @@ class Feed(Closing):
         self.path = path
         self._connection = open_for_reading(path)
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-        if version != VERSION:
+        if version < OUTBOX_SINCE:
             self._connection.close()
             raise StoreError(f"{path}: its controller has not opened it since the update")
 

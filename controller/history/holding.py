@@ -5,7 +5,10 @@ is known after a sample that is not Good, nor when no sample came for so long th
 have been stored any more. Values hold across the edges of buckets.
 """
 
+from typing import NamedTuple
+
 import numpy as np
+from numpy.typing import NDArray
 
 from controller.clock import NS
 from controller.history.aggregates import Aggregates
@@ -27,8 +30,15 @@ def hold_ns(max_interval_s: float) -> int:
     return min(max(round(INTERVALS * longest_s * NS) + MARGIN_NS, MINUTE_NS), LONGEST_NS)
 
 
-def held_after(rows: Aggregates, edges_ns: Ints, limit_ns: int) -> tuple[Floats, Floats]:
-    """Integral (value times nanoseconds) and known time of each bucket, of what lies after rows.
+class Carried(NamedTuple):
+    """Integral (value times nanoseconds) and known time of each bucket."""
+
+    integral: Floats
+    known_ns: Floats
+
+
+def held_after(rows: Aggregates, edges_ns: Ints, limit_ns: int) -> Carried:
+    """What each bucket has of the time after rows.
 
     A row from before the first edge tells what held there. The last row holds on to the limit.
     """
@@ -37,13 +47,22 @@ def held_after(rows: Aggregates, edges_ns: Ints, limit_ns: int) -> tuple[Floats,
     starts = np.maximum(rows.last_ns, edges_ns[0])
     stops = np.minimum(rows.last_ns + limit_ns, following_ns)
     held = np.flatnonzero(rows.held & (stops > starts))
-    starts, stops, values = starts[held], stops[held], rows.last[held]
-    # Where a value holds across edges, each bucket gets its part.
-    begins = np.searchsorted(edges_ns, starts, side="right") - 1
-    parts = np.searchsorted(edges_ns, stops) - begins
-    of = np.repeat(np.arange(len(held)), parts)
-    bucket = np.arange(len(of)) - np.repeat(np.cumsum(parts) - parts - begins, parts)
-    lengths = np.minimum(stops[of], edges_ns[bucket + 1]) - np.maximum(starts[of], edges_ns[bucket])
+    values = rows.last[held]
+    of, bucket, lengths = over_buckets(starts[held], stops[held], edges_ns)
     with np.errstate(over="ignore", invalid="ignore"):
         integral = np.bincount(bucket, values[of] * lengths, buckets)
-    return np.asarray(integral, float), np.asarray(np.bincount(bucket, lengths, buckets), float)
+    return Carried(
+        np.asarray(integral, float), np.asarray(np.bincount(bucket, lengths, buckets), float)
+    )
+
+
+def over_buckets(
+    starts: Ints, stops: Ints, edges_ns: Ints
+) -> tuple[NDArray[np.intp], NDArray[np.intp], Ints]:
+    """Stretches inside the edges, not empty, divided at them: of which, in which bucket, length."""
+    begins = np.searchsorted(edges_ns, starts, side="right") - 1
+    parts = np.searchsorted(edges_ns, stops) - begins
+    of = np.repeat(np.arange(len(starts)), parts)
+    bucket = np.arange(len(of)) - np.repeat(np.cumsum(parts) - parts - begins, parts)
+    lengths = np.minimum(stops[of], edges_ns[bucket + 1]) - np.maximum(starts[of], edges_ns[bucket])
+    return of, bucket, lengths

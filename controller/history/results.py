@@ -1,6 +1,7 @@
 """What queries of the history return."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from controller.history.codec import Floats, Ints, Octets
 
@@ -25,12 +26,21 @@ class StoredTag:
     max_interval_s: float
 
 
+class Thinned(NamedTuple):
+    """A stretch of time whose samples retention let go; roll-ups over `step_s` are left."""
+
+    from_ns: int
+    to_ns: int
+    step_s: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Series:
     """Raw samples of one tag.
 
     truncated: the limit cut the window short, ask again from after the last time. damaged: stored
-    pieces that failed their checksum and are left out.
+    pieces that failed their checksum and are left out. thinned: where in the window, as far as it
+    was read, samples are no longer kept; `buckets` tells what is known there.
     """
 
     time_ns: Ints
@@ -38,6 +48,7 @@ class Series:
     quality: Octets
     truncated: bool
     damaged: int
+    thinned: tuple[Thinned, ...] = ()
 
     def __len__(self) -> int:
         return len(self.time_ns)
@@ -55,9 +66,10 @@ class Buckets:
     none; sample_mean gives each the same weight, so it leans to where values changed. count,
     uncertain, bad: samples by severity.
 
-    inexact: minutes whose raw samples retention let go while a bucket edge cuts them, or later
-    samples fall into them; each went whole to the bucket in which it begins. damaged: stored
-    pieces that failed their checksum and are left out.
+    inexact: roll-ups over ten seconds or a minute, their samples let go by retention, that an edge
+    cuts, or into which samples fell later. A cut one counts with its samples in the bucket in which
+    it begins, with its time in all it reaches into. damaged: stored pieces that failed their
+    checksum and are left out.
     """
 
     edges_ns: Ints

@@ -1,4 +1,4 @@
-"""One-minute roll-ups: how they are made of samples, packed and unpacked.
+"""Roll-ups: how they are made of samples, and how those over one minute are packed.
 
 Inside a chunk the time between two rows is divided at the edges of their minutes. So most rows are
 about a whole minute, and the times of their ends need no room. Such a row leans on the one before:
@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from controller.history.aggregates import Aggregates, aggregate
+from controller.history.aggregates import Aggregates, aggregate, combine
 from controller.history.codec import LEVEL, Columns, DamageError, Floats, Ints, shuffle, unshuffle
 
 MINUTE_NS = 60_000_000_000
@@ -69,26 +69,37 @@ class Minutes(NamedTuple):
 NO_MINUTES = Minutes(b"", b"")
 
 
-def minutes_of(columns: Columns, hold_ns: int) -> Aggregates:
-    """Roll-ups of a chunk's sorted samples: one row for every minute that has a sample.
+def rows_over(columns: Columns, step_ns: int, hold_ns: int) -> Aggregates:
+    """Roll-ups of a chunk's sorted samples: one row for every whole step that has a sample.
 
-    hold_ns: how long a sample of the tag holds at least, in whatever query; a minute or more.
+    step_ns: a minute or a part of it. hold_ns: how long a sample of the tag holds at least, in
+    whatever query; a minute or more.
     """
-    minutes = columns.time_ns // MINUTE_NS
-    present = minutes[np.append(True, minutes[1:] != minutes[:-1])]
-    marks = np.append(present, present[-1] + 1) * MINUTE_NS
-    return _to_edges(aggregate(columns, marks, MINUTE_NS), marks, hold_ns)
+    marks = _marks(columns.time_ns // step_ns, step_ns)
+    return _to_edges(aggregate(columns, marks, MINUTE_NS), marks, step_ns, hold_ns)
 
 
-def _to_edges(rows: Aggregates, marks_ns: Ints, hold_ns: int) -> Aggregates:
-    """Rows that reach to the edges of their minutes.
+def minutes_over(rows: Aggregates, hold_ns: int) -> Aggregates:
+    """Roll-ups over minutes from those over parts of minutes, as if made of the samples."""
+    marks = _marks(rows.first_ns // MINUTE_NS, MINUTE_NS)
+    return _to_edges(combine(rows, marks, hold_ns), marks, MINUTE_NS, hold_ns)
+
+
+def _marks(steps: Ints, step_ns: int) -> Ints:
+    """Starts of the steps that occur, and the end of the last."""
+    present = steps[np.append(True, steps[1:] != steps[:-1])]
+    return np.append(present, present[-1] + 1) * step_ns
+
+
+def _to_edges(rows: Aggregates, marks_ns: Ints, step_ns: int, hold_ns: int) -> Aggregates:
+    """Rows that reach to the edges of their steps.
 
     Not where so much time is between two that the value of the first may no longer hold: how long
     it does only those know who ask.
     """
     starts_ns = marks_ns[:-1]
     near = rows.first_ns[1:] - rows.last_ns[:-1] <= hold_ns
-    before_ns = np.where(near, starts_ns[:-1] + MINUTE_NS - rows.last_ns[:-1], 0)
+    before_ns = np.where(near, starts_ns[:-1] + step_ns - rows.last_ns[:-1], 0)
     after_ns = np.where(near, rows.first_ns[1:] - starts_ns[1:], 0)
     held = rows.held[:-1]
     value = np.where(held, rows.last[:-1], 0.0)
@@ -106,22 +117,32 @@ def _to_edges(rows: Aggregates, marks_ns: Ints, hold_ns: int) -> Aggregates:
 
 def pack(rows: Aggregates) -> bytes:
     """Bytes of roll-ups."""
-    curve, shape = np.empty(len(rows), CURVE), np.empty(len(rows), SHAPE)
-    minute = rows.first_ns // MINUTE_NS
-    curve["minute"] = minute
+    curve_packing, curve_bytes = packed(curve_of(rows, MINUTE_NS))
+    shape_packing, shape_bytes = packed(shape_of(rows, MINUTE_NS))
+    header = HEADER.pack(curve_packing, shape_packing, len(curve_bytes))
+    return b"".join((header, curve_bytes, shape_bytes))
+
+
+def curve_of(rows: Aggregates, step_ns: int) -> NDArray[Any]:
+    """What changes from row to row, as CURVE; its "minute" counts steps."""
+    curve = np.empty(len(rows), CURVE)
+    curve["minute"] = rows.first_ns // step_ns
     for name in CURVE_COLUMNS:
         curve[name] = getattr(rows, name)
     curve["excess"] = _rounded(rows.integral, _flat(rows.good, rows.first, rows.known_ns))
+    return curve
+
+
+def shape_of(rows: Aggregates, step_ns: int) -> NDArray[Any]:
+    """What rarely changes, as SHAPE."""
+    shape = np.empty(len(rows), SHAPE)
     for name in COUNTS:
         shape[name] = getattr(rows, name)
-    shape["first_ns"] = rows.first_ns - minute * MINUTE_NS
+    shape["first_ns"] = rows.first_ns % step_ns
     shape["lasted_ns"] = rows.last_ns - rows.first_ns
     shape["unknown_ns"] = shape["lasted_ns"] - rows.known_ns
     shape["held"] = rows.held
-    curve_packing, curve_bytes = _packed(curve)
-    shape_packing, shape_bytes = _packed(shape)
-    header = HEADER.pack(curve_packing, shape_packing, len(curve_bytes))
-    return b"".join((header, curve_bytes, shape_bytes))
+    return shape
 
 
 def unpack(blob: bytes) -> Minutes:
@@ -129,9 +150,9 @@ def unpack(blob: bytes) -> Minutes:
     try:
         curve_packing, shape_packing, length = HEADER.unpack_from(blob)
         at = HEADER.size + length
-        curve = _unpacked(curve_packing, blob[HEADER.size : at], 0, CURVE)
+        curve = unpacked(curve_packing, blob[HEADER.size : at], 0, CURVE)
         n = len(curve) // CURVE.itemsize
-        shape = _unpacked(shape_packing, blob[at:], n, SHAPE)
+        shape = unpacked(shape_packing, blob[at:], n, SHAPE)
     except (struct.error, zlib.error, ValueError) as error:
         raise DamageError(f"roll-up cannot be decoded: {error}") from error
     if len(curve) != n * CURVE.itemsize or len(shape) != n * SHAPE.itemsize:
@@ -144,10 +165,10 @@ def joined(parts: list[Minutes]) -> Minutes:
     return Minutes(b"".join(p.curve for p in parts), b"".join(p.shape for p in parts))
 
 
-def rows_of(minutes: Minutes) -> Aggregates:
+def rows_of(plain: Minutes, step_ns: int = MINUTE_NS) -> Aggregates:
     """Roll-ups from plain rows."""
-    curve, shape = np.frombuffer(minutes.curve, CURVE), np.frombuffer(minutes.shape, SHAPE)
-    start_ns = curve["minute"].astype(np.int64) * MINUTE_NS
+    curve, shape = np.frombuffer(plain.curve, CURVE), np.frombuffer(plain.shape, SHAPE)
+    start_ns = curve["minute"].astype(np.int64) * step_ns
     first_ns = start_ns + shape["first_ns"]
     known_ns = shape["lasted_ns"] - shape["unknown_ns"]
     columns: dict[str, Any] = {name: shape[name].astype(np.int64) for name in COUNTS}
@@ -178,7 +199,8 @@ def _rounded(integral: Floats, flat: Floats) -> Floats:
     return bits.view(np.float64)
 
 
-def _packed(rows: NDArray[Any]) -> tuple[Packing, bytes]:
+def packed(rows: NDArray[Any]) -> tuple[Packing, bytes]:
+    """Rows of CURVE or SHAPE in the packing that suits them."""
     plain, size = rows.tobytes(), rows.dtype.itemsize
     if len(rows) > 3 and plain[size:-size] == plain[size : 2 * size] * (len(rows) - 2):
         return Packing.UNIFORM, plain[: 2 * size] + plain[-size:]
@@ -188,12 +210,12 @@ def _packed(rows: NDArray[Any]) -> tuple[Packing, bytes]:
     return Packing.PLAIN, plain
 
 
-def _unpacked(packing: int, packed: bytes, n: int, dtype: "np.dtype[Any]") -> bytes:
+def unpacked(packing: int, blob: bytes, n: int, dtype: "np.dtype[Any]") -> bytes:
     """Plain rows; `n` is their number where the bytes do not tell it."""
     if packing == Packing.PLAIN:
-        return packed
+        return blob
     if packing == Packing.UNIFORM:
         size = dtype.itemsize
-        return packed[:size] + packed[size:-size] * (n - 2) + packed[-size:]
-    planes = zlib.decompress(packed)
+        return blob[:size] + blob[size:-size] * (n - 2) + blob[-size:]
+    planes = zlib.decompress(blob)
     return unshuffle(planes, len(planes) // dtype.itemsize, dtype).tobytes()

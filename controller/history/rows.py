@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from controller.core.sample import Samples
-from controller.history import rollup
+from controller.history import rollup, ten_seconds
+from controller.history.aggregates import Aggregates
 from controller.history.codec import Columns, DamageError, decode, encode
 
 BYTES_PER_SAMPLE = 21  # int32 tag + float64 value + uint8 quality + int64 time
@@ -88,17 +89,31 @@ def pack_chunk(tag: int, columns: Columns, resolution: float, hold_ns: int) -> C
     t_min, t_max = int(columns.time_ns[0]), int(columns.time_ns[-1])
     n = len(columns.time_ns)
     samples = encode(columns, resolution)
-    rolled = rollup.pack(rollup.minutes_of(columns, hold_ns))
-    return ChunkRow(
-        tag,
-        t_min,
-        t_max,
-        n,
-        checksum(rolled, tag, t_min, t_max),
-        checksum(samples, tag, t_min, t_max, n),
-        rolled,
-        samples,
-    )
+    minutes = rollup.rows_over(columns, rollup.MINUTE_NS, hold_ns)
+    rollup_crc, rolled = pack_rollup(tag, t_min, t_max, minutes)
+    crc = checksum(samples, tag, t_min, t_max, n)
+    return ChunkRow(tag, t_min, t_max, n, rollup_crc, crc, rolled, samples)
+
+
+def pack_rollup(tag: int, t_min: int, t_max: int, minutes: Aggregates) -> tuple[int, bytes]:
+    """Checksum and bytes of the one-minute roll-ups of a chunk."""
+    blob = rollup.pack(minutes)
+    return checksum(blob, tag, t_min, t_max), blob
+
+
+def pack_ten_s(
+    tag: int, t_min: int, t_max: int, rows: Aggregates, resolution: float
+) -> tuple[int, bytes]:
+    """Checksum and bytes of the ten-second roll-ups of a chunk."""
+    blob = ten_seconds.pack(rows, resolution)
+    return checksum(blob, tag, t_min, t_max), blob
+
+
+def unpack_ten_s(tag: int, t_min: int, t_max: int, crc: int, blob: bytes) -> Aggregates:
+    """The ten-second roll-ups of a chunk; DamageError when they are not what was written."""
+    if checksum(blob, tag, t_min, t_max) != crc:
+        raise DamageError(f"ten-second rows of tag {tag} from {t_min} fail their checksum")
+    return ten_seconds.unpack(blob)
 
 
 def unpack_chunk(tag: int, t_min: int, t_max: int, n: int, crc: int, samples: bytes) -> Columns:

@@ -2,9 +2,16 @@
 
 One SQLite file in WAL mode. `journal` takes whole batches as they come, one row a commit. `chunk`
 holds the same samples sealed: one tag, one stretch of time, compressed, with its one-minute
-roll-ups in front, so that reading roll-ups never touches the samples. A chunk whose raw samples
-have been let go keeps its roll-ups and has NULL in `samples`. Chunks of one tag that still have
-their samples never overlap in time. `quarantine` keeps what failed its checksum.
+roll-ups in front, so that reading roll-ups never touches the samples. Chunks of one tag that still
+have their samples never overlap in time. `quarantine` keeps what failed its checksum.
+
+A chunk is at one level (see `thinning`), and the two last of its columns say at which:
+
+    level      samples      ten_s
+    raw        samples      NULL
+    10 s       NULL         ten-second roll-ups
+    10 s       samples      empty: the samples are smaller than ten-second roll-ups would be
+    1 min      NULL         NULL
 
 `outbox` keeps the rows that sealing took out of the journal while a sink still has to send them,
 packed, under their own numbers; a row of it without a row in `outbox_columns` was let go unsent.
@@ -17,15 +24,18 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
 from controller.core.errors import StoreError
+from controller.durable import write_ahead
 
 APPLICATION_ID = 0x44524C48  # "DRLH"
-VERSION = 4
-READABLE = (3, VERSION)  # 3 has no outbox and no marks; a writer adds them
+VERSION = 5
+OLDEST = 3  # that can be read; a writer brings it to this version
+OUTBOX_SINCE = 4  # the version that brought the outbox and the marks
+LEVELS_SINCE = 5  # the version that brought the ten-second level
 PAGE_BYTES = 4096
 BUSY_MS = 5_000
 
@@ -43,7 +53,6 @@ CREATE TABLE chunk (
     n INTEGER NOT NULL, rollup_crc INTEGER NOT NULL, crc INTEGER NOT NULL, rollup BLOB NOT NULL,
     samples BLOB);
 CREATE INDEX chunk_time ON chunk (tag, t_max, t_min);
-CREATE INDEX chunk_raw ON chunk (t_max) WHERE samples IS NOT NULL;
 CREATE TABLE event (
     id INTEGER PRIMARY KEY, time_ns INTEGER NOT NULL, kind TEXT NOT NULL, station TEXT NOT NULL,
     subject TEXT NOT NULL, text TEXT NOT NULL, actor TEXT NOT NULL, data TEXT NOT NULL);
@@ -59,6 +68,14 @@ CREATE TABLE outbox (
     crc INTEGER NOT NULL);
 CREATE TABLE outbox_columns (seq INTEGER PRIMARY KEY, columns BLOB NOT NULL);
 CREATE TABLE mark (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+"""
+SINCE_5 = """
+ALTER TABLE chunk ADD COLUMN ten_s_crc INTEGER;
+ALTER TABLE chunk ADD COLUMN ten_s BLOB;
+DROP INDEX IF EXISTS chunk_raw;
+CREATE INDEX chunk_raw ON chunk (t_max) WHERE samples IS NOT NULL AND ten_s IS NULL;
+CREATE INDEX chunk_ten_s ON chunk (t_max) WHERE ten_s IS NOT NULL;
+CREATE INDEX chunk_minutes ON chunk (t_max) WHERE samples IS NULL AND ten_s IS NULL;
 """
 IDENTITY_BITS = 62
 
@@ -81,8 +98,9 @@ class WriterLock:
                 f"{store}: another process (pid {owner}) is writing this history; "
                 "stop it or choose another file"
             ) from error
-        os.ftruncate(self._fd, 0)
-        os.write(self._fd, str(os.getpid()).encode())
+        with suppress(OSError):  # only a note of who it is: a full disk is no reason not to go on
+            os.ftruncate(self._fd, 0)
+            os.write(self._fd, str(os.getpid()).encode())
 
     def release(self) -> None:
         """Let another process write. The lock file stays: deleting it would race."""
@@ -137,27 +155,36 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         raise _foreign(path)
     else:
         check_version(connection, path)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
+    write_ahead(connection)
     if empty:
         create(connection)
-    elif _number(connection, "PRAGMA user_version") < VERSION:
-        _carry_out(connection, SINCE_4)
+    else:
+        _upgrade(connection)
 
 
 def create(connection: sqlite3.Connection) -> None:
     """All tables and the version, in one transaction: a store is whole or not there."""
-    _carry_out(connection, TABLES + SINCE_4)
+    _carry_out(connection, TABLES + SINCE_4 + SINCE_5, with_identity=True)
 
 
-def _carry_out(connection: sqlite3.Connection, statements: str) -> None:
+def _upgrade(connection: sqlite3.Connection) -> None:
+    """Bring a readable store to this version, in one transaction; its samples are not touched."""
+    version = _number(connection, "PRAGMA user_version")
+    if version < OUTBOX_SINCE:
+        _carry_out(connection, SINCE_4 + SINCE_5, with_identity=True)
+    elif version < LEVELS_SINCE:
+        _carry_out(connection, SINCE_5, with_identity=False)
+
+
+def _carry_out(connection: sqlite3.Connection, statements: str, *, with_identity: bool) -> None:
     """Add tables and bring the store to this version, or leave it as it was."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         for statement in statements.split(";"):
             if statement.strip():
                 connection.execute(statement)
-        renew_identity(connection)
+        if with_identity:
+            renew_identity(connection)
         connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version={VERSION}")
         connection.execute("COMMIT")
@@ -221,7 +248,7 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
 def check_version(connection: sqlite3.Connection, path: Path) -> None:
     """StoreError when a newer or older Dryline wrote the file."""
     version = _number(connection, "PRAGMA user_version")
-    if version in READABLE:
+    if OLDEST <= version <= VERSION:
         return
     age, advice = (
         ("a newer", "upgrade Dryline")

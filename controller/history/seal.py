@@ -106,13 +106,18 @@ def _plan(
     plan.samples = len(samples)
     if not len(samples):
         return
-    rows = connection.execute("SELECT id, resolution, max_interval_s FROM tag")
-    rules = {tag: Rule(resolution, hold_ns(interval_s)) for tag, resolution, interval_s in rows}
+    rules = rules_of(connection)
     for tag, columns in split(samples):
         if stop is not None and stop.is_set():
             raise InterruptedError("sealing was stopped")
         for piece in _pieces(connection, tag, in_order(columns)):
             _finish(connection, tag, piece, rules.get(tag, UNKNOWN), plan)
+
+
+def rules_of(connection: sqlite3.Connection) -> dict[int, Rule]:
+    """What is to be known of all tags."""
+    rows = connection.execute("SELECT id, resolution, max_interval_s FROM tag")
+    return {tag: Rule(resolution, hold_ns(interval_s)) for tag, resolution, interval_s in rows}
 
 
 def split(samples: Samples) -> Iterator[tuple[int, Columns]]:

@@ -19,7 +19,8 @@ from controller.core.closing import Closing
 from controller.core.errors import StoreError
 from controller.core.event import Event, EventKind
 from controller.core.sample import Sample
-from controller.history.codec import Floats
+from controller.history.bucketing import equal_edges
+from controller.history.codec import Floats, Ints
 from controller.history.query import FAR, Reader
 from controller.history.results import Buckets, Series, StoredTag
 
@@ -46,6 +47,13 @@ class MergedReader(Closing):
                 found.setdefault((tag.name, tag.unit), tag)
         return tuple(found.values())
 
+    def tag(self, name: str) -> StoredTag:
+        """As `Reader.tag`; where stores do not agree, as the one with the newest sample has it."""
+        readers = self._of(name)
+        if len(readers) == 1:
+            return readers[0].tag(name)
+        return max(readers, key=lambda reader: _time_ns(reader.latest(name))).tag(name)
+
     def span(self, tag: str) -> tuple[int, int] | None:
         """As `Reader.span`, over all stores."""
         spans = [s for reader in self._of(tag) if (s := reader.span(tag)) is not None]
@@ -68,6 +76,7 @@ class MergedReader(Closing):
             np.concatenate([p.quality for p in parts])[kept],
             len(kept) < len(time_ns) or any(p.truncated for p in parts),
             sum(p.damaged for p in parts),
+            tuple(sorted(t for p in parts for t in p.thinned if t.from_ns <= reached)),
         )
 
     def latest(self, tag: str) -> Sample | None:
@@ -86,10 +95,15 @@ class MergedReader(Closing):
 
         There the last value of the old store is counted to the end of the bucket.
         """
+        return self.buckets_between(tag, equal_edges(start_ns, stop_ns, n, aligned=aligned))
+
+    def buckets_between(self, tag: str, edges_ns: Ints) -> Buckets:
+        """As `buckets`, between edges in their order."""
         readers = self._of(tag)
-        parts = [r.buckets(tag, start_ns, stop_ns, n, aligned=aligned) for r in readers]
+        parts = [reader.buckets_between(tag, edges_ns) for reader in readers]
         if len(parts) == 1:
             return parts[0]
+        start_ns = int(edges_ns[0])
         merged = _together(parts, [_time_ns(r.at(tag, start_ns)) for r in readers])
         for k in np.flatnonzero(np.sum([p.count > 0 for p in parts], axis=0) > 1).tolist():
             stop_ns = int(merged.edges_ns[k + 1]) - 1
@@ -123,10 +137,10 @@ class MergedReader(Closing):
 
     def _of(self, tag: str) -> list[Reader]:
         """The stores that know a tag; StoreError when none does."""
-        names = [{t.name for t in reader.tags()} for reader in self._readers]
-        knowing = [r for r, known in zip(self._readers, names, strict=True) if tag in known]
+        knowing = [reader for reader in self._readers if reader.knows(tag)]
         if not knowing:
-            close = difflib.get_close_matches(tag, set().union(*names), 3)
+            names = {known.name for reader in self._readers for known in reader.tags()}
+            close = difflib.get_close_matches(tag, names, 3)
             hint = f"; did you mean {' or '.join(close)}?" if close else ""
             where = ", ".join(str(path) for path in self._paths)
             raise StoreError(f"{where}: no tag {tag!r} in this history{hint}")

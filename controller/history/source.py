@@ -7,6 +7,7 @@ from typing import Protocol
 
 from controller.core.event import Event, EventKind
 from controller.core.sample import Sample
+from controller.history.codec import Ints
 from controller.history.results import Buckets, Series, StoredTag
 
 BEGINNING = -(2**62)
@@ -27,6 +28,10 @@ class HistorySource(Protocol):
         """All tags that have ever been stored."""
         ...
 
+    def tag(self, name: str) -> StoredTag:
+        """The tag of a name: of several units the one that was used last."""
+        ...
+
     def span(self, tag: str) -> tuple[int, int] | None:
         """Times of the oldest and newest sample; None when there are none."""
         ...
@@ -39,6 +44,10 @@ class HistorySource(Protocol):
         self, tag: str, start_ns: int, stop_ns: int, n: int, *, aligned: bool = True
     ) -> Buckets:
         """Aggregates of a window in n buckets; aligned: edges may move to where it is cheaper."""
+        ...
+
+    def buckets_between(self, tag: str, edges_ns: Ints) -> Buckets:
+        """Aggregates of the stretches between edges in their order, which stay as they are."""
         ...
 
     def at(self, tag: str, time_ns: int) -> Sample | None:

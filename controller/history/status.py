@@ -12,8 +12,9 @@ class HistorianSettings:
     seal_interval_s: the journal is sealed when it holds that many samples and, on average, that
     many of each tag, or when it is that old (wall time). Queries read the journal of their window
     whole, sealing a few samples a tag at a time rewrites chunks too often.
-    raw_days: how long raw samples stay (roll-ups stay for ever). max_bytes: size of the file above
-    which the oldest raw samples go earlier, 0 for no limit; the outbox does not count.
+    raw_days, ten_s_days, minute_days: age until which raw samples, ten-second and one-minute
+    roll-ups stay, the last 0 for ever; none ends before the one above it. max_bytes: size of the
+    file above which all of that goes earlier, 0 for no limit; the outbox does not count.
     outbox_bytes: what may wait on disk for sinks, beyond it the oldest goes unsent.
     round_values: store values in steps of the tag's resolution, which makes them small.
     """
@@ -25,6 +26,8 @@ class HistorianSettings:
     seal_per_tag: int = 300
     seal_interval_s: float = 600.0
     raw_days: float = 30.0
+    ten_s_days: float = 365.0
+    minute_days: float = 0.0
     max_bytes: int = 0
     outbox_bytes: int = 2**31
     round_values: bool = True

@@ -6,12 +6,10 @@ taken out by the next one, so nothing is doubled. Its numbers are not used again
 follows the numbers (a sink) never takes new samples for those it has seen.
 """
 
-import itertools
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +19,8 @@ from controller.core.errors import StoreError
 from controller.core.event import Event
 from controller.core.sample import Samples
 from controller.core.tag import Tag
-from controller.history import outbox, schema
+from controller.durable import make_folder
+from controller.history import outbox, schema, thinning
 from controller.history.codec import DamageError
 from controller.history.rows import (
     Broken,
@@ -29,17 +28,21 @@ from controller.history.rows import (
     pack_batch,
     read_journal,
     unpack_chunk,
+    unpack_ten_s,
 )
 from controller.history.seal import Plan, plan_load
+from controller.history.thinning import DEFAULT_AGES, Ages, LetGo, Level, Thinning
 
 NEWEST_CHECKED = 256  # chunks whose checksum is tried at every opening
 STRUCTURE_CHECKED_BYTES = 64 * 2**20  # larger files would delay the start by seconds
-BATCH_OF_CHUNKS = 200  # chunks let go in one transaction
 FREED_PAGES = 4000  # given back to the file system at once
+RETURNED_PAGES = 256  # at once after thinning: moving them takes about 5 ms
+KEPT_FREE_PAGES = 2048  # not worth returning: sealing will need them soon
 ADD_CHUNK = (
     "INSERT INTO chunk (tag, t_min, t_max, n, rollup_crc, crc, rollup, samples)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
+NEWEST_EVENT = "SELECT coalesce(max(id), 0) FROM event"
 USED = (
     "INSERT INTO mark VALUES ('used', ?)"
     " ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)"
@@ -73,16 +76,6 @@ def event_row(event: Event) -> EventRow:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class LetGo:
-    """Raw samples that retention deleted; their roll-ups stay."""
-
-    chunks: int = 0
-    samples: int = 0
-    from_ns: int = 0
-    to_ns: int = 0
-
-
 class Store:
     """One open store. All calls from one thread; use `Store.open`."""
 
@@ -91,7 +84,8 @@ class Store:
         self._connection = connection
         self._lock = lock
         self.last_seq = self._newest_seq()  # number of the last journal row acknowledged
-        self._last_event = self._number("SELECT coalesce(max(id), 0) FROM event")
+        self._last_event = self._number(NEWEST_EVENT)
+        self._events_unsure = False  # thinning may have added some
         self._unreported = False  # the last commit failed, and yet it may have been carried out
         self.identity = self._number("SELECT value FROM mark WHERE name = 'identity'")
         self.outbox_bytes = outbox.size(connection)
@@ -108,7 +102,7 @@ class Store:
         NAME.damaged-N and a new one begun: `set_aside` then names it.
         """
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
         except OSError as error:
             raise StoreError(f"{path}: folder cannot be made: {error.strerror}") from error
         lock = schema.WriterLock(path)
@@ -198,6 +192,9 @@ class Store:
     def commit(self, samples: Samples, events: Sequence[EventRow] = ()) -> None:
         """Make a batch (store tag ids) and events durable; returning is the acknowledgement."""
         n = len(samples)
+        if self._events_unsure and not self._unreported:
+            self._last_event = self._number(NEWEST_EVENT)
+            self._events_unsure = False
         with self._transaction():
             seq, event_id = self.last_seq, self._last_event
             if self._unreported:
@@ -220,7 +217,7 @@ class Store:
 
     def _take_out_unreported(self) -> tuple[int, int]:
         """Delete what a commit stored that was reported as failed; the numbers used so far."""
-        used = self._newest_seq(), self._number("SELECT coalesce(max(id), 0) FROM event")
+        used = self._newest_seq(), self._number(NEWEST_EVENT)
         self._connection.execute("DELETE FROM journal WHERE seq > ?", (self.last_seq,))
         self._connection.execute("DELETE FROM event WHERE id > ?", (self._last_event,))
         self._connection.execute(USED, used[:1])
@@ -285,65 +282,65 @@ class Store:
         for _ in read_journal(self._connection, broken):
             pass
         limit = -1 if chunks is None else chunks
-        for chunk_id, *fields in self._connection.execute(
-            "SELECT id, tag, t_min, t_max, n, crc, samples FROM chunk"
-            " WHERE samples IS NOT NULL ORDER BY id DESC LIMIT ?",
+        chunks_left = self._connection.execute(
+            "SELECT id, tag, t_min, t_max, n, crc, samples, ten_s_crc, ten_s FROM chunk"
+            " WHERE samples IS NOT NULL OR ten_s IS NOT NULL ORDER BY id DESC LIMIT ?",
             (limit,),
-        ):
+        )
+        for chunk_id, tag, t_min, t_max, n, crc, samples, ten_s_crc, ten_s in chunks_left:
             try:
-                unpack_chunk(*fields)
+                if samples is not None:
+                    unpack_chunk(tag, t_min, t_max, n, crc, samples)
+                else:
+                    unpack_ten_s(tag, t_min, t_max, ten_s_crc, ten_s)
             except DamageError as error:
                 broken.append(Broken("chunk", chunk_id, str(error)))
         if broken:
             self.apply(Plan(broken=broken))
         return broken
 
-    def retain(self, now_ns: int, raw_ns: int) -> LetGo:
-        """Let go of raw samples that are older than `raw_ns`.
-
-        Age counts from now or from the newest sealed sample, whichever is earlier, so that neither
-        a clock that is wrong at the start nor a long standstill empties the store.
-        """
-        newest = self._number("SELECT coalesce(max(t_max), 0) FROM chunk WHERE samples IS NOT NULL")
-        before_ns = min(now_ns, newest) - raw_ns
-        total = LetGo()
-        while rows := self._oldest(before_ns):
-            total = _added(total, self._let_go(rows))
-        self._give_back(total)
-        return total
-
-    def shrink(self, max_bytes: int) -> LetGo:
-        """Let go of the oldest raw samples until the file fits; as far as that is possible."""
-        total = LetGo()
-        while (excess := self.used_bytes - max_bytes) > 0:
-            rows = self._oldest(2**62)
-            if not rows:
-                break
-            sizes = itertools.accumulate(row[-1] for row in rows)
-            enough = sum(1 for size in sizes if size < excess) + 1
-            total = _added(total, self._let_go(rows[:enough]))
-        self._give_back(total)
-        return total
-
-    def _oldest(self, before_ns: int) -> list[tuple[int, int, int, int, int]]:
-        return self._connection.execute(
-            "SELECT id, n, t_min, t_max, length(samples) FROM chunk"
-            " WHERE samples IS NOT NULL AND t_max < ? ORDER BY t_max LIMIT ?",
-            (before_ns, BATCH_OF_CHUNKS),
-        ).fetchall()
-
-    def _let_go(self, rows: list[tuple[int, int, int, int, int]]) -> LetGo:
+    def thin(self, piece: Thinning, events: Sequence[EventRow] = ()) -> None:
+        """Carry out one piece of thinning, together with the events that tell of it."""
+        self._events_unsure = True
         with self._transaction():
+            for broken in piece.broken:
+                self._quarantine(broken)
+            thinning.carry_out(self._connection, piece)
             self._connection.executemany(
-                "UPDATE chunk SET samples = NULL WHERE id = ?", [(row[0],) for row in rows]
+                "INSERT INTO event SELECT coalesce(max(id), 0) + 1, ?, ?, ?, ?, ?, ?, ? FROM event",
+                events,
             )
-        _, n, t_min, t_max, _ = zip(*rows, strict=True)
-        return LetGo(len(rows), sum(n), min(t_min), max(t_max))
 
-    def _give_back(self, gone: LetGo) -> None:
-        """Return freed pages to the file system."""
-        if gone.chunks:
-            self._connection.execute("PRAGMA incremental_vacuum").fetchall()
+    def retain(self, now_ns: int, ages: Ages) -> dict[Level, LetGo]:
+        """Thin all that is due by age at once; what became of it, by the level it came to."""
+        return self._thin_all(lambda: thinning.plan_by_age(self._connection, ages, now_ns))
+
+    def shrink(self, max_bytes: int, ages: Ages = DEFAULT_AGES) -> dict[Level, LetGo]:
+        """Thin at once until the file fits, as far as that is possible."""
+
+        def plan() -> Thinning:
+            excess = self.used_bytes - max_bytes
+            fits = excess <= 0
+            return Thinning() if fits else thinning.plan_by_size(self._connection, ages, excess)
+
+        return self._thin_all(plan)
+
+    def _thin_all(self, plan: Callable[[], Thinning]) -> dict[Level, LetGo]:
+        gone: dict[Level, LetGo] = {}
+        while piece := plan():
+            self.thin(piece)
+            gone[piece.level] = gone.get(piece.level, LetGo()) + piece.gone
+        while self.give_back():
+            pass
+        return gone
+
+    def give_back(self) -> bool:
+        """Return some free pages to the file system; True when there are more to return."""
+        free = self._number("PRAGMA freelist_count")
+        if free <= KEPT_FREE_PAGES:
+            return False
+        self._connection.execute(f"PRAGMA incremental_vacuum({RETURNED_PAGES})").fetchall()
+        return KEPT_FREE_PAGES < self._number("PRAGMA freelist_count") < free
 
     def _quarantine(self, broken: Broken) -> None:
         """Move a row that failed its check out of the way. A sound roll-up stays in place."""
@@ -358,7 +355,8 @@ class Store:
             return
         self._connection.execute(
             "INSERT INTO quarantine (origin, origin_id, tag, t_min, t_max, n, reason, payload)"
-            " SELECT 'chunk', id, tag, t_min, t_max, n, ?, samples FROM chunk WHERE id = ?",
+            " SELECT 'chunk', id, tag, t_min, t_max, n, ?, coalesce(samples, ten_s) FROM chunk"
+            " WHERE id = ?",
             row,
         )
         tag, t_min, t_max, crc, rolled = self._connection.execute(
@@ -366,7 +364,8 @@ class Store:
             (broken.row_id,),
         ).fetchone()
         sound = checksum(rolled, tag, t_min, t_max) == crc
-        change = "UPDATE chunk SET samples = NULL" if sound else "DELETE FROM chunk"
+        to_minutes = "UPDATE chunk SET samples = NULL, ten_s_crc = NULL, ten_s = NULL"
+        change = to_minutes if sound else "DELETE FROM chunk"
         self._connection.execute(f"{change} WHERE id = ?", (broken.row_id,))
 
     @contextmanager
@@ -385,14 +384,3 @@ class Store:
 
     def _number(self, statement: str) -> int:
         return int(self._connection.execute(statement).fetchone()[0])
-
-
-def _added(a: LetGo, b: LetGo) -> LetGo:
-    if a.chunks == 0:
-        return b
-    return LetGo(
-        a.chunks + b.chunks,
-        a.samples + b.samples,
-        min(a.from_ns, b.from_ns),
-        max(a.to_ns, b.to_ns),
-    )

@@ -8,12 +8,13 @@ from controller.core.event import Event, EventKind
 from controller.history.results import StoredTag
 
 
-def tags_of(connection: sqlite3.Connection) -> tuple[StoredTag, ...]:
-    """All tags ever stored, in the order they were added."""
+def tags_of(connection: sqlite3.Connection, tag_id: int | None = None) -> tuple[StoredTag, ...]:
+    """All tags ever stored, in the order they were added; or the one of an id."""
     names = [field.name for field in fields(StoredTag)]
     rows = connection.execute(
         "SELECT id, name, unit, station, description, kind, resolution, low, high, labels,"
-        " max_interval_s FROM tag ORDER BY id"
+        " max_interval_s FROM tag WHERE ?1 IS NULL OR id = ?1 ORDER BY id",
+        (tag_id,),
     )
     plain = (dict(zip(names, row, strict=True)) for row in rows)
     return tuple(StoredTag(**v | {"labels": tuple(json.loads(v["labels"]))}) for v in plain)

@@ -40,9 +40,13 @@ class Outbox:
         """Number up to which every sink has sent; None when there is no sink."""
         return None if self._sent is None else self._sent(self._store.identity)
 
+    def due(self, now_s: float) -> bool:
+        """There may be something to do."""
+        return not self._idle and now_s >= self._due_s
+
     def upkeep(self, now_s: float) -> None:
         """One step, if one is due."""
-        if self._idle or now_s < self._due_s:
+        if not self.due(now_s):
             return
         self._due_s = now_s + INTERVAL_S
         sent_seq = EVERY_NUMBER if self._sent is None else self._sent(self._store.identity)

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from controller.clock import NS
 from controller.core.errors import StoreError
 from controller.core.event import Event, EventKind
 from controller.core.ports import Clock
@@ -19,19 +18,18 @@ from controller.core.sample import Samples
 from controller.core.tag import Tag
 from controller.history.backlog import Backlog, Loss
 from controller.history.exception_filter import ExceptionFilter
+from controller.history.retention import Retention
 from controller.history.rounding import Rounding
 from controller.history.schema import open_for_reading
 from controller.history.seal import Plan, plan_seal
 from controller.history.status import HistorianSettings, HistorianStatus
-from controller.history.store import EventRow, LetGo, Store, event_row
+from controller.history.store import EventRow, Store, event_row
+from controller.history.thinning import Thinning
 from controller.history.unsent import Outbox, Sent
 
 log = logging.getLogger(__name__)
 
-DAY_NS = 86_400 * NS
-RETENTION_INTERVAL_S = 3600.0
 RETRY_S = 10.0  # pause after failed upkeep; commits are tried at every interval
-NEARLY_FULL = 0.8  # share of the size limit from which a warning is given
 
 
 class Writer:
@@ -55,7 +53,7 @@ class Writer:
         self._seal_samples = max(settings.seal_samples, settings.seal_per_tag * len(tags))
         try:
             self._ids = store.catalogue(tags)
-            self._used_bytes = store.used_bytes
+            self._retention = Retention(store, clock, settings, self._tell)
         except sqlite3.Error as error:
             raise StoreError(f"{store.path}: cannot be written: {error}") from error
         self._filter = ExceptionFilter(tags)
@@ -69,13 +67,11 @@ class Writer:
         self._quarantined = 0
         self._commit_ms = 0.0
         self._error = ""
-        self._sealer = ThreadPoolExecutor(1, "history-seal")
-        self._sealing: Future[Plan] | None = None
+        self._beside = ThreadPoolExecutor(1, "history-seal")
+        self._sealing: Future[Plan] | None = None  # never both: each counts on what it has read
+        self._thinning: Future[Thinning] | None = None
         self._stop_sealing = threading.Event()
-        now_s = clock.link_s()
-        self._seal_due_s = now_s + settings.seal_interval_s
-        self._retention_due_s = now_s
-        self._nearly_full = False
+        self._seal_due_s = clock.link_s() + settings.seal_interval_s
         self._outbox = Outbox(store, sent, settings.outbox_bytes, self._tell)
         self._tell_opening()
 
@@ -119,31 +115,35 @@ class Writer:
         return True
 
     def upkeep(self) -> None:
-        """Start or finish sealing, let old or sent samples go: at most one of them a call."""
+        """Start or finish sealing or thinning, let sent samples go: at most one of them a call."""
         if self._error:
             return
         try:
             if self._sealing is not None:
                 self._finish_seal(self._sealing)
+            elif self._thinning is not None:
+                self._finish_thinning(self._thinning)
             elif self._seal_wanted():
-                self._sealing = self._sealer.submit(
+                self._sealing = self._beside.submit(
                     _seal, self._store.path, self._store.last_seq, self._stop_sealing, self._outbox
                 )
-            elif self._clock.link_s() >= self._retention_due_s:
-                self._retention_due_s = self._clock.link_s() + RETENTION_INTERVAL_S
-                self._retain()
-            else:
+            elif self._outbox.due(self._clock.link_s()):
                 self._outbox.upkeep(self._clock.link_s())
+            elif self._retention.due():
+                self._thinning = self._beside.submit(self._retention.plan)
+            else:
+                self._retention.give_back()
         except (sqlite3.Error, StoreError) as error:
             log.warning("history upkeep failed, will be tried again: %s", error)
             self._failures += 1
             self._outbox.failed(self._clock.link_s())
-            self._seal_due_s = self._retention_due_s = self._clock.link_s() + RETRY_S
+            self._retention.failed()
+            self._seal_due_s = self._clock.link_s() + RETRY_S
 
     def close(self) -> None:
         """Stop sealing (the journal keeps what it covered) and close the store."""
         self._stop_sealing.set()
-        self._sealer.shutdown(wait=True, cancel_futures=True)
+        self._beside.shutdown(wait=True, cancel_futures=True)
         self._store.close()
 
     def status(self) -> HistorianStatus:
@@ -166,7 +166,7 @@ class Writer:
             journal_samples=self._store.journal_samples,
             seals=self._seals,
             quarantined=self._quarantined,
-            used_bytes=self._used_bytes,
+            used_bytes=self._retention.used_bytes,
             outbox_share=self._store.outbox_bytes / self._settings.outbox_bytes,
         )
 
@@ -260,38 +260,15 @@ class Writer:
         self._seal_due_s = self._clock.link_s() + self._settings.seal_interval_s
         self._tell_broken(len(plan.broken))
         self._outbox.keep_limit()
-        self._keep_size()
+        self._retention.look_at_size()
 
-    def _retain(self) -> None:
-        raw_ns = int(self._settings.raw_days * DAY_NS)
-        gone = self._store.retain(self._clock.utc_ns(), raw_ns)
-        if gone.chunks:
-            log.info("history: raw samples let go after their time: %d", gone.samples)
-        self._keep_size()
-
-    def _keep_size(self) -> None:
-        limit = self._settings.max_bytes
-        self._used_bytes = self._store.used_bytes
-        if not limit:
+    def _finish_thinning(self, thinning: Future[Thinning]) -> None:
+        if not thinning.done():
             return
-        outbox = self._store.outbox_bytes  # has a limit of its own
-        if self._used_bytes - outbox > limit:
-            self._tell_shrunk(self._store.shrink(limit + outbox), limit)
-            self._used_bytes = self._store.used_bytes
-        nearly_full = self._used_bytes - outbox > NEARLY_FULL * limit
-        if nearly_full and not self._nearly_full:
-            self._tell("history is nearly full", used_bytes=self._used_bytes, max_bytes=limit)
-        self._nearly_full = nearly_full
-
-    def _tell_shrunk(self, gone: LetGo, limit: int) -> None:
-        if gone.chunks:
-            self._tell(
-                f"history reached its size limit: {gone.samples} raw samples let go early",
-                samples=gone.samples,
-                from_ns=gone.from_ns,
-                to_ns=gone.to_ns,
-                max_bytes=limit,
-            )
+        self._thinning = None
+        piece = thinning.result()
+        self._retention.carry_out(piece)
+        self._tell_broken(len(piece.broken))
 
 
 def _seal(path: Path, upto_seq: int, stop: threading.Event, outbox: Outbox) -> Plan:

@@ -125,7 +125,7 @@ def read_held(
     limit_ns = hold_ns(max_interval_s)
     series = reader.raw(tag, start_ns - limit_ns, stop_ns)
     held = _of_samples(series, limit_ns, start_ns, stop_ns)
-    if len(series) and series.time_ns[0] <= start_ns + limit_ns:
+    if not series.thinned:
         return held
     minutes = _of_minutes(reader, tag, start_ns, stop_ns)
     return minutes if minutes.known_s > held.known_s + MINUTE_NS / NS else held

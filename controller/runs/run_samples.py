@@ -11,6 +11,7 @@ from controller.core.tag import Tag
 from controller.history.holding import hold_ns
 from controller.history.results import Series
 from controller.history.several import AnyReader
+from controller.history.source import HistorySource
 from controller.runs.csv_cells import line, number_cell
 from controller.runs.run_times import Window, utc_text
 
@@ -18,7 +19,7 @@ COLUMNS = ("time_utc", "value", "unit", "quality", "quality_code")
 PAGE = 50_000  # samples in memory at once
 
 
-def run_window(head: RunHead, tags: Sequence[Tag], reader: AnyReader) -> Window:
+def run_window(head: RunHead, tags: Sequence[Tag], reader: HistorySource) -> Window:
     """From START to the end; of an open run to the newest sample of its station."""
     if head.ended_ns is not None:
         return Window(head.begun_ns, head.ended_ns + 1)
@@ -56,11 +57,12 @@ class SampleFile:
             return
         write = _Rows(self.tag.unit)
         held = reader.at(self.tag.name, self.window.start_ns)
-        if held is not None and self._holds(held):
+        if held is not None and self._holds(held) and self._is_stored(held, reader):
             yield write.one(held)
-        damaged = False
+        damaged, steps = False, set[int]()
         for page in _pages(reader, self.tag.name, self.window):
             damaged |= page.damaged > 0
+            steps |= {stretch.step_s for stretch in page.thinned}
             if len(page):
                 self.rows += len(page)
                 self.last_ns = int(page.time_ns[-1])
@@ -68,19 +70,26 @@ class SampleFile:
         if damaged:
             text = "stored pieces failed their checksum; their samples are missing"
             self.notes.append(f"{self.tag.name}: {text}")
-        self._tell_let_go(reader)
+        self._tell_let_go(reader, max(steps, default=60))
 
     def _holds(self, held: Sample) -> bool:
         """It is from before the window, and not from so long ago that nothing is known any more."""
         age_ns = self.window.start_ns - held.time_ns
         return 0 < age_ns <= hold_ns(self.tag.history.max_interval_s)
 
-    def _tell_let_go(self, reader: AnyReader) -> None:
+    def _is_stored(self, held: Sample, reader: AnyReader) -> bool:
+        """It is a sample, not the end of a roll-up in place of samples that were let go."""
+        return len(reader.raw(self.tag.name, held.time_ns, held.time_ns + 1)) > 0
+
+    def _tell_let_go(self, reader: AnyReader, step_s: int) -> None:
         start_ns, stop_ns = self.window.start_ns, self.window.stop_ns
         whole = reader.buckets(self.tag.name, start_ns, stop_ns, 1)
         counted = int(whole.count[0] + whole.uncertain[0] + whole.bad[0])
         if counted > self.rows:
-            text = f"{self.rows} samples of {counted}: history has let the others go"
+            text = (
+                f"{self.rows} samples of {counted}: history has let the others go and keeps"
+                f" roll-ups over {step_s} s"
+            )
             self.notes.append(f"{self.tag.name}: {text}")
 
 

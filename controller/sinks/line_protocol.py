@@ -24,17 +24,21 @@ _TEXT = str.maketrans(_BLANKS | {"\\": "\\\\", '"': '\\"'})
 
 def measurement(text: str) -> str:
     """A measurement, escaped; ValueError when nothing is left of it."""
-    plain = _plain(text)
-    if not plain:
+    found = stored_measurement(text)
+    if not found:
         raise ValueError("a measurement needs a name")
-    if plain.startswith("#"):  # would make the line a comment
-        plain = "_" + plain[1:]
-    return plain.translate(_MEASUREMENT)
+    return found.translate(_MEASUREMENT)
+
+
+def stored_measurement(text: str) -> str:
+    """A measurement as a server knows it, without escapes."""
+    found = stored_name(text)
+    return "_" + found[1:] if found.startswith("#") else found  # "#" would make a comment of it
 
 
 def tag(text: str) -> str:
     """A tag key or value, escaped; "" when nothing is left of it."""
-    return _plain(text).translate(_TAG)
+    return stored_name(text).translate(_TAG)
 
 
 def text_field(text: str) -> str:
@@ -96,7 +100,8 @@ def body(lines: Sequence[str]) -> bytes:
     return "\n".join(lines).encode("utf-8", "replace")
 
 
-def _plain(text: str) -> str:
+def stored_name(text: str) -> str:
+    """A tag key or value as a server knows it, without escapes."""
     return text.translate(_NAME).strip()
 
 

@@ -21,6 +21,7 @@ from tests.support.history import (
     expected_buckets,
     new_store,
     seal,
+    to_minutes,
 )
 
 HOUR_S = 3600
@@ -109,7 +110,7 @@ def test_rollups_alone_equal_brute_force_between_whole_minutes(
         path = Path(folder) / "history.db"
         written = write(path, [*steps, None], interval_s)
         store = Store.open(path)
-        store.retain(2**62, round(share * 5 * HOUR_S * NS))
+        store.retain(2**62, to_minutes(share * 5 * HOUR_S))
         store.close()
         with Reader(path) as reader:
             found = reader.buckets("PV", start_ns, stop_ns, n)

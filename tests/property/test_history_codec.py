@@ -79,7 +79,7 @@ def test_decoding_garbage_ends_in_damage_and_nothing_else(
 def test_unpacking_a_garbled_roll_up_ends_in_damage_and_nothing_else(
     chunk: Columns, data: st.DataObject
 ) -> None:
-    blob = bytearray(rollup.pack(rollup.minutes_of(chunk, MINUTE_NS)))
+    blob = bytearray(rollup.pack(rollup.rows_over(chunk, MINUTE_NS, MINUTE_NS)))
     garbage = data.draw(st.binary(min_size=1, max_size=len(blob)))
     blob[: len(garbage)] = garbage
     try:
@@ -95,9 +95,8 @@ def test_roll_ups_come_back_but_for_the_last_bits_of_the_integral(
     values: list[float], step_s: int
 ) -> None:
     times = 10**18 + step_s * 10**9 * np.arange(len(values))
-    made = rollup.minutes_of(
-        Columns(times, np.array(values), np.zeros(len(values), np.uint8)), MINUTE_NS
-    )
+    chunk = Columns(times, np.array(values), np.zeros(len(values), np.uint8))
+    made = rollup.rows_over(chunk, MINUTE_NS, MINUTE_NS)
     found = rollup.rows_of(rollup.unpack(rollup.pack(made)))
     for name in ("good", "minimum", "maximum", "total", "first", "last", "known_ns", "held"):
         np.testing.assert_array_equal(getattr(found, name), getattr(made, name), err_msg=name)

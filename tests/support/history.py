@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from controller.core.tag import HistoryRule, Tag, Writer
 from controller.history import Buckets, Store
 from controller.history.schema import open_for_reading
 from controller.history.seal import plan_seal
+from controller.history.thinning import Ages
 
 T0_NS = 1_767_225_600 * NS
 MINUTE_NS = 60 * NS
@@ -57,6 +59,31 @@ def seal(store: Store) -> None:
     plan = plan_seal(connection, store.last_seq)
     connection.close()
     store.apply(plan)
+
+
+def to_minutes(age_s: float = 0.0) -> Ages:
+    """Of what is older only one-minute roll-ups stay."""
+    return Ages(round(age_s * NS), round(age_s * NS))
+
+
+def to_ten_seconds(age_s: float = 0.0) -> Ages:
+    """Of what is older only ten-second roll-ups stay, or samples where these are smaller."""
+    return Ages(round(age_s * NS), 2**62)
+
+
+def as_version(path: Path, version: int) -> None:
+    """Make a store look as an earlier Dryline left it."""
+    connection = sqlite3.connect(path)
+    with connection:
+        for index in ("chunk_raw", "chunk_ten_s", "chunk_minutes"):
+            connection.execute(f"DROP INDEX {index}")
+        for column in ("ten_s_crc", "ten_s"):
+            connection.execute(f"ALTER TABLE chunk DROP COLUMN {column}")
+        connection.execute("CREATE INDEX chunk_raw ON chunk (t_max) WHERE samples IS NOT NULL")
+        for table in ("outbox", "outbox_columns", "mark") if version < 4 else ():
+            connection.execute(f"DROP TABLE {table}")
+        connection.execute(f"PRAGMA user_version={version}")
+    connection.close()
 
 
 def new_store(path: Path, *names: str, resolution: float = 0.01, interval_s: float = 60.0) -> Store:

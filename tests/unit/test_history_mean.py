@@ -10,7 +10,16 @@ from controller.clock import NS
 from controller.core.sample import Quality
 from controller.history import Buckets, Reader, Store
 from controller.history.holding import LONGEST_NS, hold_ns
-from tests.support.history import MINUTE_NS, T0_NS, Row, batch, make_tag, new_store, seal
+from tests.support.history import (
+    MINUTE_NS,
+    T0_NS,
+    Row,
+    batch,
+    make_tag,
+    new_store,
+    seal,
+    to_minutes,
+)
 
 HELD, BAD = int(Quality.UNCERTAIN_HELD), int(Quality.BAD_LINK)
 LIMIT_S = 125  # of a tag that is stored every 60 s at least
@@ -138,7 +147,7 @@ def test_a_late_sample_in_a_minute_without_raw_samples_is_told_as_inexact(path: 
     seal(store)
     store.commit(batch([at(86_400 * 3, 2.0)]))
     seal(store)
-    store.retain(2**62, 86_400 * NS)
+    store.retain(2**62, to_minutes(86_400))
     store.commit(batch([at(30, 8.0)]))
     fresh = ask(path, 0, 600)
     seal(store)

@@ -21,7 +21,7 @@ from controller.history.store import event_row
 from controller.history.writer import Writer
 from controller.sinks.ledger import Ledger
 from controller.sinks.ledger_reader import SentByAll
-from tests.support.history import T0_NS, batch, make_tag, new_store, rows_of
+from tests.support.history import T0_NS, as_version, batch, make_tag, new_store, rows_of
 
 
 @pytest.fixture
@@ -159,12 +159,7 @@ def test_version_3_is_brought_up_in_place_and_read_as_it_is(path: Path) -> None:
     store = new_store(path, "A")
     fill(store, 3)
     store.close()
-    connection = sqlite3.connect(path)
-    for table in ("outbox", "outbox_columns", "mark"):
-        connection.execute(f"DROP TABLE {table}")
-    connection.execute("PRAGMA user_version=3")
-    connection.commit()
-    connection.close()
+    as_version(path, 3)
     with Reader(path) as reader:
         assert len(reader.raw("A", 0, 2**62)) == 15
     with pytest.raises(StoreError, match="since the update"):
