@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 SPEED ?= 5
 RUN ?= run
 
-.PHONY: setup demo test nightly check bench format lock docs clean
+.PHONY: setup demo test test-influx2 nightly check bench format lock docs clean
 
 setup: $(READY)
 
@@ -36,6 +36,11 @@ test: setup
 nightly: setup
 	DRYLINE_NIGHTLY=1 $(BIN)/python -m pytest -s tests/faults/test_kill_at_every_step.py
 
+# The suite of the InfluxDB sink against a server of yours: make test-influx2 URL=... TOKEN=...
+test-influx2: setup
+	INFLUX2_URL="$(URL)" INFLUX2_TOKEN="$(TOKEN)" INFLUX2_ORG="$(ORG)" INFLUX2_BUCKET="$(BUCKET)" \
+	  $(BIN)/python -m pytest tests/wire/test_influx2.py
+
 # What the build machine checks besides the tests.
 check: setup
 	$(BIN)/ruff check .
@@ -43,6 +48,7 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.support.generated --check
+	$(BIN)/python -m hmi.dashboards --check
 	$(BIN)/dryline check
 
 # Prints figures and writes bench-out/bench.json; asserts nothing.
@@ -57,6 +63,7 @@ format: setup
 # Reference pages that are made from the code.
 docs: setup
 	$(BIN)/python -m tests.support.generated
+	$(BIN)/python -m hmi.dashboards
 
 # Pins every package with its hashes and no addresses; needs uv.
 lock:

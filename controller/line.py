@@ -29,6 +29,7 @@ from controller.link import Link, ReadLink
 from controller.recipe_kind import recipe_kinds
 from controller.record import Record
 from controller.sinks.figures import sink_tags
+from controller.spread import Spread
 from controller.supervise import Supervisor
 
 log = logging.getLogger("dryline.line")
@@ -107,6 +108,9 @@ class ScanService:
         self._span = slice(region.split, region.stop)
         self._tags = np.arange(region.split, region.stop, dtype=np.int32)
         self.lateness_ms: list[float] | None = None  # a benchmark hangs a list here
+        self.late, self.took = Spread(), Spread()  # plant seconds, wall seconds
+        self.failures = 0  # scans that raised
+        self.begun_link_s: float | None = None  # the last scan
 
     async def run(self) -> None:
         """Scan for ever."""
@@ -126,8 +130,11 @@ class ScanService:
         """One scan with its figures."""
         station, clock = self._station, self._clock
         begun_s, begun_link_s = clock.now_s(), clock.link_s()
+        self.begun_link_s = begun_link_s
         timing = station.timing
-        timing.late_ms = 1000.0 * max(0.0, begun_s - due_s)
+        late_s = max(0.0, begun_s - due_s)
+        timing.late_ms = 1000.0 * late_s
+        self.late.add(late_s)
         if self.lateness_ms is not None:
             self.lateness_ms.append(timing.late_ms)
         self._link.check()
@@ -139,6 +146,7 @@ class ScanService:
             if station.faulted:
                 station.mend()
         except Exception as error:
+            self.failures += 1
             if not station.faulted:
                 log.exception("scan of %s failed", station.name)
             station.fault(error, utc_ns)
@@ -151,7 +159,9 @@ class ScanService:
                 table.time_ns[span].copy(),
             )
         )
-        timing.took_ms = 1000.0 * (clock.link_s() - begun_link_s)
+        took_s = clock.link_s() - begun_link_s
+        timing.took_ms = 1000.0 * took_s
+        self.took.add(took_s)
 
 
 class Line:

@@ -6,7 +6,10 @@ import gc
 import logging
 import signal
 import sys
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from controller import run_folder
 from controller.clock import SystemClock
@@ -18,19 +21,23 @@ from controller.desk import Desk
 from controller.gate import Gate
 from controller.historian import Historian, HistorianSettings
 from controller.line import Line, history_tags
+from controller.live_stream import LiveStream
 from controller.metrics.figures import Shown
 from controller.metrics.settings import Endpoint
-from controller.live_stream import LiveStream
 from controller.recipe_kind import recipe_kinds
 from controller.recipe_library import RecipeLibrary
 from controller.run_folder import history_path, live_path, socket_path
 from controller.run_store import STORE
 from controller.sinks.ledger_reader import SentByAll
 from controller.sinks.places import ledgers as ledgers_of
+from controller.sinks.status import SinkStatus
 from controller.sinks.watch import SinkWatch, command_of
 from controller.station_lock import StationLocks
 from controller.supervise import Supervisor
 from controller.trials import Trials
+
+if TYPE_CHECKING:
+    from controller.metrics.service import MetricsService
 
 log = logging.getLogger("dryline.controller")
 SOCKET = run_folder.SOCKET
@@ -41,34 +48,63 @@ RECIPES = Path("recipes")
 
 
 async def run_controller(
-    config: LineConfig, run: Path, clock: SystemClock, recipes: Path = RECIPES
+    config: LineConfig,
+    run: Path,
+    clock: SystemClock,
+    recipes: Path = RECIPES,
+    metrics: Endpoint | None = None,
 ) -> None:
-    """Run until SIGTERM or SIGINT; then flush and leave within five seconds."""
+    """Run until SIGTERM or SIGINT; then flush and leave within five seconds.
+
+    metrics: where figures are shown; None for nowhere.
+    """
     sys.setswitchinterval(SWITCH_S)
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     names = [s.name for s in config.stations]
-    with StationLocks(run, names, config.part, clock.utc_ns()):
-        await _run(config, run, clock, ended, recipes)
+    shown = Shown(config, clock, metrics is not None and metrics.tag_values)
+    with StationLocks(run, names, config.part, clock.utc_ns()), _metrics(shown, metrics) as service:
+        await _run(shown, run, clock, ended, recipes, service)
+
+
+def _metrics(
+    shown: Shown, endpoint: Endpoint | None
+) -> "AbstractContextManager[MetricsService | None]":
+    """The service that shows figures, from now on; nothing when nobody wants them."""
+    if endpoint is None:
+        return nullcontext()
+    from controller.metrics.service import MetricsService  # noqa: PLC0415 - loads its library
+
+    return MetricsService(shown, endpoint.address)
 
 
 async def _run(
-    config: LineConfig, run: Path, clock: SystemClock, ended: asyncio.Event, recipes: Path
+    shown: Shown,
+    run: Path,
+    clock: SystemClock,
+    ended: asyncio.Event,
+    recipes: Path,
+    metrics: "MetricsService | None",
 ) -> None:
+    config = shown.config
     settings = HistorianSettings(
         commit_interval_s=config.history.commit_interval_s,
         raw_days=config.history.raw_days,
+        ten_s_days=config.history.ten_s_days,
+        minute_days=config.history.minute_days,
+        max_bytes=config.history.max_mb * 10**6,
         outbox_bytes=config.history.outbox_mb * 10**6,
     )
     ledgers = ledgers_of(run, config.sinks, config.part)
     sent = SentByAll(ledgers) if ledgers else None
     historian = Historian(history_path(config, run), history_tags(config), clock, settings, sent)
+    shown.history = lambda: historian.status
     await historian.start_async()
     socket = socket_path(run, config.part)
     try:
-        line = Line(config, clock, historian, run / STORE)
+        line = shown.line = Line(config, clock, historian, run / STORE)
         library = RecipeLibrary(recipes, recipe_kinds(config))
         gate = Gate(line)
         deployer = Deployer(gate, library)
@@ -82,9 +118,12 @@ async def _run(
             supervisor.keep("trials", trials.run)
             supervisor.keep("live stream", stream.publish)
             if config.sinks:
-                _keep_sinks(supervisor, line, historian, run, clock)
+                shown.sinks = _keep_sinks(supervisor, line, historian, run, clock)
+            if metrics is not None:
+                supervisor.keep("metrics", metrics.run)
             log.info("controller runs, console at %s", socket)
             await ended.wait()
+            shown.ending = True
         await _leave(line)
     finally:
         with contextlib.suppress(TimeoutError):
@@ -103,8 +142,8 @@ def keep_for_good() -> None:
 
 def _keep_sinks(
     supervisor: Supervisor, line: Line, historian: Historian, run: Path, clock: SystemClock
-) -> None:
-    """Have the sinks fed from history, by a process of their own."""
+) -> Callable[[], Sequence[SinkStatus]]:
+    """Have the sinks fed from history, by a process of their own; what they tell of themselves."""
     config = line.config
     watch = SinkWatch(
         config.sinks, run, config.part, clock, historian,
@@ -114,6 +153,7 @@ def _keep_sinks(
     line.sink_figures = watch.figures
     supervisor.keep("sinks", watch.run)
     supervisor.keep("figures of the sinks", watch.follow)
+    return lambda: watch.statuses
 
 
 async def _leave(line: Line) -> None:

@@ -25,9 +25,12 @@ from controller.cli import (
 )
 from controller.cli.children import Child, Children
 from controller.clock import SystemClock
+from controller.config import LineConfig, load_line
 from controller.config import check as check_folder
-from controller.config import load_line
+from controller.core.errors import DrylineError
+from controller.durable import make_folder
 from controller.epoch import shared_epoch
+from controller.metrics.settings import OFF, Endpoint, of_part, parse_address
 from controller.part import part_of
 from controller.process import RECIPES, run_controller
 
@@ -47,9 +50,13 @@ Stations = Annotated[
     list[str] | None,
     typer.Option("--station", help="Control only this station; may be given several times."),
 ]
+Metrics = Annotated[
+    str,
+    typer.Option(help="Show figures at ADDRESS:PORT, or off; default: [metrics] of line.toml."),
+]
 
 
-def up(
+def up(  # noqa: PLR0913, PLR0917 - an argument for each option
     line: LineFolder = SHIPPED_LINE,
     run: RunFolder = Path("run"),
     speed: Speed = 1.0,
@@ -61,19 +68,25 @@ def up(
         typer.Option("--split", help="A controller for each station, started again if it ends."),
     ] = False,
     recipes: Recipes = RECIPES,
+    metrics: Metrics = "",
 ) -> None:
     """Start the simulated plant and the controller as separate processes; Ctrl-C stops both."""
     config = told(lambda: load_line(line))
-    run.mkdir(parents=True, exist_ok=True)
+    told(lambda: _endpoint(config, metrics))
+    make_folder(run)
     common = ["--line", str(line), "--run", str(run), "--speed", str(speed)]
     common += ["--epoch", repr(shared_epoch(run, speed, SystemClock().now_s()))]
     plant = [*common, "--seed", str(seed), *(["--faults", str(faults)] if faults else [])]
     parts = [["--station", s.name] for s in config.stations] if split else [[]]
+    names = list(config.line_stations)
     children = Children(
         [
             Child("the plant", [sys.executable, "-m", "plc_sim", "run", *plant]),
             *(
-                _controller_child([*common, "--recipes", str(recipes), *part], part)
+                _controller_child(
+                    [*common, "--recipes", str(recipes), *part, *_shown_at(metrics, names, part)],
+                    part,
+                )
                 for part in parts
             ),
         ],
@@ -96,6 +109,34 @@ def _controller_child(words: list[str], part: list[str]) -> Child:
     name = f"the controller of {part[-1]}" if part else "the controller"
     command = [sys.executable, "-m", "controller", "controller", *words]
     return Child(name, command, again=bool(part))
+
+
+def _endpoint(config: LineConfig, wanted: str) -> Endpoint | None:
+    """Where a controller shows its figures. wanted: on the command line, "" for nothing said."""
+    section = config.metrics
+    if wanted == OFF or (section is None and not wanted):
+        return None
+    if not wanted and section is not None:
+        part = [s.name for s in config.stations] if config.part else []
+        address = of_part(parse_address(section.listen), config.line_stations, part)
+        return Endpoint(address, section.tag_values)
+    try:
+        address = parse_address(wanted)
+    except ValueError as error:
+        raise DrylineError(f"--metrics {wanted!r}: {error}, or off") from None
+    if not address.loopback and not (section and section.open_to_network):
+        raise DrylineError(
+            f"--metrics {wanted}: other machines could read there, without a password or "
+            "encryption; [metrics] of line.toml must say open_to_network = true"
+        )
+    return Endpoint(address, section is not None and section.tag_values)
+
+
+def _shown_at(metrics: str, stations: list[str], part: list[str]) -> list[str]:
+    """The option of a child: each controller of a part has an address of its own."""
+    if metrics in ("", OFF):
+        return ["--metrics", metrics] if metrics else []
+    return ["--metrics", str(of_part(parse_address(metrics), stations, part[-1:]))]
 
 
 def _interrupt(*_: object) -> None:
@@ -130,14 +171,16 @@ def controller(
     epoch: Epoch = None,
     station: Stations = None,
     recipes: Recipes = RECIPES,
+    metrics: Metrics = "",
 ) -> None:
     """Start only the controller. --speed must equal that of the simulated plant (1: a real one)."""
     config = told(lambda: part_of(load_line(line), station or ()))
+    endpoint = told(lambda: _endpoint(config, metrics))
     start_logging()
     if epoch is None:
         epoch = shared_epoch(run, speed, SystemClock().now_s())
     clock = SystemClock(speed, epoch)
-    told(lambda: asyncio.run(run_controller(config, run, clock, recipes)))
+    told(lambda: asyncio.run(run_controller(config, run, clock, recipes, endpoint)))
 
 
 def check(line: LineFolder = SHIPPED_LINE, json: AsJson = False) -> None:

@@ -131,7 +131,7 @@ class Station:
         """Alarms of the kind, with the limits of the recipe in their place where it has any."""
         limits = {self.at(tag): own for tag, own in self.ALARMS}
         limits |= {self.at(tag): own for tag, own in self.recipes.alarm_limits().items()}
-        self._alarms = [(k, LimitAlarm(self._names[k], own)) for k, own in limits.items()]
+        self.limit_alarms = [(k, LimitAlarm(self._names[k], own)) for k, own in limits.items()]
 
     # -- what a kind defines ---------------------------------------------------------------------
 
@@ -166,7 +166,7 @@ class Station:
         if self.procedure.state is not State.EXECUTE:
             return
         v, q = self.v, self.q
-        for k, alarm in self._alarms:
+        for k, alarm in self.limit_alarms:
             for change in alarm.scan(now_s, v[k], q[k]):
                 self.tell(EventKind.ALARM, change.tag, str(change), "", **change.plain())
 

@@ -157,7 +157,7 @@ def test_without_a_deployment_the_built_in_procedure_makes_a_run_too(bench):
 def limits(bench):
     """Every alarm that is watched: tag, level, limit."""
     return [
-        (alarm.tag, a.level.value, a.limit) for _, alarm in bench.station._alarms
+        (alarm.tag, a.level.value, a.limit) for _, alarm in bench.station.limit_alarms
         for a in alarm.limits
     ]  # fmt: skip
 

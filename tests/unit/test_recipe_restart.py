@@ -75,7 +75,7 @@ def what_must_stay(bench):
         "time": run and run.state.time_s,
         "current": run and asdict(recipes.current),
         "lot": run and (run.state.lot, run.state.lot_end_m),
-        "alarms": [a.tag for _, a in bench.station._alarms],
+        "alarms": [a.tag for _, a in bench.station.limit_alarms],
     }
 
 

@@ -1,0 +1,1 @@
+"""The dashboards of Grafana, made by `python -m hmi.dashboards` from what stands here."""
