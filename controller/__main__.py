@@ -2,7 +2,21 @@
 
 import typer
 
-from controller.cli import deploy, look, operate, recipes, rehearse, run, runs, sinks, trials, wait
+from controller.cli import (
+    audit,
+    deploy,
+    export,
+    look,
+    operate,
+    recipes,
+    rehearse,
+    run,
+    runs,
+    sinks,
+    trials,
+    users,
+    wait,
+)
 
 app = typer.Typer(
     name="dryline",
@@ -15,12 +29,15 @@ run.add_to(app)
 operate.add_to(app)
 wait.add_to(app)
 look.add_to(app)
+export.add_to(app)
 recipes.add_to(app)
 rehearse.add_to(app)
 deploy.add_to(app)
 runs.add_to(app)
 trials.add_to(app)
 sinks.add_to(app)
+users.add_to(app)
+audit.add_to(app)
 
 
 def main() -> None:

@@ -51,6 +51,22 @@ class SystemClock:
         await asyncio.sleep(seconds)
 
 
+class WallClock:
+    """The machine's own clock, as people and certificates read it; it may be set forth and back.
+
+    For the times of what people do. `mono_ns` counts on evenly whatever is done to the clock; it
+    begins anew when the machine is started, and all processes of a machine read the same.
+    """
+
+    def utc_ns(self) -> int:
+        """UTC nanoseconds by the wall."""
+        return time.time_ns()
+
+    def mono_ns(self) -> int:
+        """Nanoseconds since some moment of this start of the machine."""
+        return time.monotonic_ns()
+
+
 @dataclass(slots=True)
 class ManualClock:
     """A clock that a plain loop moves: the lockstep gear. Sleeping on it is an error."""

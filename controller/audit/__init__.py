@@ -1,0 +1,1 @@
+"""The audit trail: who did what, when, why, with what result; append-only and hash-chained."""
