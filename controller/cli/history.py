@@ -77,7 +77,7 @@ def history(  # noqa: PLR0913, PLR0917 - one parameter an option
     """Print, export or plot the history of tags; works while the line runs and when it does not."""
     length_ns = told(lambda: _length_ns(last, begin, end))
     told(lambda: _one_kind(buckets, per))
-    with told(lambda: _opened(line, run)) as sources:
+    with _opened(line, run) as sources:
         reader = told(lambda: _source(sources, source))
         newest_ns = told(lambda: _newest_ns(reader, names))
         service = _service(sources, run, newest_ns + 1)
@@ -123,7 +123,7 @@ def events(  # noqa: PLR0913, PLR0917
         asked["station"] = station
     if kind:
         asked["kind"] = told(lambda: _kind(kind))
-    with told(lambda: _opened(line, run)) as sources:
+    with _opened(line, run) as sources:
         reader = told(lambda: _source(sources, source))
         now_ns = told(lambda: _newest_event_ns(reader)) + 1
         service = _service(sources, run, now_ns)
@@ -168,7 +168,7 @@ def _kind(text: str) -> EventKind:
 
 @contextmanager
 def _opened(line: Path, run: Path) -> Iterator[Mapping[str, HistorySource]]:
-    sources = open_sources(load_line(line), run, SystemClock().link_s)
+    sources = told(lambda: open_sources(load_line(line), run, SystemClock().link_s))
     try:
         yield sources
     finally:

@@ -98,7 +98,9 @@ class Tally:
             found.append(f"{text}: {_some(set(self.thinned))}")
         if self.inexact:
             names = _some(self.inexact)
-            found.append(f"steps cut minutes whose raw samples are gone, inexact there: {names}")
+            found.append(
+                f"steps cut means of samples that are no longer kept, inexact there: {names}"
+            )
         return tuple(found)
 
 

@@ -86,7 +86,7 @@ def _put_together(
     edges_ns: Ints,
 ) -> Mixed:
     """Rows of all. loose: roll-ups that may be cut, and lie among samples that came later."""
-    rows = loose.rows
+    rows = _once(loose.rows)
     cut = rows.last_ns > edges_ns[np.searchsorted(edges_ns, rows.first_ns, side="right")]
     inexact = (cut | _tangled(loose) | _leaning(loose, fresh)) & (rows.last_ns >= edges_ns[1])
     inside = _inside(rows, fresh)
@@ -164,14 +164,29 @@ def _leaning(rolled: _Rolled, fresh: Columns) -> Mask:
 def _tangled(rolled: _Rolled) -> Mask:
     """Roll-ups among those of another chunk: samples of one came when the other was thinned."""
     rows, owner = rolled.rows, rolled.owner
-    found = np.zeros(len(rows), np.bool_)
-    if (np.diff(owner) >= 0).all():
-        return found
-    reached = np.maximum.accumulate(rows.last_ns)
     begins = np.zeros(len(rows), np.bool_)
     begins[np.unique(owner, return_index=True)[1]] = True
-    found[1:] = (rows.first_ns[1:] < reached[:-1]) | ((np.diff(owner) != 0) & ~begins[1:])
+    reached = np.maximum.accumulate(rows.last_ns)
+    found = np.zeros(len(rows), np.bool_)
+    found[1:] = (np.diff(owner) != 0) & ~begins[1:]
+    found[1:] |= rows.first_ns[1:] < reached[:-1]
+    found[1:] |= np.diff(rows.first_ns) == 0
     return found
+
+
+def _once(rows: Aggregates) -> Aggregates:
+    """Rows of which none has the time of one before it."""
+    reached = np.maximum.accumulate(rows.last_ns)
+    own = np.flatnonzero(rows.first_ns[1:] < reached[:-1]) + 1
+    if not len(own):
+        return rows
+    first_ns, last_ns = rows.first_ns[own], rows.last_ns[own]
+    beyond_ns = np.maximum(last_ns - np.maximum(first_ns, reached[own - 1]), 0)
+    share = beyond_ns / np.maximum(last_ns - first_ns, 1)
+    integral, known_ns = rows.integral.copy(), rows.known_ns.copy()
+    integral[own] *= share
+    known_ns[own] = np.rint(known_ns[own] * share).astype(np.int64)
+    return replace(rows, integral=integral, known_ns=known_ns)
 
 
 def _inside(rows: Aggregates, fresh: Columns) -> Mask:

@@ -50,9 +50,7 @@ class MergedReader(Closing):
     def tag(self, name: str) -> StoredTag:
         """As `Reader.tag`; where stores do not agree, as the one with the newest sample has it."""
         readers = self._of(name)
-        if len(readers) == 1:
-            return readers[0].tag(name)
-        return max(readers, key=lambda reader: _time_ns(reader.latest(name))).tag(name)
+        return self._newest(name, readers).tag(name)
 
     def span(self, tag: str) -> tuple[int, int] | None:
         """As `Reader.span`, over all stores."""
@@ -68,13 +66,15 @@ class MergedReader(Closing):
         reached = min([int(p.time_ns[-1]) for p in parts if p.truncated], default=stop_ns)
         time_ns = np.concatenate([p.time_ns for p in parts])
         order = np.argsort(time_ns, kind="stable")
-        order = order[time_ns[order] <= reached]
+        ordered_ns = time_ns[order]
+        last_of_its_time = np.append(ordered_ns[1:] != ordered_ns[:-1], True)
+        order = order[last_of_its_time & (ordered_ns <= reached)]
         kept = order if limit is None else order[:limit]
         return Series(
             time_ns[kept],
             np.concatenate([p.values for p in parts])[kept],
             np.concatenate([p.quality for p in parts])[kept],
-            len(kept) < len(time_ns) or any(p.truncated for p in parts),
+            len(kept) < len(order) or any(p.truncated for p in parts),
             sum(p.damaged for p in parts),
             tuple(sorted(t for p in parts for t in p.thinned if t.from_ns <= reached)),
         )
@@ -136,7 +136,7 @@ class MergedReader(Closing):
         return [row for reader in self._readers for row in reader.damage()]
 
     def _of(self, tag: str) -> list[Reader]:
-        """The stores that know a tag; StoreError when none does."""
+        """The stores that know a tag, in the unit it had last; StoreError when none does."""
         knowing = [reader for reader in self._readers if reader.knows(tag)]
         if not knowing:
             names = {known.name for reader in self._readers for known in reader.tags()}
@@ -144,7 +144,17 @@ class MergedReader(Closing):
             hint = f"; did you mean {' or '.join(close)}?" if close else ""
             where = ", ".join(str(path) for path in self._paths)
             raise StoreError(f"{where}: no tag {tag!r} in this history{hint}")
-        return knowing
+        units = [reader.tag(tag).unit for reader in knowing]
+        if len(set(units)) == 1:
+            return knowing
+        unit = self._newest(tag, knowing).tag(tag).unit
+        return [reader for reader, its in zip(knowing, units, strict=True) if its == unit]
+
+    def _newest(self, tag: str, readers: Sequence[Reader]) -> Reader:
+        """The store with the newest sample of a tag."""
+        if len(readers) == 1:
+            return readers[0]
+        return max(readers, key=lambda reader: _time_ns(reader.latest(tag)))
 
 
 AnyReader = Reader | MergedReader

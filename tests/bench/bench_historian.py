@@ -20,11 +20,13 @@ from controller.core.sample import Samples
 from controller.core.tag import HistoryRule, Tag, Writer
 from controller.historian import Historian, HistorianSettings
 from controller.history import Reader, Store
+from controller.history.thinning import Ages, plan_by_age
 
 T0_NS = 1_767_225_600 * NS
 LIVE_TAGS, LIVE_BATCHES = 500, 400  # a batch is one second of 500 tags at 10 Hz
 LONG_TAGS = 40
 HOUR_S, DAY_S = 3600, 86_400
+TO_TEN_S, TO_MINUTES = Ages(0, 2**62), Ages(0, 0)
 
 
 def make_tags(n: int) -> list[Tag]:
@@ -117,7 +119,45 @@ def load(path: Path, msamples: float) -> dict[str, float]:
     }
 
 
-def query(path: Path, hours: float) -> dict[str, float]:
+def thin(path: Path, hours: float, ages: Ages, name: str) -> dict[str, float]:
+    """All of a store to the next level, in the pieces in which the writer does it."""
+    store = Store.open(path)
+    n, bytes_before = int(hours) * HOUR_S * LONG_TAGS, store.used_bytes
+    planned_s, took_ms, let_go = 0.0, [], 0
+    cpu_s = time.process_time()
+    while True:
+        before_s = time.perf_counter()
+        piece = plan_by_age(store._connection, ages, 2**62)
+        planned_s += time.perf_counter() - before_s
+        if not piece:
+            break
+        before_s = time.perf_counter()
+        store.thin(piece)
+        took_ms.append(1e3 * (time.perf_counter() - before_s))
+        let_go += piece.gone.samples
+    cpu_s = time.process_time() - cpu_s
+    bytes_after = store.used_bytes
+    returned_ms = [0.0]
+    more = True
+    while more:
+        before_s = time.perf_counter()
+        more = store.give_back()
+        returned_ms.append(1e3 * (time.perf_counter() - before_s))
+    store.close()
+    took_ms.sort()
+    return {
+        f"{name}_samples_per_s": n / (planned_s + sum(took_ms) / 1e3),
+        f"{name}_cpu_us_per_sample": 1e6 * cpu_s / n,
+        f"{name}_commit_held_p50_ms": took_ms[len(took_ms) // 2],
+        f"{name}_commit_held_max_ms": took_ms[-1],
+        f"{name}_pages_returned_max_ms": max(returned_ms),
+        f"{name}_share_let_go": let_go / n,
+        f"{name}_bytes_per_sample_before": bytes_before / n,
+        f"{name}_bytes_per_sample_after": bytes_after / n,
+    }
+
+
+def query(path: Path, hours: float, level: str = "") -> dict[str, float]:
     """1,000 buckets over windows that end with the data; every time another tag."""
     stop_ns = T0_NS + int(hours) * HOUR_S * NS
     windows = {"1_h": HOUR_S, "1_day": DAY_S, "all": int(hours) * HOUR_S}
@@ -133,9 +173,8 @@ def query(path: Path, hours: float) -> dict[str, float]:
                 took.append(1e3 * (time.perf_counter() - before))
                 if int(found.count.sum()) != min(span_s, int(hours) * HOUR_S):
                     raise RuntimeError(f"{label}: {found.count.sum()} samples in the buckets")
-            out[f"query_{label}_first_ms"] = took[0]
-            out[f"query_{label}_ms"] = statistics.median(took)
-    out["query_all_days"] = hours / 24
+            out[f"query_{label}{level}_first_ms"] = took[0]
+            out[f"query_{label}{level}_ms"] = statistics.median(took)
     return out
 
 
@@ -148,17 +187,21 @@ def fast_tag(folder: Path) -> dict[str, float]:
         start_ns = T0_NS + hour * HOUR_S * NS
         batch = signal(10, start_ns, HOUR_S * 10, NS // 10)
         store.load(Samples(batch.tags + 1, batch.values, batch.quality, batch.time_ns))
+    n = 10 * 10 * DAY_S
+    out = {"bytes_per_sample_at_10_hz": store.used_bytes / n}
+    for level, ages in (("", None), ("_from_10_s", TO_TEN_S), ("_from_1_min", TO_MINUTES)):
+        if ages is not None:
+            store.retain(2**62, ages)
+            out[f"bytes_per_sample_at_10_hz{level}"] = store.used_bytes / n
+        took = []
+        with Reader(path) as reader:
+            for k in range(7):
+                before = time.perf_counter()
+                reader.buckets(f"BENCH.T{k:04d}", T0_NS, T0_NS + DAY_S * NS, 1000)
+                took.append(1e3 * (time.perf_counter() - before))
+        out[f"query_day_at_10_hz{level}_ms"] = statistics.median(took)
     store.close()
-    took = []
-    with Reader(path) as reader:
-        for k in range(7):
-            before = time.perf_counter()
-            reader.buckets(f"BENCH.T{k:04d}", T0_NS, T0_NS + DAY_S * NS, 1000)
-            took.append(1e3 * (time.perf_counter() - before))
-    return {
-        "query_day_at_10_hz_ms": statistics.median(took),
-        "bytes_per_sample_at_10_hz": path.stat().st_size / (10 * 10 * DAY_S),
-    }
+    return out
 
 
 def run(msamples: float = 10.0) -> dict[str, float]:
@@ -166,8 +209,12 @@ def run(msamples: float = 10.0) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         figures = ingest(folder) | commit_latency(folder)
-        figures |= load(folder / "long.db", msamples)
-        figures |= query(folder / "long.db", figures["hours"])
+        path = folder / "long.db"
+        figures |= load(path, msamples)
+        hours = figures["hours"]
+        figures |= {"query_all_days": hours / 24} | query(path, hours)
+        figures |= thin(path, hours, TO_TEN_S, "to_10_s") | query(path, hours, "_from_10_s")
+        figures |= thin(path, hours, TO_MINUTES, "to_1_min") | query(path, hours, "_from_1_min")
         return figures | fast_tag(folder)
 
 

@@ -222,8 +222,9 @@ def work(path: Path) -> int:
                 break
         for _ in range(2):
             writer.upkeep()
-            if writer._sealing is not None:
-                writer._sealing.exception()
+            for planned in (writer._sealing, writer._thinning):
+                if planned is not None:
+                    planned.exception()
         clock.t_s += 11
     writer.close()
     return acknowledged

@@ -254,6 +254,24 @@ def test_kinds_and_protocols_are_files_that_define_their_class() -> None:
         assert modules.settings_of(protocol).model_config.get("extra") == "forbid"
 
 
+@pytest.mark.parametrize(
+    ("given", "ages"),
+    [
+        ("raw_days = 30", (30, 365, 0)),
+        ("raw_days = 400", (400, 365, 0)),  # the level that was not given ends no earlier
+        ("raw_days = 30\nten_s_days = 30\nminute_days = 30", (30, 30, 30)),
+        ("raw_days = 1\nten_s_days = 90\nminute_days = 0", (1, 90, 0)),
+    ],
+)
+def test_levels_of_the_history_may_be_left_out_or_last_for_ever(
+    folder: Path, given: str, ages: tuple[int, int, int]
+) -> None:
+    edit(folder, "line.toml", "raw_days = 30", given)
+    history = right(folder).history
+    assert (history.raw_days, history.ten_s_days, history.minute_days) == ages
+    assert history.max_mb == 0
+
+
 def test_shipped_line_is_right() -> None:
     config = load_line(SHIPPED)
     assert config.warnings == ()

@@ -27,7 +27,8 @@ from controller.export.wide import Take
 from controller.history import Reader, Store
 from controller.history.several import MergedReader
 from controller.history.store import event_row
-from tests.support.history import T0_NS, batch, expected_buckets
+from tests.support.history import T0_NS, batch, expected_buckets, new_store
+from tests.support.run_history import let_samples_go
 
 MINUTE_NS = 60 * NS
 TAGS = (
@@ -406,6 +407,21 @@ def test_without_pyarrow_it_says_what_to_install(history, tmp_path, monkeypatch)
     with pytest.raises(DrylineError, match=r"dryline\[parquet\]"):
         exported(history, tmp_path / "x.parquet")
     assert not list(tmp_path.glob("x.*"))
+
+
+def test_samples_that_are_no_longer_kept_are_told_of_and_their_means_are_there(tmp_path):
+    path = tmp_path / "h.db"
+    store = new_store(path, "A")
+    store.load(batch([(1, float(k), 0, T0_NS + k * NS) for k in range(600)]))
+    store.close()
+    let_samples_go(path)
+    with MergedReader([path]) as reader:
+        done = exported(reader, tmp_path / "x.csv")
+        assert done.samples == 0
+        assert any("no longer kept, --every has their means: A" in note for note in done.notes)
+        means = exported(reader, tmp_path / "m.csv", every_ns=MINUTE_NS)
+        assert means.samples == 600
+        assert float(rows_in(tmp_path / "m.csv")[1]["mean"]) == pytest.approx(89.5)
 
 
 def test_the_same_history_gives_the_same_bytes(history, tmp_path):

@@ -1,14 +1,18 @@
 """A sink's lanes: nothing lost, nothing doubled, whatever the server answers."""
 
+import sqlite3
+import threading
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from controller.core.errors import StoreError
 from controller.core.event import EventKind
-from controller.sinks import delivery, forwarder, ledger, sources
+from controller.sinks import delivery, forwarder, lane, ledger, sources
 from controller.sinks.answers import LAST_BACK_OFF_S, STOPPED_S, Answer
 from controller.sinks.condition import State
 from controller.sinks.ledger import Gap
@@ -123,7 +127,8 @@ def test_pieces_of_a_long_row_are_not_sent_again_after_a_restart(rig: Rig) -> No
     rig.live.step()
     for _ in range(10):
         rig.back.step()
-    assert rig.position.gaps == (Gap(1, 1, 500),)
+    rest = [T0_NS + k * 10**6 for k in (250, 999)]
+    assert rig.position.gaps == (Gap(1, 1, 500, *rest),)
     rig.close_sink()
     rig.open_sink()
     rig.run()
@@ -376,6 +381,79 @@ def test_loss_inside_a_long_row_counts_only_what_was_not_sent(rig: Rig) -> None:
     rig.run()
     assert rig.ledger.totals().dropped == 2000 - 100
     assert len(rig.server.points) == 100
+    (note,) = untold(rig.ledger.path)
+    assert note.facts["samples"] == 1900
+    first_left, last = (T0_NS + k * 10**6 for k in (50, 999))
+    assert (note.facts["from_ns"], note.facts["to_ns"]) == (first_left, last)
+
+
+def test_retries_are_counted_while_the_server_is_still_away(rig: Rig) -> None:
+    rig.commit()
+    rig.server.always = lambda _: DOWN
+    for n in range(1, 4):
+        rig.live.step()
+        assert rig.ledger.totals().retried == n
+    rig.server.always = lambda _: None
+    rig.run()
+    assert rig.ledger.totals().retried == 3
+
+
+def test_refused_lines_of_every_batch_are_told_at_once_and_then_once_a_minute(rig: Rig) -> None:
+    rig.server.always = refuse(0.03, 0.13, 0.23, 0.33)  # type: ignore[assignment]
+    for _ in range(3):
+        rig.commit()
+        rig.run()
+    (first,) = rig.notes()
+    assert first.startswith("1 lines were refused and lie in quarantine: 400")
+    rig.pause(lane.REFUSED_TOLD_S)
+    rig.commit()
+    rig.run()
+    assert [text[:8] for text in rig.notes()] == ["1 lines ", "3 lines "]
+    assert rig.ledger.totals().quarantined == 4
+
+
+def test_a_lane_that_rests_is_woken_when_another_finds_its_server_again(rig: Rig) -> None:
+    resting = threading.Thread(target=rig.condition.rest, args=(60.0, 0.0, threading.Event()))
+    resting.start()
+    begun_s = time.monotonic()
+    while resting.is_alive():
+        rig.condition.report("live", State.WAITING)
+        rig.condition.report("live", State.SENDING)
+        resting.join(0.01)
+    assert time.monotonic() - begun_s < 50.0
+
+
+def test_a_lane_rests_as_long_as_its_server_asked_for(rig: Rig) -> None:
+    ending = threading.Event()
+    resting = threading.Thread(target=rig.condition.rest, args=(60.0, 60.0, ending))
+    resting.start()
+    for _ in range(20):
+        rig.condition.report("live", State.WAITING)
+        rig.condition.report("live", State.SENDING)
+        resting.join(0.005)
+    assert resting.is_alive()
+    ending.set()
+    rig.condition.wake()
+    resting.join(50.0)
+    assert not resting.is_alive()
+
+
+def test_a_ledger_of_the_first_version_goes_on_where_it_was(rig: Rig) -> None:
+    rig.commit(1000)
+    rig.live.step()
+    for _ in range(10):
+        rig.back.step()
+    rig.close_sink()
+    with closing(sqlite3.connect(rig.ledger.path)) as connection:
+        connection.executescript(
+            "ALTER TABLE gap DROP COLUMN from_ns; ALTER TABLE gap DROP COLUMN to_ns;"
+            "PRAGMA user_version=1"
+        )
+    rig.open_sink()
+    assert rig.position.gaps == (Gap(1, 1, 500),)
+    rig.run()
+    assert rig.all_sent()
+    assert sum(len(lines) for lines in rig.server.posts) == 2000
 
 
 def test_a_damaged_row_is_left_out_and_told(rig: Rig) -> None:

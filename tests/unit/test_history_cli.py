@@ -152,3 +152,11 @@ def test_a_server_that_is_not_there_is_told_by_its_name(run: Path, tmp_path: Pat
         result = dryline(*words, "--run", run, "--line", line, "--source", "plant")
         assert result.exit_code == 1
         assert "127.0.0.1:1, b: no answer" in result.stderr
+
+
+@pytest.mark.parametrize("command", [("history", "ENC.DP.ZONE"), ("events",)])
+def test_a_line_that_is_not_there_is_told_in_words(run: Path, tmp_path: Path, command) -> None:
+    done = dryline(*command, "--run", run, "--line", tmp_path)
+    assert done.exit_code == 2
+    assert isinstance(done.exception, SystemExit)
+    assert "line.toml" in done.stderr

@@ -18,15 +18,15 @@ COLUMNS = ("minimum", "maximum", "mean", "known", "first", "last", "sample_mean"
 COUNTS = ("count", "uncertain", "bad")
 
 
-def tag(name):
-    return Tag(name=name, station="x", description="d", writer=Writer.DEVICE, unit="m", high=1e6,
+def tag(name, unit="m"):
+    return Tag(name=name, station="x", description="d", writer=Writer.DEVICE, unit=unit, high=1e6,
                history=EVERY)  # fmt: skip
 
 
-def store(path, samples, events=(), names=("X.A",)):
+def store(path, samples, events=(), names=("X.A",), unit="m"):
     """A history; samples: (second, value, quality) of the first tag."""
     historian = Historian(
-        path, [tag(n) for n in names], ManualClock(t_s=0.0), HistorianSettings(raw_days=3650)
+        path, [tag(n, unit) for n in names], ManualClock(t_s=0.0), HistorianSettings(raw_days=3650)
     )
     historian.start()
     for second, value, quality in samples:
@@ -154,3 +154,24 @@ def test_a_store_that_is_not_there_is_an_error_and_leaves_no_file_open(tmp_path)
     a = store(tmp_path / "a.db", [])
     with pytest.raises(StoreError, match="there is no history here"):
         MergedReader([a, tmp_path / "b.db"])
+
+
+def test_two_units_are_never_one_curve_the_newest_counts(tmp_path):
+    old = store(tmp_path / "history.db", [(0, 1.0, GOOD), (1, 2.0, GOOD)])
+    new = store(tmp_path / "history-x.db", [(2, 3000.0, GOOD)], unit="mm")
+    for paths in ([old, new], [new, old]):
+        with MergedReader(paths) as merged:
+            assert merged.tag("X.A").unit == "mm"
+            assert merged.raw("X.A", T0, T0 + 9 * NS).values.tolist() == [3000.0]
+            assert merged.span("X.A") == (T0 + 2 * NS, T0 + 2 * NS)
+            assert merged.buckets("X.A", T0, T0 + 9 * NS, 1).count.tolist() == [1]
+
+
+def test_one_time_in_two_stores_is_one_sample(tmp_path):
+    one = store(tmp_path / "history.db", [(0, 1.0, GOOD), (1, 2.0, GOOD)])
+    copy = store(tmp_path / "history-x.db", [(1, 2.0, GOOD), (2, 3.0, GOOD)])
+    with MergedReader([one, copy]) as merged:
+        found = merged.raw("X.A", T0, T0 + 9 * NS)
+        assert found.values.tolist() == [1.0, 2.0, 3.0]
+        assert not found.truncated
+        assert merged.raw("X.A", T0, T0 + 9 * NS, 2).truncated

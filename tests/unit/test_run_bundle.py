@@ -35,7 +35,7 @@ from tests.support.bundles import (
     record,
     usual_rows,
 )
-from tests.support.history import T0_NS, batch, make_tag, new_store, seal
+from tests.support.history import T0_NS, batch, make_tag, new_store, seal, to_minutes
 
 END_NS = T0_NS + LENGTH_S * NS
 
@@ -222,10 +222,12 @@ def test_samples_that_history_let_go_are_noted(tmp_path):
     store = new_store(tmp_path / "history.db", "A.PV")
     store.commit(batch([(1, float(k), 0, T0_NS + k * NS) for k in range(LENGTH_S)]))
     seal(store)
-    store.shrink(1)
+    store.retain(2**62, to_minutes())
     store.close()
     done = exported(tmp_path)
-    assert f"A.PV: 0 samples of {LENGTH_S}: history has let the others go" in done.notes
+    text = f"0 samples of {LENGTH_S}: history has let the others go and keeps roll-ups over 60 s"
+    assert f"A.PV: {text}" in done.notes
+    assert samples(done.path) == []
     assert "history has no sample of the run" in done.notes
 
 
