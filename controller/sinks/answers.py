@@ -10,6 +10,7 @@ FIRST_BACK_OFF_S = 0.5
 LAST_BACK_OFF_S = 8.0
 LONGEST_WAIT_S = 300.0  # however long a server asks for
 STOPPED_S = 180.0  # between tries while nothing but a changed setting is expected to mend it
+NOT_ASKED = -1  # status when our own settings cannot even be tried
 SHOWN = 300  # characters of a server's reason that are kept
 
 
@@ -24,6 +25,7 @@ class Verdict(Enum):
 
 
 TABLE: dict[int, Verdict] = {
+    NOT_ASKED: Verdict.STOPPED,
     400: Verdict.REFUSED,
     401: Verdict.STOPPED,
     403: Verdict.STOPPED,
@@ -38,7 +40,7 @@ TABLE: dict[int, Verdict] = {
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer of a server, or that there was none (status 0).
+    """An answer of a server, or that there was none (status 0), or no question (NOT_ASKED).
 
     reason: in words, for people; wait_s: how long the server asks to be left alone.
     """
@@ -58,7 +60,7 @@ class Answer:
 
     def __str__(self) -> str:
         told = " ".join(self.reason.split())[:SHOWN]
-        return f"{self.status}: {told}" if self.status else told or "no answer"
+        return f"{self.status}: {told}" if self.status > 0 else told or "no answer"
 
 
 def asked_wait_s(retry_after: str, date: str = "") -> float:

@@ -31,7 +31,8 @@ class Condition:
 
     def __init__(self, name: str, ledger: Ledger, clock: Clock) -> None:
         self._name, self._ledger, self._clock = name, ledger, clock
-        self._turn = threading.Lock()
+        self._turn = threading.Condition()
+        self._recoveries = 0
         self._lanes: dict[str, tuple[State, str]] = {}
         self._broken_since_s: float | None = None
         self._told = State.SENDING
@@ -44,13 +45,35 @@ class Condition:
     def report(self, lane: str, state: State, reason: str = "") -> None:
         """A lane tells how it is."""
         with self._turn:
+            before, _ = self._lanes.get(lane, (State.SENDING, ""))
             self._lanes[lane] = state, reason
+            if before in BROKEN and state not in BROKEN:
+                self._recoveries += 1
+                self._turn.notify_all()
             state, reason = self._worst()
             now_s = self._clock.link_s()
             if state not in BROKEN:
                 self._mended(now_s)
             else:
                 self._broken(state, reason, now_s)
+
+    def rest(self, seconds: float, asked_s: float, until: threading.Event) -> None:
+        """Rest between two steps of a lane; less when another lane finds its server again.
+
+        But not less than the server asked for, and no longer than until the event, after which
+        somebody calls `wake`.
+        """
+        with self._turn:
+            seen = self._recoveries
+            self._turn.wait_for(until.is_set, asked_s)
+            self._turn.wait_for(
+                lambda: until.is_set() or self._recoveries != seen, max(0.0, seconds - asked_s)
+            )
+
+    def wake(self) -> None:
+        """Nobody rests any longer for whom the event of `rest` is set."""
+        with self._turn:
+            self._turn.notify_all()
 
     def _worst(self) -> tuple[State, str]:
         return max(self._lanes.values(), default=(State.SENDING, ""))

@@ -18,7 +18,7 @@ from controller.sinks.batch import Source
 from controller.sinks.condition import Condition, State
 from controller.sinks.lane import Lane, Pace, Post
 from controller.sinks.layout import Layout
-from controller.sinks.ledger import Ledger
+from controller.sinks.ledger import Gap, Ledger
 from controller.sinks.places import SinkPlaces
 from controller.sinks.sources import Desk, EventSource, GapSource, LiveSource
 from controller.sinks.status import SinkStatus
@@ -115,6 +115,7 @@ class Forwarder:
     def halt(self) -> None:
         """Begin no further post."""
         self._stopping.set()
+        self._condition.wake()
 
     def stop(self) -> None:
         """End the lanes: what was posted and has no answer yet is posted again next time."""
@@ -131,8 +132,8 @@ class Forwarder:
         position, totals = self.ledger.position, self.ledger.totals()
         state, reason = self._condition.now()
         newest = self._look.newest()
-        stretches = [*position.gaps, (position.live + 1, newest, 0)]
-        waiting = [self._look.waiting(lo, hi) for lo, hi, _ in stretches]
+        stretches = [*position.gaps, Gap(position.live + 1, newest)]
+        waiting = [self._look.waiting(gap.lo, gap.hi) for gap in stretches]
         skipped = sum(gap.skip for gap in position.gaps)
         return SinkStatus(
             name=self._plan.name,
@@ -188,7 +189,8 @@ class Forwarder:
         )  # fmt: skip
         try:
             while not self._stopping.is_set():
-                self._stopping.wait(lane.step())
+                wait_s = lane.step()
+                self._condition.rest(wait_s, min(wait_s, lane.asked_s), self._stopping)
         finally:
             target.close()
             feed.close()

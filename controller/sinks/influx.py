@@ -5,8 +5,11 @@ not used, for it forgets what it cannot send.
 """
 
 import gzip
+import json
 import logging
+import ssl
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,7 @@ from influxdb_client.rest import ApiException
 from influxdb_client.service.write_service import WriteService
 
 from controller.sinks.access import read_token
-from controller.sinks.answers import Answer, asked_wait_s
+from controller.sinks.answers import NOT_ASKED, Answer, asked_wait_s
 from controller.sinks.influx_settings import Settings
 from controller.sinks.line_protocol import body
 
@@ -40,7 +43,7 @@ class Sink:
     def post(self, lines: Sequence[str]) -> Answer:
         """Post lines; whatever happens is an answer."""
         if self._client is None and (problem := self._connect()):
-            return Answer(401, problem)
+            return Answer(NOT_ASKED, problem)
         content = body(lines)
         encoding = {}
         if self._settings.gzip:
@@ -63,16 +66,19 @@ class Sink:
             self._client = None
 
     def _connect(self) -> str:
-        """Make the client, which connects when it posts; what is wrong with the token, if it is."""
+        """Make the client, which connects when it posts; what is wrong with its files, if it is."""
         settings = self._settings
         self._token, problem = read_token(settings.token_env, settings.token_file, self._folder)
+        trusted = self._folder / settings.ca_file if settings.ca_file else None
+        if not problem and trusted is not None:
+            problem = _wrong_with(trusted)
         if problem:
             return problem
         self._client = InfluxDBClient(
             settings.url,
             self._token,
             timeout=round(1000 * settings.timeout_s),
-            ssl_ca_cert=str(self._folder / settings.ca_file) if settings.ca_file else None,
+            ssl_ca_cert=str(trusted) if trusted else None,
             retries=False,
             connection_pool_maxsize=1,
         )
@@ -83,8 +89,26 @@ class Sink:
     def _answer(self, error: ApiException) -> Answer:
         headers: Any = error.headers or {}
         wait_s = asked_wait_s(headers.get("Retry-After", ""), headers.get("Date", ""))
-        reason = str(error.message or error.body or error.reason or "")
-        return Answer(int(error.status or 0), self._shown(reason), wait_s)
+        return Answer(int(error.status or 0), self._shown(_words(error)), wait_s)
 
     def _shown(self, reason: str) -> str:
         return (reason.replace(self._token, "***") if self._token else reason)[:MAX_REASON]
+
+
+def _wrong_with(trusted: Path) -> str:
+    """What keeps a file from being one of certificates; "" when nothing does."""
+    try:
+        ssl.create_default_context(cafile=trusted)
+    except OSError as error:  # of which SSLError is one
+        return f"no certificates: file {trusted}: {error.strerror or error}"
+    return ""
+
+
+def _words(error: ApiException) -> str:
+    """What the server says: JSON with `message`, in version 1 with `error`, or plain text."""
+    told: Any = error.body or ""
+    with suppress(ValueError, RecursionError):
+        found = json.loads(told)
+        if isinstance(found, dict):
+            told = found.get("message") or found.get("error") or told
+    return str(told or error.reason or "")

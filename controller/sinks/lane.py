@@ -5,8 +5,10 @@ disk. `step` does at most one post and says when it wants to be called again, so
 be the clock and a thread can be simple.
 """
 
+import math
 import random
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from controller.core.errors import StoreError
@@ -18,6 +20,7 @@ from controller.sinks.delivery import Delivery
 from controller.sinks.ledger import Ledger
 
 DISK_S = 2.0  # between tries while the disk refuses
+REFUSED_TOLD_S = 60.0  # between events about refused lines: a wrong field is in every batch
 
 Post = Callable[[Sequence[str]], Answer]
 
@@ -31,6 +34,19 @@ class Pace(NamedTuple):
     busy: State
     idle_s: float
     points_per_s: float = 0.0
+
+
+class Untold(NamedTuple):
+    """Refused lines of which people have not been told."""
+
+    lines: int = 0
+    reason: str = ""
+
+    def and_those_of(self, done: Delivered) -> "Untold":
+        """Together with those of a batch."""
+        if not done.refused:
+            return self
+        return Untold(self.lines + sum(len(r.lines) for r in done.refused), done.refused[0].reason)
 
 
 class Lane:
@@ -53,12 +69,15 @@ class Lane:
         self._ledger, self._condition = ledger, condition
         self._clock, self._pace = clock, pace
         self._back_off = BackOff(chance)
+        self.asked_s = 0.0  # of the next wait, what the server itself wants
         self._delivery: Delivery | None = None
         self._done: Delivered | None = None  # has its answers, the ledger does not say so yet
-        self._retried = 0  # posts since the ledger was written last
+        self._retried = 0  # posts that the ledger does not count yet
+        self._untold, self._told_s = Untold(), -math.inf
 
     def step(self) -> float:
         """Do the next thing; seconds until the one after it."""
+        self.asked_s = 0.0
         try:
             return self._step()
         except StoreError as error:
@@ -106,16 +125,25 @@ class Lane:
         return max(0.0, n / self._pace.points_per_s - took_s)
 
     def _later(self, answer: Answer) -> float:
-        self._retried += 1
+        self.asked_s = answer.wait_s
+        self._count_retry()
         self._condition.report(self.name, State.WAITING, str(answer))
         self._source.meanwhile()
         return self._back_off.wait_s(answer.wait_s)
 
     def _stopped(self, answer: Answer) -> float:
-        self._retried += 1
+        self._count_retry()
         self._condition.report(self.name, State.STOPPED, str(answer))
         self._source.meanwhile()
         return max(STOPPED_S, answer.wait_s)
+
+    def _count_retry(self) -> None:
+        """Count it now, for an outage is when people look; or later, if the disk refuses too."""
+        self._retried += 1
+        with suppress(StoreError):
+            with self._ledger.step(self._clock.utc_ns()) as step:
+                step.count("retried", self._retried)
+            self._retried = 0
 
     def _finish(self) -> float:
         if self._delivery is not None:
@@ -128,15 +156,17 @@ class Lane:
         done = self._done
         if done is None:
             return
+        untold, now_s = self._untold.and_those_of(done), self._clock.link_s()
+        tell = bool(untold.lines) and now_s - self._told_s >= REFUSED_TOLD_S
         with self._ledger.step(self._clock.utc_ns()) as step:
             done.batch.settle(step, done.taken)
             step.refuse(done.refused)
             step.count("retried", self._retried)
-            if done.refused:
-                lines = sum(len(r.lines) for r in done.refused)
+            if tell:
                 step.tell(
-                    f"{lines} lines were refused and lie in quarantine: {done.refused[0].reason}",
-                    lines=lines,
-                    origin=done.batch.origin,
+                    f"{untold.lines} lines were refused and lie in quarantine: {untold.reason}",
+                    lines=untold.lines,
+                    origin=self.name,
                 )
         self._done, self._retried = None, 0
+        self._untold, self._told_s = (Untold(), now_s) if tell else (untold, self._told_s)

@@ -21,6 +21,8 @@ from controller.sinks import line_protocol
 EVENTS = "events"
 LINE = "line"  # station of events of the line as a whole
 FIELDS_OF_DATA = ("run", "recipe", "lot", "trial")
+# What JSON may hold as it is and a text field may not: so the data comes back exactly.
+_ESCAPED = {code: f"\\u{code:04x}" for code in (0x7F, 0x85, 0x2028, 0x2029)}
 
 
 class Layout:
@@ -75,5 +77,6 @@ class Layout:
             if isinstance(value := event.data.get(key), str) and value:
                 fields[key] = value
         if event.data:
-            fields["data"] = json.dumps(event.data, ensure_ascii=False, default=str)
+            text = json.dumps(event.data, ensure_ascii=False, default=str)
+            fields["data"] = text.translate(_ESCAPED)
         return line_protocol.line(line_protocol.series(EVENTS, tags), fields, event.time_ns)

@@ -20,15 +20,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from controller.core.errors import StoreError
+from controller.durable import make_folder, write_ahead
 from controller.history.schema import WriterLock, set_aside
 
-VERSION = 1
+VERSION = 2
 BUSY_MS = 5_000
 QUARANTINE_BYTES = 64 * 2**20  # of refused lines; beyond it the oldest are dropped and told
 MAX_NOTES = 10_000  # told or not, so many stay
 TABLES = """
 CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS gap (lo INTEGER PRIMARY KEY, hi INTEGER NOT NULL, skip INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS gap (
+    lo INTEGER PRIMARY KEY, hi INTEGER NOT NULL, skip INTEGER NOT NULL,
+    from_ns INTEGER NOT NULL DEFAULT 0, to_ns INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS refused (
     id INTEGER PRIMARY KEY AUTOINCREMENT, time_ns INTEGER NOT NULL, origin TEXT NOT NULL,
     lines INTEGER NOT NULL, reason TEXT NOT NULL, body TEXT NOT NULL, again INTEGER NOT NULL);
@@ -36,14 +39,26 @@ CREATE TABLE IF NOT EXISTS note (
     id INTEGER PRIMARY KEY AUTOINCREMENT, time_ns INTEGER NOT NULL, text TEXT NOT NULL,
     facts TEXT NOT NULL, told INTEGER NOT NULL);
 """
+FROM_VERSION_1 = f"""
+BEGIN;
+ALTER TABLE gap ADD COLUMN from_ns INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE gap ADD COLUMN to_ns INTEGER NOT NULL DEFAULT 0;
+PRAGMA user_version={VERSION};
+COMMIT;
+"""
 
 
 class Gap(NamedTuple):
-    """Rows lo..hi wait for backfill; of row lo the first `skip` samples are sent."""
+    """Rows lo..hi wait for backfill; of row lo the first `skip` samples are sent.
+
+    from_ns, to_ns: oldest and newest time of what is left of row lo, if something was skipped.
+    """
 
     lo: int
     hi: int
     skip: int = 0
+    from_ns: int = 0
+    to_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +139,7 @@ class Step:
 
     def add_gap(self, gap: Gap) -> None:
         """Rows wait for backfill."""
-        self._connection.execute("INSERT OR REPLACE INTO gap VALUES (?, ?, ?)", gap)
+        self._connection.execute("INSERT OR REPLACE INTO gap VALUES (?, ?, ?, ?, ?)", gap)
 
     def remove_gap(self, gap: Gap) -> None:
         """They wait no longer."""
@@ -196,7 +211,7 @@ class Ledger:
         self.damaged: Path | None = None  # where a damaged predecessor of this file now lies
         self._turn = threading.Lock()
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
         except OSError as error:
             raise StoreError(f"{path}: folder cannot be made: {error.strerror}") from error
         self._lock = WriterLock(path)
@@ -268,12 +283,13 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
         connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
-        connection.execute("PRAGMA journal_mode=WAL")
         # The historian lets rows go that are sent: what says so must not be lost by a power cut.
-        connection.execute("PRAGMA synchronous=FULL")
+        write_ahead(connection)
         _require_sound(connection)
-        _require_known(connection, path)
+        version = _known_version(connection, path)
         connection.executescript(TABLES)
+        if version == 1:
+            connection.executescript(FROM_VERSION_1)
         connection.execute(f"PRAGMA user_version={VERSION}")
     except BaseException:
         connection.close()
@@ -289,9 +305,11 @@ def _require_sound(connection: sqlite3.Connection) -> None:
         raise damage
 
 
-def _require_known(connection: sqlite3.Connection, path: Path) -> None:
-    if connection.execute("PRAGMA user_version").fetchone()[0] > VERSION:
+def _known_version(connection: sqlite3.Connection, path: Path) -> int:
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > VERSION:
         raise StoreError(f"{path}: written by a newer Dryline; upgrade, or move it away")
+    return version
 
 
 def entries_of(connection: sqlite3.Connection, order: str, limit: int) -> list[Entry]:
@@ -313,7 +331,7 @@ def _state(connection: sqlite3.Connection) -> dict[str, int]:
 
 def position_of(connection: sqlite3.Connection) -> Position:
     state = _state(connection)
-    gaps = connection.execute("SELECT lo, hi, skip FROM gap ORDER BY lo").fetchall()
+    gaps = connection.execute("SELECT lo, hi, skip, from_ns, to_ns FROM gap ORDER BY lo").fetchall()
     return Position(
         state.get("identity", 0),
         state.get("live", 0),

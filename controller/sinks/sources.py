@@ -41,14 +41,13 @@ def lines_of(desk: Desk, samples: Samples) -> list[str]:
     return desk.layout.samples(samples)
 
 
-def tell_lost(desk: Desk, step: Step, lost: Lost, sent: int, reason: str) -> None:
+def tell_lost(desk: Desk, step: Step, lost: Lost, reason: str) -> None:
     """Count samples that cannot be sent any more, and leave the marker of a gap."""
-    n = lost.samples - sent
-    if n > 0:
-        step.count("dropped", n)
+    if lost.samples > 0:
+        step.count("dropped", lost.samples)
         step.tell(
-            f"gap: {n} samples are not sent to {desk.name}: {reason}",
-            samples=n,
+            f"gap: {lost.samples} samples are not sent to {desk.name}: {reason}",
+            samples=lost.samples,
             from_ns=lost.from_ns,
             to_ns=lost.to_ns,
             reason=reason,
@@ -95,7 +94,7 @@ class LiveSource:
         damaged = desk.feed.damaged(live + 1, upto)
 
         def settle(step: Step, taken: int) -> None:
-            tell_lost(desk, step, damaged, 0, "the stored row was damaged")
+            tell_lost(desk, step, damaged, "the stored row was damaged")
             step.count("sent", taken)
             step.live(upto)
 
@@ -107,9 +106,9 @@ class LiveSource:
         upto = rows[0].seq if rows else newest
         damaged = desk.feed.damaged(live + 1, upto)
         with desk.ledger.step(desk.now_ns()) as step:
-            tell_lost(desk, step, damaged, 0, "the stored row was damaged")
+            tell_lost(desk, step, damaged, "the stored row was damaged")
             if rows:
-                tell_lost(desk, step, _lost(rows[0]), 0, rows[0].reason)
+                tell_lost(desk, step, _lost(rows[0]), rows[0].reason)
             step.live(upto)
 
 
@@ -141,35 +140,37 @@ class GapSource:
         desk = self._desk
         for gap in desk.ledger.position.gaps:
             lo = max(gap.lo, self._held_upto + 1)
-            lost = desk.feed.let_go(lo, gap.hi) if lo <= gap.hi else Lost()
+            behind = gap if lo == gap.lo else Gap(lo, gap.hi)
+            lost = _unsent(desk.feed.let_go, behind, gap.hi)
             if not lost.upto:
                 continue
-            skip = gap.skip if lo == gap.lo else 0
             with desk.ledger.step(desk.now_ns()) as step:
-                tell_lost(desk, step, lost, skip, "let go at the disk limit")
+                tell_lost(desk, step, lost, "let go at the disk limit")
                 step.remove_gap(gap)
                 if gap.lo < lo:
-                    step.add_gap(Gap(gap.lo, lo - 1, gap.skip))
+                    step.add_gap(gap._replace(hi=lo - 1))
                 if lost.upto < gap.hi:
                     step.add_gap(Gap(lost.upto + 1, gap.hi))
 
     def _batch(self, gap: Gap, rows: list[FeedRow]) -> Batch:
         desk, first, last = self._desk, rows[0], rows[-1]
         skip = gap.skip if first.seq == gap.lo else 0
-        samples, left = _joined(rows), None
+        samples, rest = _joined(rows), None
         most = LIVE_FACTOR * desk.batch_points
         if first is last and first.n - skip > most:  # one long row: in pieces
-            samples = _slice(samples, skip, skip + desk.batch_points)
             left = skip + desk.batch_points
+            times = samples.time_ns[left:]
+            rest = Gap(last.seq, gap.hi, left, int(times.min()), int(times.max()))
+            samples = _slice(samples, skip, left)
         elif skip:
             samples = _slice(samples, skip, len(samples))
         later = desk.feed.following(gap.hi, min(r.t_min for r in rows), max(r.t_max for r in rows))
-        damaged = desk.feed.damaged(gap.lo, last.seq)
+        damaged = _unsent(desk.feed.damaged, gap, last.seq)
 
         def settle(step: Step, taken: int) -> None:
-            tell_lost(desk, step, damaged, 0, "the stored row was damaged")
+            tell_lost(desk, step, damaged, "the stored row was damaged")
             step.count("sent", taken)
-            _advance(desk, step, gap.lo, last.seq, left)
+            _advance(desk, step, gap.lo, last.seq, rest)
 
         return Batch("backfill", lines_of(desk, latest_only(samples, later)), settle)
 
@@ -178,15 +179,15 @@ class GapSource:
         desk = self._desk
         lost, reason, upto = Lost(), "", gap.hi
         if rows:
-            reason = rows[0].reason
-            lost = desk.feed.let_go(rows[0].seq, gap.hi)
-            lost = lost if lost.upto else _lost(rows[0])
+            first, reason = rows[0], rows[0].reason
+            left = gap if first.seq == gap.lo else Gap(first.seq, gap.hi)
+            lost = _unsent(desk.feed.let_go, left, gap.hi)
+            lost = lost if lost.upto else _rest(left, _lost(first))
             upto = lost.upto
-        skip = gap.skip if rows and rows[0].seq == gap.lo else 0
-        damaged = desk.feed.damaged(gap.lo, upto)
+        damaged = _unsent(desk.feed.damaged, gap, upto)
         with desk.ledger.step(desk.now_ns()) as step:
-            tell_lost(desk, step, lost, skip, reason)
-            tell_lost(desk, step, damaged, 0, "the stored row was damaged")
+            tell_lost(desk, step, lost, reason)
+            tell_lost(desk, step, damaged, "the stored row was damaged")
             _advance(desk, step, gap.lo, upto, None)
 
 
@@ -231,16 +232,42 @@ class EventSource:
         return Batch(entry.origin, entry.body.split("\n"), settle)
 
 
-def _advance(desk: Desk, step: Step, lo: int, upto: int, skip: int | None) -> None:
-    """Take rows up to a number out of the gap that begins at lo; with skip all but its rest."""
+def _advance(desk: Desk, step: Step, lo: int, upto: int, rest: Gap | None) -> None:
+    """Take rows up to a number out of the gap that begins at lo; all but the rest of the last."""
     gap = next((g for g in desk.ledger.position.gaps if g.lo == lo), None)
     if gap is None:
         return
     step.remove_gap(gap)
-    if skip is not None:
-        step.add_gap(Gap(upto, gap.hi, skip))
+    if rest is not None:
+        step.add_gap(rest._replace(hi=gap.hi))
     elif upto < gap.hi:
         step.add_gap(Gap(upto + 1, gap.hi))
+
+
+def _unsent(find: Callable[[int, int], Lost], gap: Gap, hi: int) -> Lost:
+    """What is lost of a gap up to a row; of the gap's first row only what was not sent before."""
+    if gap.lo > hi:
+        return Lost()
+    first = find(gap.lo, gap.lo)
+    if not gap.skip or not first.upto:
+        return find(gap.lo, hi)
+    first = _rest(gap, first)
+    more = find(gap.lo + 1, hi) if gap.lo < hi else Lost()
+    if not more.upto:
+        return first
+    return Lost(
+        more.upto,
+        first.samples + more.samples,
+        min(first.from_ns, more.from_ns),
+        max(first.to_ns, more.to_ns),
+    )
+
+
+def _rest(gap: Gap, first: Lost) -> Lost:
+    """The first row of a gap, lost, without what of it was sent before."""
+    if not gap.skip:
+        return first
+    return Lost(gap.lo, first.samples - gap.skip, gap.from_ns, gap.to_ns)
 
 
 def _lost(row: FeedRow) -> Lost:

@@ -5,37 +5,21 @@ does: one of a series and a time, the last version wins.
 """
 
 import gzip
-import json
-import socket
+import ssl
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
 from tests.support.line_protocol_reader import NotLineProtocol, Point, read_line
+from tests.support.manners import GOOD, BreakableServer, Manner, json_error
+
+__all__ = ["GOOD", "TOKEN", "FakeInflux", "Manner", "Request"]
 
 TOKEN = "not-a-real-token"  # noqa: S105 - and so it says
-
-
-@dataclass(frozen=True)
-class Manner:
-    """How a request is treated.
-
-    status: 0 stores and answers 204, else the answer; wait: seconds before anything; hang: no
-    answer until the server is closed; cut: "before" or "after" storing the connection is closed
-    without an answer; late: stored at once, answered after so many seconds.
-    """
-
-    status: int = 0
-    text: str = ""
-    headers: tuple[tuple[str, str], ...] = ()
-    wait_s: float = 0.0
-    hang: bool = False
-    cut: str = ""
-    late_s: float = 0.0
 
 
 @dataclass
@@ -48,15 +32,16 @@ class Request:
     lines: list[str]
 
 
-GOOD = Manner()
-
-
 @dataclass
 class FakeInflux:
-    """The server; `manner` may be changed at any time. refuse: lines it answers 400 to."""
+    """The server; `manner` may be changed at any time. refuse: lines it answers 400 to.
+
+    tls: file with its certificate and key, if it speaks TLS.
+    """
 
     port: int = 0
     token: str = ""
+    tls: Path | None = None
     manner: Callable[[Request], Manner] = lambda _: GOOD
     refuse: Callable[[str], bool] = lambda _: False
     points: dict[object, Point] = field(default_factory=dict)
@@ -76,6 +61,10 @@ class FakeInflux:
         self.closing.clear()
         self._server = _Server(("127.0.0.1", self.port), _Handler)
         self._server.fake = self
+        if self.tls is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(self.tls)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self.port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
@@ -90,7 +79,7 @@ class FakeInflux:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}"
 
     def values(self, tag: str) -> list[float]:
         """Values of a tag in the order of time."""
@@ -123,30 +112,8 @@ class FakeInflux:
         return Manner(204)
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    allow_reuse_address = True
+class _Server(BreakableServer):
     fake: FakeInflux
-
-    def __init__(self, *arguments: object) -> None:
-        self._open: set[socket.socket] = set()
-        super().__init__(*arguments)  # type: ignore[arg-type]
-
-    def process_request(self, request, address):  # type: ignore[no-untyped-def]
-        self._open.add(request)
-        super().process_request(request, address)
-
-    def shutdown_request(self, request):  # type: ignore[no-untyped-def]
-        self._open.discard(request)
-        super().shutdown_request(request)
-
-    def break_connections(self) -> None:
-        for connection in tuple(self._open):
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-
-    def handle_error(self, request, address):  # type: ignore[no-untyped-def]
-        """A client that went away is no error of the test."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -190,9 +157,7 @@ class _Handler(BaseHTTPRequestHandler):
         return None
 
     def _answer(self, manner: Manner) -> None:
-        content = b""
-        if manner.text:
-            content = json.dumps({"code": "invalid", "message": manner.text}).encode()
+        content = json_error(manner.text)
         self.send_response(manner.status)
         for key, value in manner.headers:
             self.send_header(key, value)

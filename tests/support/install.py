@@ -4,11 +4,15 @@ import sys
 
 from tests.support import debian, node_peer
 
+# Of the servers only the programs are used: whether their packages start a service is all the same.
+TOOLS = {"mbpoll": "mbpoll", "influxd": "influxdb", "victoria-metrics": "victoria-metrics"}
+
 
 def main() -> int:
-    """Install the Debian package and the npm peer; 1 with a message when one cannot be had."""
+    """Install the Debian packages and the npm peer; 1 with a message when one cannot be had."""
     try:
-        debian.require("mbpoll")
+        for tool, package in TOOLS.items():
+            debian.require(tool, package)
         node_peer.node()
     except RuntimeError as error:
         sys.stderr.write(f"{error}\n")

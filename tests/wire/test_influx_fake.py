@@ -11,6 +11,7 @@ from controller.clock import NS, SystemClock
 from controller.core.event import Event, EventKind
 from controller.historian import Historian, HistorianSettings
 from controller.sinks import lane
+from controller.sinks.answers import Verdict
 from controller.sinks.condition import State
 from controller.sinks.forwarder import Forwarder, Plan
 from controller.sinks.influx import Sink
@@ -142,7 +143,7 @@ def test_without_gzip_and_token_the_body_is_plain(server: FakeInflux, tmp_path: 
 
 def test_one_connection_is_used_again(sink: Sink, server: FakeInflux) -> None:
     seen = set()
-    server.manner = lambda _: seen.update(server._server._open) or GOOD
+    server.manner = lambda _: seen.update(server._server.open) or GOOD
     for _ in range(5):
         sink.post([LINE])
     assert len(seen) == 1
@@ -198,8 +199,8 @@ def test_a_token_that_is_not_there_stops_and_says_where_it_should_be(
     if content is not None:
         (tmp_path / "token").write_text(content)
     answer = sink.post([LINE])
-    assert answer.status == 401
-    assert "file token" in answer.reason
+    assert answer.verdict is Verdict.STOPPED
+    assert str(answer).startswith("no token: file token")
     assert not server.requests
 
 
