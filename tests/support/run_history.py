@@ -15,9 +15,10 @@ from controller.core.sample import Samples
 from controller.core.tag import HistoryRule, Tag, Writer
 from controller.historian import Historian, HistorianSettings
 from controller.history import Reader, Store
+from controller.history.thinning import Level
 from controller.runs.measure import full_name, measures_of
 from controller.runs.quality import RunSummary, summarise
-from tests.support.history import T0_NS, seal
+from tests.support.history import T0_NS, seal, to_minutes
 
 PREFIX = {"calender": "CAL", "coater": "COAT", "enclosure": "ENC"}
 LEAD_S = 15  # at 5 m/min until web made since EXECUTE is at the calender's gauge
@@ -130,7 +131,7 @@ def let_samples_go(path: Path) -> None:
     """As retention does in time: only the roll-ups stay."""
     store = Store.open(path)
     seal(store)
-    assert store.shrink(0).samples > 0
+    assert store.retain(2**62, to_minutes())[Level.MINUTE].samples > 0
     store.close()
 
 
