@@ -8,6 +8,8 @@ import json
 import os
 from pathlib import Path
 
+from controller.durable import make_folder
+
 EPOCH = "epoch.json"
 
 
@@ -28,7 +30,7 @@ def shared_epoch(run: Path, speed: float, utc_s: float) -> float:
             return old_epoch_s
         plant_s = old_epoch_s + (utc_s - old_epoch_s) * old_speed
         epoch_s = (plant_s - utc_s * speed) / (1.0 - speed)
-    run.mkdir(parents=True, exist_ok=True)
+    make_folder(run)
     new = path.with_name(f"{EPOCH}.{os.getpid()}")
     new.write_text(json.dumps({"epoch_utc_s": epoch_s, "speed": speed}))
     if known is not None:

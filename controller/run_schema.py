@@ -12,6 +12,7 @@ import sqlite3
 from pathlib import Path
 
 from controller.core.errors import StoreError
+from controller.durable import write_ahead
 
 log = logging.getLogger("dryline.runs")
 
@@ -119,8 +120,7 @@ def _attach(path: Path, factory: type[sqlite3.Connection]) -> sqlite3.Connection
         empty = _number(db, "SELECT count(*) FROM sqlite_master") == 0
         if not empty or _number(db, "PRAGMA application_id"):
             require_ours(db, path)  # before anything in a foreign file is touched
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=FULL")
+        write_ahead(db)
         if empty:
             _create(db)
         if path.stat().st_size <= CHECKED_BYTES:

@@ -15,6 +15,7 @@ from typing import BinaryIO, Self
 
 from controller.clock import NS
 from controller.core.errors import DrylineError
+from controller.durable import make_folder
 
 FOLDER = "locks"
 MAX_HOLDER_BYTES = 200
@@ -36,7 +37,7 @@ class StationLocks:
     def __enter__(self) -> Self:
         """Take all of them; DrylineError with every station that somebody else holds."""
         folder = self._run / FOLDER
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         refusals = []
         with ExitStack() as taken:
             for station in self._stations:

@@ -1,7 +1,8 @@
 """CSV in: rows of a file some at a time, whatever separates the cells; gzip where it is one.
 
 Text without a quotation mark, which is what histories are but for odd names, is cut as a whole;
-from the first other piece on the `csv` module reads row by row, which takes about four times as long.
+from the first other piece on the `csv` module reads row by row, which takes about four times
+as long.
 """
 
 import csv

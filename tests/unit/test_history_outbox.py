@@ -1,6 +1,5 @@
 """The outbox of the store and what a sink reads: numbers, rows, limits, the way from version 3."""
 
-import sqlite3
 from pathlib import Path
 
 import numpy as np

@@ -1,0 +1,56 @@
+"""What it takes that a power cut does not take back what was promised.
+
+A file that is synced is of no use when nobody finds it: a new name is only durable once the folder
+that holds it is synced, too.
+"""
+
+import os
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, with those above it that are missing; durable. OSError when that fails."""
+    missing = []
+    while not folder.is_dir():
+        missing.append(folder)
+        folder = folder.parent
+    for new in reversed(missing):
+        new.mkdir(exist_ok=True)
+        try:
+            sync_folder(new.parent)
+        except OSError:
+            with suppress(OSError):
+                new.rmdir()  # who tries again must not take it for durable
+            raise
+
+
+def write_ahead(connection: sqlite3.Connection) -> None:
+    """Have every commit in a write-ahead log and synced before it returns.
+
+    sqlite3.Error when that cannot be had. SQLite itself only says so in the answer: it goes on with
+    a rollback journal, whose removal, which is the commit, it does not sync.
+    """
+    (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+    if mode != "wal":
+        raise sqlite3.OperationalError(f"no write-ahead log to be had, journal mode is {mode!r}")
+    connection.execute("PRAGMA synchronous=FULL")
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable. OSError when the disk refuses."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sync_file(path: Path) -> None:
+    """Make the bytes of a file durable. OSError when the disk refuses."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
