@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from controller import cli
 from controller.__main__ import app
 from controller.cli import export as export_cli
 from controller.clock import NS
@@ -33,11 +32,6 @@ RUN = RunHead(
 )  # fmt: skip
 TAGS = ("COAT.LOAD.C", "COAT.V.LINE", "ENC.DP.ZONE")
 SECONDS = 300
-
-
-@pytest.fixture(autouse=True)
-def _wide(monkeypatch):
-    monkeypatch.setattr(cli.screen, "_width", None)
 
 
 @pytest.fixture(scope="module")

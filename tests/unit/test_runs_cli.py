@@ -8,7 +8,6 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from controller import cli
 from controller.cli import runs
 from controller.clock import NS
 from controller.config import load_line
@@ -35,11 +34,6 @@ FIRST, SECOND, OPEN = (
     "enclosure-20260101-000005",
 )
 HOUR_NS = 3600 * NS
-
-
-@pytest.fixture(autouse=True)
-def _wide(monkeypatch):
-    monkeypatch.setattr(cli.screen, "_width", None)  # whatever a test before has left there
 
 
 def dryline(*words):

@@ -1,0 +1,8 @@
+"""What holds for all tests."""
+
+import os
+
+# A terminal exports its size to what it starts; rich then takes it once, when its console is made,
+# and no test could ask for another width.
+for name in ("COLUMNS", "LINES"):
+    os.environ.pop(name, None)
