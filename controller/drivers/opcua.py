@@ -31,6 +31,7 @@ from controller.core.point import Point
 from controller.core.ports import Clock
 from controller.core.sample import Samples
 from controller.drivers import opcua_settings as fixed
+from controller.drivers.cancellation import plain_cancellation
 from controller.drivers.opcua_image import FIRST_BAD, TYPE_MISMATCH, DeviceImage
 from controller.drivers.opcua_settings import Security, Settings
 
@@ -38,8 +39,7 @@ __all__ = ["Driver", "Settings"]
 logging.getLogger("asyncua").setLevel(logging.WARNING)  # at INFO every message is formatted
 _VALUE: Final = ua.AttributeIds.Value
 _NAMESPACES: Final = ua.NodeId(ua.ObjectIds.Server_NamespaceArray)
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _LINK_ERRORS: Final = (OSError, ua.UaError)  # a TimeoutError is an OSError
 _CODEC_ERRORS: Final = (struct.error, ValueError, TypeError, LookupError, AttributeError)
 _SCALARS: Final = frozenset((float, int, bool))
@@ -91,7 +91,7 @@ class Driver:
     async def connect(self) -> None:
         """Open the connection, check the map node by node, subscribe to every point."""
         try:
-            async with asyncio.timeout(self._settings.connect_s):
+            async with asyncio.timeout(self._settings.connect_s), plain_cancellation():
                 await self._open()
                 await self._check_map()
                 self._image.start()
@@ -371,7 +371,7 @@ class Driver:
 
     async def _ask(self, request: object, answer: type) -> Any:  # noqa: ANN401
         """One service call with its own deadline."""
-        async with asyncio.timeout(self._settings.timeout_s):
+        async with asyncio.timeout(self._settings.timeout_s), plain_cancellation():
             body = await self._protocol().send_request(request)
         return self._decode(body, answer)
 
