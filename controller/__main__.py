@@ -4,6 +4,7 @@ import typer
 
 from controller.cli import (
     audit,
+    backup,
     deploy,
     export,
     look,
@@ -36,6 +37,7 @@ deploy.add_to(app)
 runs.add_to(app)
 trials.add_to(app)
 sinks.add_to(app)
+backup.add_to(app)
 users.add_to(app)
 audit.add_to(app)
 

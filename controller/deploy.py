@@ -102,6 +102,8 @@ class Deployer:
         )  # fmt: skip
         try:
             answer = await self._gate.give(command)
+        except Refused:
+            raise  # nothing was changed
         except DrylineError as error:
             raise type(error)(f"{error}. {_requested(station)}") from error
         number = _number_of(command, station) if answer.accepted else 0

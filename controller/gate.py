@@ -4,8 +4,9 @@ import asyncio
 import itertools
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 
-from controller.core.errors import DrylineError, StoreError
+from controller.core.errors import DrylineError, Refused, StoreError
 from controller.core.event import Answer, Command, DeployOrder, Verb
 from controller.line import Line
 
@@ -14,6 +15,8 @@ SAVE_S = 0.5  # at least, and what the station has left of ALL_S
 ALL_S = 1.9  # with the reading of a recipe, two seconds
 SLOW_SCANS = 1.5  # periods until a slow station must have answered
 MAX_TEXT = 2_000
+TO_RUN = frozenset({Verb.START, Verb.RESTART})
+TO_RECORD = TO_RUN | {Verb.DEPLOY}  # begin what must not be forgotten
 
 
 class Gate:
@@ -37,9 +40,12 @@ class Gate:
         """Give a command and wait for its answer and for the disk.
 
         DrylineError when the station does not answer in time: the command is then withdrawn and
-        will not be done later. StoreError when it was done but could not be saved.
+        will not be done later. StoreError when it was done but could not be saved. Refused when it
+        begins something that the disk would not take now.
         """
         line, begun_s = self.line, self.line.clock.link_s()
+        if command.verb in TO_RECORD:
+            await self._require_disk(command.verb)
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         line.submit(command, answer.set_result)
         wait_s = max(ANSWER_S, SLOW_SCANS * line.stations[command.station].setup.period_s)
@@ -58,6 +64,20 @@ class Gate:
         if given.accepted:
             await self._saved(command, max(SAVE_S, ALL_S - (line.clock.link_s() - begun_s)))
         return given
+
+    async def _require_disk(self, verb: Verb) -> None:
+        """What begins now must survive a restart, and what a run does must be in history."""
+        line, reasons = self.line, []
+        if verb in TO_RECORD and line.record.failure:
+            with suppress(StoreError, TimeoutError):  # perhaps it takes it again
+                async with asyncio.timeout(SAVE_S):
+                    await line.save()
+        if verb in TO_RECORD and line.record.failure:
+            reasons.append(f"runs and station memory cannot be saved ({line.record.failure})")
+        if verb in TO_RUN and line.history_failure:
+            reasons.append(f"history cannot be stored ({line.history_failure})")
+        if reasons:
+            raise Refused("disk", [f"{r}: free the disk, then try again" for r in reasons])
 
     async def _saved(self, command: Command, within_s: float) -> None:
         try:

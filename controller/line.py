@@ -36,6 +36,7 @@ log = logging.getLogger("dryline.line")
 MakeDriver = Callable[[StationConfig, Mapping[str, int], Clock, int], Driver]
 SOFTWARE = f"dryline {version('dryline')}"
 REMEMBER_S = 0.05  # an event of a run is on disk so soon after it (wall)
+AGAIN_S = 1.0  # after the disk has refused: every try writes all that waits
 
 
 def tag_table(config: LineConfig) -> TagTable:
@@ -197,6 +198,7 @@ class Line:
             self.scans[sc.name] = ScanService(
                 station, link, self.table, clock, recorder, neighbours=reads
             )
+        self.history_failure = ""  # why history cannot be stored, "" while it can
         self.record.recall(self.stations, recipe_kinds(config))
         none = [0.0] * len(sink_tags(config.sinks))
         self.sink_figures: Callable[[], list[float]] = lambda: none
@@ -228,6 +230,7 @@ class Line:
 
     def publish_health(self, status: HistorianStatus) -> None:
         """Show the figures of the historian and of the sinks as tags, with their alarms."""
+        self.history_failure = status.error
         region = self.table.region(OWN)
         span = slice(region.split, region.stop)
         values = [*figures(status, self.record.failure), *self.sink_figures()]
@@ -279,7 +282,7 @@ class Line:
         while True:
             with contextlib.suppress(StoreError):  # told by the record; it is tried again
                 await self.save()
-            await self.clock.sleep_link(REMEMBER_S)
+            await self.clock.sleep_link(AGAIN_S if self.record.failure else REMEMBER_S)
 
 
 def driver_for(

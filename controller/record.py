@@ -6,8 +6,9 @@ of the runs, in one transaction with the state of the station that it happened i
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from controller.control.recipe_desk import run_head
@@ -23,6 +24,30 @@ from controller.run_store import Remembered, RunStore, StationFacts
 
 log = logging.getLogger("dryline.record")
 
+MAX_WAITING = 20_000  # entries of runs that memory keeps while the disk refuses
+
+
+@dataclass(frozen=True, slots=True)
+class _Gap:
+    """Entries that are missing in the record of a run: how many, and between which times."""
+
+    station: str
+    run: str
+    entries: int
+    from_ns: int
+    to_ns: int
+
+    def __add__(self, other: "_Gap") -> "_Gap":
+        from_ns, to_ns = min(self.from_ns, other.from_ns), max(self.to_ns, other.to_ns)
+        return replace(self, entries=self.entries + other.entries, from_ns=from_ns, to_ns=to_ns)
+
+    def event(self) -> Event:
+        """What the record of the run, and history, say of it."""
+        text = f"gap: {self.entries} entries of this run were lost, the disk had refused them"
+        told = _told(self.station, self.run, text, self.to_ns)
+        facts = {"entries": self.entries, "from_ns": self.from_ns, "to_ns": self.to_ns}
+        return replace(told, data=told.data | facts)
+
 
 class Record:
     """The event log of the stations of one process, and their memory."""
@@ -30,7 +55,9 @@ class Record:
     def __init__(self, path: Path, recorder: Recorder, clock: Clock) -> None:
         self.store = RunStore(path)
         self._recorder, self._clock = recorder, clock
-        self._pending: list[Event] = []  # of runs, not yet on disk
+        self._pending: deque[Event] = deque()  # of runs, not yet on disk
+        self._flying = 0  # of them, being written
+        self._lost: dict[str, _Gap] = {}  # by run: tells how much of it memory could not keep
         self._writing: asyncio.Future[StoreError | None] | None = None
         self.failure = ""  # why the disk refuses, "" while it does not
         if self.store.aside is not None:
@@ -42,6 +69,18 @@ class Record:
         self._recorder.event(event)
         if "run" in event.data:
             self._pending.append(event)
+            if len(self._pending) > MAX_WAITING:
+                self._lose(self._pending[self._flying])
+                del self._pending[self._flying]
+
+    def _lose(self, event: Event) -> None:
+        """Count an entry that will not get into the record of its run; history has it, or its gap.
+
+        What waits never becomes less by that: the store relies on it (see RunStore.commit).
+        """
+        run = str(event.data["run"])
+        gap = _Gap(event.station, run, 1, event.time_ns, event.time_ns)
+        self._lost[run] = self._lost[run] + gap if run in self._lost else gap
 
     def record(self, samples: Samples) -> None:
         """Pass samples on."""
@@ -74,6 +113,11 @@ class Record:
             self._recorder.event(_told(station.name, "", text, utc_ns))
         return replace(found.memory, recipes=recipes)
 
+    @property
+    def waiting(self) -> int:
+        """Entries of runs that are not on disk yet."""
+        return len(self._pending)
+
     async def save(self, stations: Mapping[str, Station]) -> None:
         """Commit all that has changed, now; StoreError when the disk refuses (it is kept).
 
@@ -82,15 +126,16 @@ class Record:
         """
         while self._writing is not None and not self._writing.done():
             await asyncio.wait([self._writing])  # it began too early to hold what is asked for
-        entries = tuple(self._pending)
+        entries = (*(gap.event() for gap in self._lost.values()), *self._pending)
         told = {event.station for event in entries}  # what is told has changed its station
         changed = {n: s for n, s in stations.items() if s.changed or n in told}
-        if not changed and not entries:
+        if not (changed or entries or self.failure):
             return
         facts = {name: _facts(s) for name, s in changed.items()}  # of this moment, as the entries
         for station in changed.values():
             station.changed = False
-        self._writing = asyncio.ensure_future(self._write(changed, facts, entries))
+        self._flying, gaps, self._lost = len(self._pending), self._lost, {}
+        self._writing = asyncio.ensure_future(self._write(changed, facts, entries, gaps))
         error = await asyncio.shield(self._writing)
         if error is not None:
             raise error
@@ -100,6 +145,7 @@ class Record:
         stations: Mapping[str, Station],
         facts: Mapping[str, StationFacts],
         entries: Sequence[Event],
+        gaps: Mapping[str, _Gap],
     ) -> StoreError | None:
         """Goes on although who asked has given up waiting."""
         try:
@@ -107,11 +153,18 @@ class Record:
         except BaseException as error:
             for station in stations.values():
                 station.changed = True
+            self._flying = 0
+            for run, gap in gaps.items():
+                self._lost[run] = gap + self._lost[run] if run in self._lost else gap
             if not isinstance(error, StoreError):
                 raise
             self._fails(str(error))
             return error
-        del self._pending[: len(entries)]
+        for _ in range(self._flying):
+            self._pending.popleft()
+        self._flying = 0
+        for gap in gaps.values():
+            self._recorder.event(gap.event())
         for name, station in stations.items():
             del station.recipes.news[: len(facts[name].news)]
         self._fails("")

@@ -45,6 +45,7 @@ PUT_RUN = (
     "INSERT INTO run VALUES (?, ?, ?, ?, ?)"
     " ON CONFLICT DO UPDATE SET open = excluded.open, head = excluded.head"
 )
+TOUCH = f"PRAGMA user_version={VERSION}"  # changes nothing, and is written all the same
 PUT_STATION = "INSERT INTO station VALUES (?, ?) ON CONFLICT DO UPDATE SET memory = excluded.memory"
 
 

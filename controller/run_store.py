@@ -32,7 +32,7 @@ from controller.core.run import (
 )
 from controller.recipe_file import parse_recipe
 from controller.recipe_kind import RecipeKind
-from controller.run_schema import BUSY_MS, PUT_RUN, PUT_STATION, OpenFile, require_ours
+from controller.run_schema import BUSY_MS, PUT_RUN, PUT_STATION, TOUCH, OpenFile, require_ours
 
 STORE = "stations.db"
 
@@ -93,11 +93,13 @@ class RunStore:
 
         entries: events of runs, each with the id of its run in `data["run"]`. May be repeated
         after an error with the same entries or more: what was on disk without being reported is
-        replaced, not doubled.
+        replaced, not doubled. With nothing to write it finds out whether the disk takes anything.
         """
         with self._transaction():
             known = self._write_stations(stations)
             last = self._write_entries(entries)
+            if not stations and not entries:
+                self._db.execute(TOUCH)
         self._known |= known
         self._last |= last
 

@@ -42,6 +42,8 @@ def test_command_of_a_document_parses(
     words = shlex.split(text)
     if words[0] == "make":
         assert {word for word in words[1:] if "=" not in word} <= targets(), document
+    elif words[0] == "find":
+        assert words[-1] == "-delete"
     elif words[0] == "cp":
         assert len(words) == 3
     elif words[0] == "export":
