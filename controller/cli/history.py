@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 
 import numpy as np
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from controller.cli import (
     SHIPPED_LINE,
@@ -298,7 +298,8 @@ def _cell(value: object) -> str:
 
 
 def _as_table(rows: list[dict[str, Any]]) -> Table:
-    table = Table(*(rows[0] if rows else ["tag"]))
+    names = rows[0] if rows else ["tag"]
+    table = Table(*(Column(name, overflow="fold") for name in names))  # a time is never cut short
     for r in rows:
         table.add_row(*(_cell(v) for v in r.values()))
     return table

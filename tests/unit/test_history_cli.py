@@ -160,3 +160,9 @@ def test_a_line_that_is_not_there_is_told_in_words(run: Path, tmp_path: Path, co
     assert done.exit_code == 2
     assert isinstance(done.exception, SystemExit)
     assert "line.toml" in done.stderr
+
+
+def test_a_narrow_terminal_cuts_no_time_short(run: Path) -> None:
+    words = ["history", "ENC.DP.ZONE", "--last", "1h", "--buckets", "3", "--run", str(run)]
+    shown = CliRunner().invoke(app, words, env={"COLUMNS": "70"}).output
+    assert "…" not in shown
