@@ -27,15 +27,22 @@ def make_folder(folder: Path) -> None:
 
 
 def write_ahead(connection: sqlite3.Connection) -> None:
-    """Have every commit in a write-ahead log and synced before it returns.
+    """Have every commit in a write-ahead log and synced before it returns; sqlite3.Error if not.
 
-    sqlite3.Error when that cannot be had. SQLite itself only says so in the answer: it goes on with
-    a rollback journal, whose removal, which is the commit, it does not sync.
+    SQLite keeps two things to itself. When it cannot have such a log it goes on with a rollback
+    journal, whose removal, which is the commit, it does not sync; that stands in its answer. And it
+    syncs the name of a new log without looking whether that worked; so we do it ourselves.
     """
     (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
     if mode != "wal":
         raise sqlite3.OperationalError(f"no write-ahead log to be had, journal mode is {mode!r}")
     connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # makes the log
+    for _, _, file in connection.execute("PRAGMA database_list").fetchall():
+        try:
+            sync_folder(Path(file).parent)
+        except OSError as error:
+            raise sqlite3.OperationalError(f"folder cannot be synced: {error.strerror}") from error
 
 
 def sync_folder(folder: Path) -> None:

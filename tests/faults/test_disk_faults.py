@@ -11,7 +11,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import product
 from pathlib import Path
 
@@ -33,11 +33,9 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build(tmp_path_factory.mktemp("library"))
 
 
-def play(
-    library: Path, folder: Path, cases: Sequence[Case], log: Path | None = None
-) -> Iterator[Outcome]:
+def play(library: Path, folder: Path, cases: Sequence[Case]) -> Iterator[Outcome]:
     """Outcomes of cases, in an order of their own."""
-    shares = [cases[k::PROGRAMS] for k in range(PROGRAMS)]
+    shares = [cases[k::PROGRAMS] for k in range(min(PROGRAMS, len(cases)))]
     programs = []
     for k, share in enumerate(shares):
         root = folder / str(k)
@@ -49,7 +47,7 @@ def play(
                 subprocess.Popen(
                     [sys.executable, "-m", "tests.support.disk_lives", str(root)],
                     cwd=ROOT,
-                    env=environment(library, root, log),
+                    env=environment(library, root),
                     stdin=words,
                     stdout=subprocess.PIPE,
                     text=True,
@@ -95,16 +93,22 @@ def test_no_failing_call_damages_a_store_or_makes_a_false_promise(
     )
 
 
-def recording(library: Path, folder: Path, case: Case) -> Recording:
-    log = folder / "calls.log"
+def recordings(library: Path, folder: Path, cases: Sequence[Case]) -> list[Recording]:
+    """What lives did, one recording a case in their order."""
+    logs = [folder / f"{k}.log" for k in range(len(cases))]
+    asked = [replace(case, log=str(log)) for case, log in zip(cases, logs, strict=True)]
+    for outcome in play(library, folder / "lives", asked):
+        assert not outcome.wrong, outcome.wrong
+    return [Recording(log) for log in logs]
+
+
+def look_after(calls: Recording, at: int, folder: Path, life: str, chance: random.Random, *,
+               torn: bool) -> int:  # fmt: skip
+    """The power goes after so many calls; what was promised by then."""
     folder.mkdir()
-    (outcome,) = play(library, folder / "life", [case], log)
-    assert not outcome.wrong, outcome.wrong
-    return Recording(log)
-
-
-def look_after(cut_folder: Path, life: str, promised: int) -> None:
-    LIVES[life](cut_folder).check(promised)
+    cut = calls.cut(at, chance, torn=torn)
+    LIVES[life](cut.write(folder)).check(cut.promised)
+    return cut.promised
 
 
 @pytest.mark.timeout(600)
@@ -113,20 +117,15 @@ def look_after(cut_folder: Path, life: str, promised: int) -> None:
 def test_a_power_cut_loses_nothing_that_was_promised(
     library: Path, tmp_path: Path, life: str, *, torn: bool
 ) -> None:
-    calls = recording(library, tmp_path / "recorded", Case(life=life, record=True))
+    (calls,) = recordings(library, tmp_path, [Case(life=life)])
     chance = random.Random(f"{life} {torn}")
-    met: set[Op] = set()
-    promises = []
-    for number in range(CUTS):
-        at = chance.randrange(1, len(calls) + 1)
-        cut = calls.cut(at, chance, torn=torn)
-        met.add(calls.calls[at - 1].op)
-        promises.append(cut.promised)
-        folder = tmp_path / f"cut-{number}"
-        folder.mkdir()
-        look_after(cut.write(folder) / f"{life}-0", life, cut.promised)
+    places = [chance.randrange(1, len(calls) + 1) for _ in range(CUTS)]
+    promises = [
+        look_after(calls, at, tmp_path / f"cut-{k}", life, chance, torn=torn)
+        for k, at in enumerate(places)
+    ]
     assert max(promises) > LIVES[life].STEPS // 2
-    assert {Op.WRITE, Op.SYNC} & met
+    assert {Op.WRITE, Op.SYNC} & {calls.calls[at - 1].op for at in places}
 
 
 @pytest.mark.timeout(600)
@@ -134,20 +133,19 @@ def test_a_power_cut_loses_nothing_that_was_promised(
 def test_a_power_cut_after_a_sync_that_failed_loses_nothing_that_was_promised(
     library: Path, tmp_path: Path, life: str
 ) -> None:
-    whole = recording(library, tmp_path / "whole", Case(life=life, record=True))
-    counted = [c.op for c in whole.calls if c.op is not Op.MARK]
-    syncs = [k for k, op in enumerate(counted, 1) if op in (Op.SYNC, Op.SYNC_FOLDER)]
+    (tmp_path / "whole").mkdir()
+    (whole,) = recordings(library, tmp_path / "whole", [Case(life=life)])
+    syncs = sum(c.op in (Op.SYNC, Op.SYNC_FOLDER) for c in whole.calls)
     chance = random.Random(life)
+    early = range(1, CUTS // 2 + 1)  # while a store is made
+    failing = [*early, *(chance.randint(len(early), syncs * 3 // 4) for _ in early)]
+    cases = [Case(life=life, k=k, syncs=True) for k in failing]
     failed = 0
-    for number in range(CUTS):
-        case = Case(life=life, k=chance.choice(syncs), error="EIO", record=True)
-        calls = recording(library, tmp_path / f"life-{number}", case)
+    for number, calls in enumerate(recordings(library, tmp_path, cases)):
         places = [k for k, c in enumerate(calls.calls, 1) if c.op is Op.SYNC_FAILED]
         failed += bool(places)
-        for piece in range(2):
+        for torn in (False, True):
             at = chance.randrange(places[-1] if places else 1, len(calls) + 1)
-            folder = tmp_path / f"cut-{number}-{piece}"
-            folder.mkdir()
-            cut = calls.cut(at, chance, torn=bool(piece))
-            look_after(cut.write(folder) / f"{life}-0", life, cut.promised)
-    assert failed > CUTS // 4
+            folder = tmp_path / f"cut-{number}-{torn}"
+            look_after(calls, at, folder, life, chance, torn=torn)
+    assert failed > CUTS // 2

@@ -4,8 +4,8 @@
 
    - counts every call that changes something there (creating, writing, truncating, syncing,
      renaming, removing) and lets those fail that `disk_faults_arm` names;
-   - with DISK_FAULTS_LOG, appends each of them with its bytes to that file, so that a reader can
-     work out what a power cut at any moment leaves (see disk_faults.py for the format).
+   - once `disk_faults_log` has named a file, appends each of them with its bytes to it, so that a
+     reader can work out what a power cut at any moment leaves (see disk_faults.py for the format).
 
    Syncing is counted and logged and not carried out: what it is worth is for the model to say. */
 
@@ -27,6 +27,7 @@
 
 enum op { CREATE = 1, WRITE, TRUNCATE, SYNC, SYNC_FOLDER, RENAME, UNLINK, MKDIR, MARK, SYNC_FAILED };
 enum { NOT_OURS, OUR_FILE, OUR_FOLDER };
+enum call { A_CHANGE, A_WRITE, A_SYNC };
 enum { MAX_FD = 4096 };
 
 static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
@@ -36,7 +37,7 @@ static int log_fd = -1;
 static unsigned char kind_of[MAX_FD];
 
 static long calls, first, last;
-static int error_given, shortened, struck;
+static int error_given, shortened, only_syncs, struck;
 
 #define REAL(name) ((__typeof__(&name))real(#name))
 
@@ -50,25 +51,24 @@ static void *real(const char *name) {
 }
 
 __attribute__((constructor)) static void begin(void) {
-    const char *folder = getenv("DISK_FAULTS_ROOT"), *path = getenv("DISK_FAULTS_LOG");
+    const char *folder = getenv("DISK_FAULTS_ROOT");
     if (!folder || !realpath(folder, root))
         root[0] = '\0';
     root_len = strlen(root);
-    if (path && root_len)
-        log_fd = REAL(open)(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 }
 
 /* -- what the tests call ------------------------------------------------------------------------ */
 
 /* Calls number k .. k + n - 1 from now fail with that error; halved: the first of them, if it is a
-   write, writes half and says so, and the one after it fails. */
-void disk_faults_arm(long k, long n, int error, int halved) {
+   write, writes half and says so, and the one after it fails; syncs: no other calls count. */
+void disk_faults_arm(long k, long n, int error, int halved, int syncs) {
     pthread_mutex_lock(&turn);
     calls = 0;
     first = k;
     last = n > LONG_MAX - k ? LONG_MAX : k + n - 1;
     error_given = error;
     shortened = halved;
+    only_syncs = syncs;
     struck = 0;
     pthread_mutex_unlock(&turn);
 }
@@ -98,6 +98,15 @@ static void note(enum op op, uint64_t file, int64_t number, const void *data, si
     struct iovec parts[2] = {{head, sizeof head}, {(void *)data, n}};
     if (REAL(writev)(log_fd, parts, n ? 2 : 1) != (ssize_t)(sizeof head + n))
         abort(); /* a log with a hole would prove nothing */
+}
+
+/* From now on into another file, or nowhere. */
+void disk_faults_log(const char *path) {
+    pthread_mutex_lock(&turn);
+    if (log_fd >= 0)
+        REAL(close)(log_fd);
+    log_fd = *path ? REAL(open)(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644) : -1;
+    pthread_mutex_unlock(&turn);
 }
 
 void disk_faults_mark(int64_t number) {
@@ -134,13 +143,15 @@ static const char *below(const char *path, char *room) {
 }
 
 /* Counts a call; true when it is to fail, errno is set then. To be called with the turn taken. */
-static int strikes(int is_write, int *half) {
-    long k = ++calls;
+static int strikes(enum call call, int *half) {
     *half = 0;
+    if (only_syncs && call != A_SYNC)
+        return 0;
+    long k = ++calls;
     if (!first || k < first || (k > last && !(shortened && k == last + 1)))
         return 0;
     struck = 1;
-    if (shortened && k == first && is_write) {
+    if (shortened && k == first && call == A_WRITE) {
         *half = 1;
         return 0;
     }
@@ -184,7 +195,7 @@ static int open_at(int (*call)(int, const char *, int, ...), int at, const char 
     int fd, half;
     pthread_mutex_lock(&turn);
     int is_new = (flags & O_CREAT) && stat(room, &st);
-    if ((is_new || (flags & O_TRUNC)) && strikes(0, &half))
+    if ((is_new || (flags & O_TRUNC)) && strikes(A_CHANGE, &half))
         fd = -1;
     else {
         fd = call(at, path, flags, mode);
@@ -231,7 +242,7 @@ static ssize_t write_at(int fd, const void *data, size_t n, off64_t at, int has_
     int half;
     ssize_t done;
     pthread_mutex_lock(&turn);
-    if (strikes(1, &half)) {
+    if (strikes(A_WRITE, &half)) {
         pthread_mutex_unlock(&turn);
         return -1;
     }
@@ -278,7 +289,7 @@ ssize_t writev(int fd, const struct iovec *parts, int n) {
 static int cut(int (*call)(int, off64_t), int fd, off64_t length) {
     int half, done = -1;
     pthread_mutex_lock(&turn);
-    if (!strikes(0, &half) && !(done = call(fd, length)))
+    if (!strikes(A_CHANGE, &half) && !(done = call(fd, length)))
         note(TRUNCATE, inode(fd), length, NULL, 0);
     pthread_mutex_unlock(&turn);
     return done;
@@ -315,7 +326,7 @@ static int synced(int fd) {
     char link[64], room[PATH_MAX];
     const char *rel = NULL;
     pthread_mutex_lock(&turn);
-    failed = strikes(0, &half);
+    failed = strikes(A_SYNC, &half);
     int why = errno;
     if (ours(fd) == OUR_FILE)
         note(failed ? SYNC_FAILED : SYNC, inode(fd), 0, NULL, 0);
@@ -346,7 +357,7 @@ int rename(const char *from, const char *to) {
         return REAL(rename)(from, to);
     int half, done = -1;
     pthread_mutex_lock(&turn);
-    if (!strikes(0, &half) && !(done = REAL(rename)(from, to))) {
+    if (!strikes(A_CHANGE, &half) && !(done = REAL(rename)(from, to))) {
         size_t n = strlen(old) + 1, m = strlen(new);
         memcpy(both, old, n);
         memcpy(both + n, new, m);
@@ -369,7 +380,7 @@ int unlink(const char *path) {
     pthread_mutex_lock(&turn);
     if (lstat(room, &st)) /* nothing there: no change, and no call that counts */
         done = REAL(unlink)(path);
-    else if (!strikes(0, &half) && !(done = REAL(unlink)(path)))
+    else if (!strikes(A_CHANGE, &half) && !(done = REAL(unlink)(path)))
         note(UNLINK, 0, 0, rel, strlen(rel));
     pthread_mutex_unlock(&turn);
     return done;
@@ -388,7 +399,7 @@ int mkdir(const char *path, mode_t mode) {
     pthread_mutex_lock(&turn);
     if (!stat(room, &st)) /* is there already: no change, and no call that counts */
         done = REAL(mkdir)(path, mode);
-    else if (!strikes(0, &half) && !(done = REAL(mkdir)(path, mode)))
+    else if (!strikes(A_CHANGE, &half) && !(done = REAL(mkdir)(path, mode)))
         note(MKDIR, 0, 0, rel, strlen(rel));
     pthread_mutex_unlock(&turn);
     return done;

@@ -47,10 +47,10 @@ def build(folder: Path) -> Path:
     return target
 
 
-def environment(library: Path, root: Path, log: Path | None = None) -> dict[str, str]:
-    """What a program needs in its environment; log: where its calls are recorded."""
+def environment(library: Path, root: Path) -> dict[str, str]:
+    """What a program needs in its environment."""
     own = {"LD_PRELOAD": str(library), "DISK_FAULTS_ROOT": str(root), "OPENBLAS_NUM_THREADS": "1"}
-    return os.environ | own | ({"DISK_FAULTS_LOG": str(log)} if log else {})
+    return os.environ | own
 
 
 class Faults:
@@ -60,22 +60,26 @@ class Faults:
         """AttributeError when the library is not there."""
         self._library = ctypes.CDLL(None)
         self._library.disk_faults_arm.argtypes = [
-            ctypes.c_long, ctypes.c_long, ctypes.c_int, ctypes.c_int,
+            ctypes.c_long, ctypes.c_long, ctypes.c_int, ctypes.c_int, ctypes.c_int,
         ]  # fmt: skip
         self._library.disk_faults_calls.restype = ctypes.c_long
         self._library.disk_faults_mark.argtypes = [ctypes.c_int64]
 
-    def root(self, folder: Path) -> None:
-        """Concern only files below this folder."""
-        self._library.disk_faults_root(str(folder).encode())
+    def concern(self, root: Path, log: str) -> None:
+        """Only files below this folder from now on; their calls are recorded in that file."""
+        self._library.disk_faults_root(str(root).encode())
+        self._library.disk_faults_log(log.encode())
 
-    def arm(self, k: int, n: int, error: str, *, halved: bool = False) -> None:
-        """Let calls k .. k + n - 1 from now fail; halved: a write at k writes half of it first."""
-        self._library.disk_faults_arm(k, n, ERRORS[error], halved)
+    def arm(self, k: int, n: int, error: str, *, halved: bool = False, syncs: bool = False) -> None:
+        """Let calls k .. k + n - 1 from now fail; halved: a write at k writes half of it first.
+
+        syncs: count no other calls.
+        """
+        self._library.disk_faults_arm(k, n, ERRORS[error], halved, syncs)
 
     def disarm(self) -> None:
         """Let nothing fail."""
-        self._library.disk_faults_arm(0, 0, 0, 0)
+        self._library.disk_faults_arm(0, 0, 0, 0, 0)
 
     @property
     def calls(self) -> int:

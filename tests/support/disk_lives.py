@@ -33,9 +33,9 @@ LIVES: Mapping[str, type[Life]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """Which life, and which of its calls fail: `n` of them from number `k` on (0: none).
+    """Which life, and which of its calls (or syncs) fail: `n` of them from number `k` on (0: none).
 
-    record: leave what is there, and look at nothing.
+    log: record the calls there, leave what is there, and look at nothing.
     """
 
     life: str
@@ -43,7 +43,8 @@ class Case:
     n: int = 1
     error: str = "EIO"
     halved: bool = False
-    record: bool = False
+    syncs: bool = False
+    log: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +80,7 @@ def play(case: Case, folder: Path, faults: Faults) -> Outcome:
     if status or not raw:
         return Outcome(case=case, wrong=f"died with status {status}")
     found = json.loads(raw)
-    if not case.record:
+    if not case.log:
         faults.disarm()
         found["wrong"] = found["wrong"] or _look(case, folder, found["promised"])
         shutil.rmtree(folder, ignore_errors=True)
@@ -88,8 +89,11 @@ def play(case: Case, folder: Path, faults: Faults) -> Outcome:
 
 def _live(case: Case, folder: Path, faults: Faults) -> dict[str, object]:
     passing = case.n < FOR_GOOD
+    if case.log:
+        folder.mkdir()
+        faults.concern(folder, case.log)
     if case.k:
-        faults.arm(case.k, case.n, case.error, halved=case.halved)
+        faults.arm(case.k, case.n, case.error, halved=case.halved, syncs=case.syncs)
     said = wrong = ""
     life = LIVES[case.life](folder, faults)
     try:

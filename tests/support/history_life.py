@@ -14,10 +14,10 @@ from tests.support.disk_faults import Faults
 from tests.support.history import T0_NS, Row, batch, make_tag
 
 TAGS = [make_tag("UP"), make_tag("DOWN")]
-AT_ONCE = 200
-APART_NS = NS // 50
+AT_ONCE = 60
+APART_NS = NS // 20
 SETTINGS = HistorianSettings(
-    commit_interval_s=0.02, seal_samples=1200, seal_per_tag=0, seal_interval_s=1e9,
+    commit_interval_s=0.02, seal_samples=360, seal_per_tag=0, seal_interval_s=1e9,
     raw_days=3.0, ten_s_days=6.0, outbox_bytes=2**20,
 )  # fmt: skip
 STEP_S = 9 * 3600.0  # so long that chunks end and grow old
@@ -33,7 +33,7 @@ def value(number: int) -> float:
 
 
 def time_ns(number: int) -> int:
-    """Of a sample: fifty a second, then a pause until the next step."""
+    """Of a sample: twenty a second, then a pause until the next step."""
     step, rest = divmod(number, AT_ONCE)
     return T0_NS + int(step * STEP_S) * NS + rest * APART_NS
 

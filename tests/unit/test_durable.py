@@ -49,3 +49,17 @@ def test_a_store_without_a_write_ahead_log_is_refused(tmp_path: Path) -> None:
         write_ahead(store)
         assert store.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert store.execute("PRAGMA synchronous").fetchone() == (2,)
+
+
+def test_a_store_whose_log_may_lose_its_name_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with (
+        closing(sqlite3.connect(tmp_path / "x.db")) as store,
+        pytest.raises(sqlite3.OperationalError, match="folder cannot be synced: Input/output"),
+    ):
+        write_ahead(store)
