@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,6 +29,7 @@ ROOT = Path(__file__).parents[2]
 DAYS, SAMPLES = 30, 3000
 AGES = Ages(2 * DAY_NS, 12 * DAY_NS, 24 * DAY_NS)
 KILLS = 12
+MOST_PIECES = 9  # before a kill; three kills meet a store of 28 pieces
 LEVEL_OF_CHUNK = (
     "SELECT CASE WHEN samples IS NOT NULL AND ten_s IS NULL AND ten_s_crc IS NULL THEN 'raw'"
     " WHEN samples IS NULL AND length(ten_s) > 0 AND ten_s_crc IS NOT NULL THEN 'ten_s'"
@@ -54,11 +56,11 @@ def told(piece: Thinning) -> EventRow:
     return (piece.gone.to_ns, "system", "", "historian", text, "", "")
 
 
-def thin_all(store: Store, ages: Ages, pause_s: float = 0.0) -> None:
-    """Piece by piece, each told."""
+def thin_all(store: Store, ages: Ages, after: Callable[[], None] = lambda: None) -> None:
+    """Piece by piece, each told. after: called after each."""
     while piece := thinning.plan_by_age(store._connection, ages, 2**62):
         store.thin(piece, [told(piece)])
-        time.sleep(pause_s)
+        after()
 
 
 def assert_whole(path: Path, days: int = DAYS) -> dict[str, int]:
@@ -106,7 +108,9 @@ def test_kill_9_leaves_every_stretch_at_exactly_one_level(tmp_path: Path) -> Non
             try:
                 assert thinner.stdout is not None
                 assert thinner.stdout.readline() == "thinning\n"
-                time.sleep(rng.uniform(0.0, 0.2))
+                for _ in range(rng.randrange(MOST_PIECES)):
+                    assert thinner.stdout.readline() == "piece\n"
+                time.sleep(rng.uniform(0.0, 0.005))
             finally:
                 thinner.send_signal(signal.SIGKILL)
         seen.add(tuple(assert_whole(path).values()))
@@ -152,5 +156,5 @@ if __name__ == "__main__":
     thinning.PIECE_CHUNKS = 1
     open_store = Store.open(Path(sys.argv[1]))
     print("thinning", flush=True)
-    thin_all(open_store, AGES, 0.002)
+    thin_all(open_store, AGES, lambda: print("piece", flush=True))
     time.sleep(60)

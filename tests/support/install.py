@@ -5,7 +5,13 @@ import sys
 from tests.support import debian, node_peer
 
 # Of the servers only the programs are used: whether their packages start a service is all the same.
-TOOLS = {"mbpoll": "mbpoll", "influxd": "influxdb", "victoria-metrics": "victoria-metrics"}
+TOOLS = {
+    "mbpoll": "mbpoll",
+    "influxd": "influxdb",
+    "victoria-metrics": "victoria-metrics",
+    "gencat": "libc6-dev",
+    "gcc": "gcc",
+}
 
 
 def main() -> int:
