@@ -26,7 +26,7 @@ pytestmark = pytest.mark.timeout(300)
 
 OLD_HOURS = 10  # of history from before, one sample a second of every tag of a station
 BASE_S = 12.0
-ROUNDS = 3  # of measuring, as long as something beside the backup may have been it
+ROUNDS = 3  # of measuring; one within the bars is enough, which is best of three
 BACKUPS = 8  # one after the other: of the scans during a single one, p99 would be the latest
 RESTORE_S = 60.0
 RUN_S = 120.0
@@ -91,7 +91,7 @@ def folders(line: LineUnderTest) -> list[str]:
     return [word for name, path in where.items() for word in (name, str(path))]
 
 
-def test_a_backup_of_a_running_line_disturbs_nothing_and_comes_back_with_an_equal_hash(
+def test_a_backup_of_a_running_line_need_not_disturb_it_and_comes_back_with_an_equal_hash(
     line: LineUnderTest, tmp_path: Path
 ) -> None:
     file = tmp_path / "line.backup.zip"
@@ -103,6 +103,7 @@ def test_a_backup_of_a_running_line_disturbs_nothing_and_comes_back_with_an_equa
             made = dryline(line, "backup", str(file), "--force", *folders(line))
         ended_ns = line.clock.utc_ns()
         told, disturbed = disturbances(line, (base_ns, begun_ns), (begun_ns, ended_ns))
+        print(f"\ndisturbed: {disturbed or 'nothing'}; {told}")  # every round, the bad ones too
         if not disturbed:
             break
     assert not disturbed, told
@@ -120,7 +121,7 @@ def test_a_backup_of_a_running_line_disturbs_nothing_and_comes_back_with_an_equa
     assert again["content"] == made["content"]
     print(
         f"\n{file.stat().st_size / 1e6:.1f} MB in {made['seconds']} s, restored in "
-        f"{restored['seconds']} s; {told}"
+        f"{restored['seconds']} s"
     )
     check_it_goes_on(line, new, before, begun_ns)
 
@@ -130,7 +131,8 @@ def disturbances(
 ) -> tuple[list[str], list[str]]:
     """What was measured, and what of it was beyond its bar: lateness, missed scans, slow commits.
 
-    What a backup disturbs it disturbs every time; what else goes on on the machine does not.
+    One round within the bars shows that a backup need not disturb, not that it never does: on busy
+    cores it has been seen to (docs/explanation/durability.md). Every round is printed.
     """
     told, disturbed = [], []
     assert line.controller is not None
