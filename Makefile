@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 SPEED ?= 5
 RUN ?= run
 
-.PHONY: setup demo test test-influx2 nightly check bench format lock docs clean
+.PHONY: setup demo test test-influx2 nightly check bench format lock sbom docs clean
 
 setup: $(READY)
 
@@ -70,5 +70,9 @@ lock:
 	uv pip compile pyproject.toml --all-extras --universal --generate-hashes --no-header \
 	  --no-emit-index-url --no-annotate --quiet --output-file requirements.lock
 
+# The bill of materials: every package that comes with Dryline, CycloneDX.
+sbom: setup
+	$(BIN)/python -m tests.support.sbom --output sbom.json
+
 clean:
-	rm -rf $(VENV) run bench-out .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) run bench-out sbom.json .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -3,6 +3,7 @@
 import typer
 
 from controller.cli import (
+    api,
     audit,
     backup,
     deploy,
@@ -15,6 +16,7 @@ from controller.cli import (
     runs,
     sinks,
     trials,
+    trust,
     users,
     wait,
 )
@@ -27,6 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 run.add_to(app)
+api.add_to(app)
 operate.add_to(app)
 wait.add_to(app)
 look.add_to(app)
@@ -37,6 +40,7 @@ deploy.add_to(app)
 runs.add_to(app)
 trials.add_to(app)
 sinks.add_to(app)
+trust.add_to(app)
 backup.add_to(app)
 users.add_to(app)
 audit.add_to(app)

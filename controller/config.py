@@ -6,11 +6,12 @@ Nothing here connects or starts anything; a driver module is imported only for i
 import importlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from controller.api.settings import ApiSettings
 from controller.control.station_parts import AfterLinkLoss
 from controller.core.errors import ConfigError, Problem
 from controller.core.point import Access, Point
@@ -61,7 +62,8 @@ class LineConfig:
 
     warnings: what is allowed and yet looks like a mistake. whole: of a part, all stations of the
     line; neighbours: those outside the part that it reads, with the points that it reads. sinks:
-    targets outside that history is sent to. metrics: where figures are shown, if anywhere.
+    targets outside that history is sent to. metrics: where figures are shown, if anywhere. api:
+    where the API of the line listens.
     """
 
     name: str
@@ -75,6 +77,7 @@ class LineConfig:
     neighbours: tuple[StationConfig, ...] = ()
     sinks: tuple[SinkConfig, ...] = ()
     metrics: MetricsSettings | None = None
+    api: ApiSettings = field(default_factory=ApiSettings)
 
     @property
     def part(self) -> str:
@@ -264,6 +267,7 @@ def _config(
             for name, section in sections.sinks.items()
         ),
         metrics=sections.metrics,
+        api=sections.api,
     )
 
 

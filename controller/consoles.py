@@ -18,29 +18,41 @@ _GONE = (FileNotFoundError, ConnectionRefusedError, NotADirectoryError)  # nobod
 
 def ask_station(run: Path, station: str, request: Json, timeout_s: float = ANSWER_S) -> Json:
     """One question to the controller of a station; DrylineError when nobody controls it now."""
+    return asyncio.run(station_reply(run, station, request, timeout_s))
+
+
+def status(run: Path) -> Json:
+    """What all controllers of a run folder say; see `line_status`."""
+    return asyncio.run(line_status(run))
+
+
+async def station_reply(
+    run: Path, station: str, request: Json, timeout_s: float = ANSWER_S
+) -> Json:
+    """`ask_station` for who has an event loop."""
     covering = {part: path for part, path in sockets(run).items() if _covers(part, station)}
     for path in sorted(covering.values()):
         try:
-            line = asyncio.run(talk(path, request, timeout_s))
+            line = await talk(path, request, timeout_s)
         except _GONE:
             continue  # left behind by a controller that died
         except (OSError, TimeoutError) as error:
             raise nobody_answers(path, error) from error
         return reply_in(path, line)
-    state = status(run)
+    state = await line_status(run)
     if station in state["uncontrolled"]:
         raise _uncontrolled(station, state)
     raise DrylineError(f"no station {station!r}; stations: {', '.join(state['line_stations'])}")
 
 
-def status(run: Path) -> Json:
+async def line_status(run: Path) -> Json:
     """What all controllers of a run folder say, as if it came from one.
 
     stations: of all; controllers: who answers, with what it keeps to itself (pid, since_ns, its
     history and what it reads of others); uncontrolled: stations of the line that nobody has;
     silent: parts whose controller is there and does not answer; history: of all together.
     """
-    answers, silent = asyncio.run(_ask_all(run, {"op": "status"}))
+    answers, silent = await ask_all(run, {"op": "status"})
     if not answers:
         path = sockets(run)[silent[0]] if silent else run / SOCKET
         raise nobody_answers(path, TimeoutError() if silent else FileNotFoundError())
@@ -89,7 +101,7 @@ def _uncontrolled(station: str, state: Json) -> DrylineError:
     )
 
 
-async def _ask_all(run: Path, request: Json) -> tuple[list[Json], list[str]]:
+async def ask_all(run: Path, request: Json) -> tuple[list[Json], list[str]]:
     """All at once: the answers, and the parts whose controller did not answer in time."""
     places = sockets(run)
     lines = await asyncio.gather(

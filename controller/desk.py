@@ -140,6 +140,7 @@ class Desk:
             "software": SOFTWARE,
             "history": history,
             "record": line.record.failure,
+            "insecure": list(line.insecure),
             "alarms": [
                 {
                     "tag": a.tag,
@@ -175,6 +176,15 @@ def _neighbour_status(line: Line, station: str) -> Json:
     return {"link_up": line.neighbours[station].up, "tags": tags}
 
 
+def _cannot_start(station: Station) -> list[str]:
+    """Every condition for START that does not hold, with its live value."""
+    try:
+        station.require_permissives()
+    except Refused as error:
+        return list(error.reasons)
+    return []
+
+
 def _station_status(station: Station, now_s: float) -> Json:
     procedure, timing = station.procedure, station.timing
     step = procedure.step
@@ -184,6 +194,7 @@ def _station_status(station: Station, now_s: float) -> Json:
         "step": step.name if step else "",
         "left_s": round(procedure.step_left_s(now_s), 1),
         "waiting_for": list(procedure.waiting_for()),
+        "cannot_start": _cannot_start(station),
         "recipe": recipe_status(station),
         "link_up": timing.link_up,
         "faulted": station.faulted,

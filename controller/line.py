@@ -24,7 +24,8 @@ from controller.core.sample import GOOD, Quality, Samples
 from controller.core.table import TagTable
 from controller.core.tag import Tag
 from controller.history.status import HistorianStatus
-from controller.line_health import OWN, HealthAlarms, figures, health_tags
+from controller.line_health import INSECURE, OWN, REFUSED, HealthAlarms, figures, health_tags
+from controller.line_security import insecure_stations
 from controller.link import Link, ReadLink
 from controller.recipe_kind import recipe_kinds
 from controller.record import Record
@@ -203,6 +204,9 @@ class Line:
         none = [0.0] * len(sink_tags(config.sinks))
         self.sink_figures: Callable[[], list[float]] = lambda: none
         self.alarms = HealthAlarms(config.sinks)
+        self._distrusted: dict[str, str] = {}
+        self.insecure = insecure_stations(config)
+        self.alarms.remarks[INSECURE.name] = ", ".join(self.insecure)
 
     def _neighbour(
         self, config: StationConfig, index: Mapping[str, int], make: MakeDriver
@@ -221,6 +225,11 @@ class Line:
         """Hand all services of the line to a supervisor."""
         part = f", only {self.config.part}," if self.config.part else ""
         self.tell(f"line {self.config.name}{part} started with {len(self.table)} tags")
+        for name in self.insecure:
+            self.tell(
+                f'{name} is reached without encryption: security = "insecure" in line.toml',
+                EventKind.LINK,
+            )
         for name, scan in self.scans.items():
             supervisor.keep(f"scan of {name}", scan.run)
             supervisor.keep(f"link of {name}", self._links[name].run)
@@ -233,7 +242,13 @@ class Line:
         self.history_failure = status.error
         region = self.table.region(OWN)
         span = slice(region.split, region.stop)
-        values = [*figures(status, self.record.failure), *self.sink_figures()]
+        own = figures(
+            status,
+            self.record.failure,
+            refused=len(self._refused()),
+            insecure=len(self.insecure),
+        )
+        values = [*own, *self.sink_figures()]
         now_ns = self.clock.utc_ns()
         self.table.value[span] = values
         self.table.quality[span] = np.where(np.isnan(values), int(Quality.BAD_NO_DATA), GOOD)
@@ -249,6 +264,19 @@ class Line:
                 self.table.time_ns[span].copy(),
             )
         )
+
+    def _refused(self) -> list[str]:
+        """Why PLCs are refused; each reason is an event once."""
+        links = {**self._links, **self.neighbours}
+        reasons = {name: link.distrust for name, link in links.items() if link.distrust}
+        for name, reason in reasons.items():
+            if self._distrusted.get(name) != reason:
+                self.tell(reason, EventKind.LINK)
+        for name in self._distrusted.keys() - reasons.keys():
+            self.tell(f"the PLC of {name} is trusted again", EventKind.LINK)
+        self._distrusted = reasons
+        self.alarms.remarks[REFUSED.name] = "; ".join(reasons.values())
+        return list(reasons.values())
 
     def submit(self, command: Command, reply: Callable[[Answer], None]) -> None:
         """Hand a command to its station."""

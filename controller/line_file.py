@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from controller.api.settings import ApiSettings
 from controller.control.station_parts import AfterLinkLoss
 from controller.core.errors import Problem
 from controller.explain import closest, dotted, problems_of, quoted
@@ -84,9 +85,7 @@ class HistorySettings(_Section):
     )
     commit_interval_s: float = Field(ge=0.05, le=10, description="seconds between commits")
     raw_days: int = Field(ge=1, le=3650, description="days that raw samples are kept")
-    ten_s_days: int = Field(
-        default=365, ge=1, le=3650, description="days after which only minutes are kept"
-    )
+    ten_s_days: int = Field(default=365, ge=1, le=3650, description="days until only minutes stay")
     minute_days: int = Field(
         default=0, ge=0, le=36_500, description="days that minutes are kept, 0 for ever"
     )
@@ -139,6 +138,7 @@ class LineFile(_Section):
         default={}, description="one table [sinks.NAME] a target outside"
     )
     metrics: MetricsSettings | None = Field(default=None, description="[metrics] with listen")
+    api: ApiSettings = Field(default=ApiSettings(), description="[api] with listen, tls")
 
 
 def _any_settings(_: str) -> type[BaseModel]:

@@ -1,7 +1,7 @@
 """What the line shows of itself: figures of history, disk and sinks as tags, and their alarms."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from controller.control.alarm import AlarmChange, AlarmLimit, Level, LimitAlarm
 from controller.core.event import Event, EventKind
@@ -46,16 +46,21 @@ HISTORY: tuple[tuple[Tag, Reading], ...] = (
 )
 
 RECORD = _tag("RECORD.FAILING", "runs and station memory cannot be written")
+REFUSED = _tag("SECURITY.REFUSED", "PLCs that do not prove to be the accepted ones")
+INSECURE = _tag("SECURITY.INSECURE", "stations reached without encryption")
 
 
 def health_tags(sinks: Sequence[SinkConfig]) -> list[Tag]:
     """The tags, without the prefix of the line."""
-    return [*(tag for tag, _ in HISTORY), RECORD, *sink_tags(sinks)]
+    return [*(tag for tag, _ in HISTORY), RECORD, REFUSED, INSECURE, *sink_tags(sinks)]
 
 
-def figures(status: HistorianStatus, record_failure: str) -> list[float]:
-    """Values of the tags of history and record, in their order; those of the sinks follow."""
-    return [*(float(read(status)) for _, read in HISTORY), float(bool(record_failure))]
+def figures(
+    status: HistorianStatus, record_failure: str, *, refused: int = 0, insecure: int = 0
+) -> list[float]:
+    """Values of the tags of history, record and security, in their order; sinks follow."""
+    history = (float(read(status)) for _, read in HISTORY)
+    return [*history, float(bool(record_failure)), float(refused), float(insecure)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +98,18 @@ _OF_HISTORY: dict[str, tuple[Meaning, ...]] = {
         _above(
             Level.HI, 0.5, "runs and station memory cannot be written",
             "make room on the disk or mend it; START, DEPLOY and trials are refused until then",
+        ),
+    ),
+    REFUSED.name: (
+        _above(
+            Level.HI, 0.5, "a PLC does not prove to be the accepted one and is refused",
+            "`dryline trust list` shows its certificate; accept it only if the PLC shows the same",
+        ),
+    ),
+    INSECURE.name: (
+        _above(
+            Level.HI, 0.5, "a station is reached without encryption",
+            "name a policy in line.toml; until then keep everybody else off that network",
         ),
     ),
     "HISTORY.OUTBOX": (
@@ -154,6 +171,7 @@ class HealthAlarms:
                 by_level = {meaning.limit.level: meaning for meaning in meanings}
                 self._rows.append((k, LimitAlarm(tag.name, limits), by_level))
         self._active: dict[tuple[str, Level], LineAlarm] = {}
+        self.remarks: dict[str, str] = {}  # by tag without prefix: said behind an alarm's text
 
     @property
     def active(self) -> list[LineAlarm]:
@@ -167,8 +185,13 @@ class HealthAlarms:
         events = []
         for k, alarm, meanings in self._rows:
             for change in alarm.scan(now_s, values[k], GOOD):
-                events.append(self._event(names[k], meanings[change.level], change, utc_ns))
+                meaning = self._remarked(alarm.tag, meanings[change.level])
+                events.append(self._event(names[k], meaning, change, utc_ns))
         return events
+
+    def _remarked(self, tag: str, meaning: Meaning) -> Meaning:
+        remark = self.remarks.get(tag, "")
+        return replace(meaning, text=f"{meaning.text}: {remark}") if remark else meaning
 
     def _event(self, tag: str, meaning: Meaning, change: AlarmChange, utc_ns: int) -> Event:
         key = tag, change.level

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controller.control.station import Station
-from controller.core.errors import LinkLost, WriteFailed
+from controller.core.errors import LinkLost, NotTrusted, WriteFailed
 from controller.core.event import EventKind
 from controller.core.ports import Clock, Driver, Recorder
 from controller.core.sample import Quality, Samples
@@ -80,6 +80,7 @@ class ReadLink(Generic[D]):
         self._beat_at_s = 0.0
         self._open = False
         self._stale = True
+        self.distrust = ""  # why the PLC is refused; "" when it is not
 
     @property
     def up(self) -> bool:
@@ -92,9 +93,13 @@ class ReadLink(Generic[D]):
         try:
             await self._take_over(driver)
             self._open = True
+            self.distrust = ""
             if self._tell is not None:
                 self._tell("link up")
             await together(*self._works(driver))
+        except NotTrusted as error:
+            self.distrust = str(error)
+            raise
         finally:
             if self._open:
                 self._lost()

@@ -21,6 +21,7 @@ from controller.desk import Desk
 from controller.gate import Gate
 from controller.historian import Historian, HistorianSettings
 from controller.line import Line, history_tags
+from controller.line_security import OwnCertificate, anchored
 from controller.live_stream import LiveStream
 from controller.metrics.figures import Shown
 from controller.metrics.settings import Endpoint
@@ -63,6 +64,7 @@ async def run_controller(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
+    config = anchored(config, run)
     names = [s.name for s in config.stations]
     shown = Shown(config, clock, metrics is not None and metrics.tag_values)
     with StationLocks(run, names, config.part, clock.utc_ns()), _metrics(shown, metrics) as service:
@@ -113,7 +115,10 @@ async def _run(
         keep_for_good()
         stream = LiveStream(live_path(run, config.part), line)
         async with Supervisor(clock) as supervisor, stream, Console(socket, desk.answer):
+            certificate = OwnCertificate(config, clock, line.tell)
+            certificate.ensure()
             line.keep(supervisor)
+            supervisor.keep("own certificate", certificate.run)
             supervisor.keep("line health", desk.publish)
             supervisor.keep("trials", trials.run)
             supervisor.keep("live stream", stream.publish)

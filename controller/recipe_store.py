@@ -90,21 +90,44 @@ class RecipeStore(RecipeLibrary):
             replace_file(self.path(own), text)
         return self.path(own)
 
+    def take(self, own: RecipeId, text: str, author: str) -> Path:
+        """A draft as somebody wrote it: ConfigError when it is not right, Refused when it may not
+        be. Whoever brings it is its author, so that another person approves it."""
+        folder = self._folder(own.kind, own.name)
+        file = self._shown(own.kind, own.name, f"{own.version}.yaml")
+        found, problems = parse_recipe(text, file, own, self._kinds)
+        if found is None or problems:
+            raise ConfigError(problems)
+        if _person(found.recipe.author) != _person(author):
+            told = f"its header names {found.recipe.author} as author, you are {author}"
+            raise Refused("author", [told])
+        folder.mkdir(parents=True, exist_ok=True)
+        with locked(folder, author, f"draft of {own.version}", self._now()):
+            reasons = self._used(own)
+            if reasons:
+                raise Refused("new", reasons)
+            replace_file(self.path(own), text)
+        return self.path(own)
+
     def _require_new(self, own: RecipeId, base: RecipeId, author: str, reason: str) -> None:
         reasons = [f"a version needs {what}" for what, given in
                    (("an author", author), ("a reason", reason)) if not given.strip()]  # fmt: skip
         if own.name == base.name and own.version <= base.version:
             reasons.append(f"version {own.version} must be greater than its base {base.version}")
+        reasons += self._used(own)
+        if reasons:
+            raise Refused("new", reasons)
+
+    def _used(self, own: RecipeId) -> list[str]:
+        """Why a number cannot be taken for a new draft."""
         entry = Ledger.read(
             self._folder(own.kind, own.name), self._shown(own.kind, own.name, LEDGER)
         ).last(str(own.version))
         if entry is not None:
-            told = f"version {own.version} was used before, {who(entry)}: take another number"
-            reasons.append(told)
-        elif self.path(own).exists():
-            reasons.append(f"{own} is there already: take another number, or edit the draft")
-        if reasons:
-            raise Refused("new", reasons)
+            return [f"version {own.version} was used before, {who(entry)}: take another number"]
+        if self.path(own).exists():
+            return [f"{own} is there already: take another number, or edit the draft"]
+        return []
 
     def release(
         self, own: RecipeId, approver: str, reason: str,
@@ -118,15 +141,7 @@ class RecipeStore(RecipeLibrary):
         folder = self._folder(own.kind, own.name)
         self._require_there(own)
         with locked(folder, approver, f"release of {own.version}", self._now()):
-            stored = self.load(own)
-            reasons = [
-                *_not_from(stored, Status.DRAFT, self._last(own)),
-                *_approval(stored.recipe, approver, reason),
-                *_rehearsed(stored, rehearsal, override),
-                *self._base_missing(stored.recipe),
-            ]
-            if reasons:
-                raise Refused("release", reasons)
+            stored = self.releasable(own, approver, reason, rehearsal, override)
             entry = Entry(
                 version=str(own.version), action=Action.RELEASE,
                 content_hash=stored.content_hash, author=stored.recipe.author,
@@ -135,6 +150,22 @@ class RecipeStore(RecipeLibrary):
                 override=override.strip(), time_utc=self._now(),
             )  # fmt: skip
             return self._append(own, entry)
+
+    def releasable(
+        self, own: RecipeId, approver: str, reason: str,
+        rehearsal: Rehearsal | None = None, override: str = "",
+    ) -> Stored:  # fmt: skip
+        """The draft that could be released so; Refused with every reason why not."""
+        stored = self.load(own)
+        reasons = [
+            *_not_from(stored, Status.DRAFT, self._last(own)),
+            *_approval(stored.recipe, approver, reason),
+            *_rehearsed(stored, rehearsal, override),
+            *self._base_missing(stored.recipe),
+        ]
+        if reasons:
+            raise Refused("release", reasons)
+        return stored
 
     def obsolete(self, own: RecipeId, actor: str, reason: str) -> Entry:
         """Retire a released version: it stays readable and can no longer be deployed."""

@@ -3,7 +3,7 @@
 A controller of the whole line has `controller.sock` and the history file of line.toml,
 `history.db`. A controller of a part has files of its own beside them: `controller-coater.sock` and
 `history-coater.db`, with several stations `controller-coater+calender.sock`. `live.sock` is where a
-controller gives its tags to mirrors.
+controller gives its tags to mirrors, `api.sock` where the API of the line answers its owner.
 """
 
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ from controller.config import LineConfig
 
 SOCKET = "controller.sock"
 LIVE = "live.sock"
+API = "api.sock"
 JOINT = "+"  # between the stations of a part, as in LineConfig.part
 
 
@@ -24,6 +25,11 @@ def socket_path(run: Path, part: str) -> Path:
 def live_path(run: Path, part: str) -> Path:
     """The socket at which the controller of a part gives its tags to mirrors."""
     return _of_part(run / LIVE, part)
+
+
+def api_socket(run: Path) -> Path:
+    """The socket at which the API of the line takes the owner of the run folder at his word."""
+    return run / API
 
 
 def live_sockets(run: Path) -> dict[str, Path]:

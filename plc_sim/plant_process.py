@@ -15,13 +15,14 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from controller.clock import SystemClock
+from controller.clock import SystemClock, WallClock
 from controller.config import LineConfig
 from controller.console import Console, Json
 from controller.core.errors import DrylineError
 from controller.supervise import Supervisor
 from plc_sim.faults import FAULTS, Injection, find
 from plc_sim.fieldbus import FieldBus
+from plc_sim.introduction import introduce
 from plc_sim.plant import TICK_S, Plant
 from plc_sim.station_process import bus_path
 
@@ -225,6 +226,8 @@ async def run_plant(
                 f"{run}: a simulated plant runs in this folder already; "
                 "stop it or use another --run"
             ) from error
+        for sentence in introduce(config, run, WallClock().utc_ns() / 1e9):
+            log.info("%s", sentence)
         buses = {}
         for name, site in plant.sites.items():
             shape = (len(site.model.SENSORS), len(site.model.ACTUATORS))

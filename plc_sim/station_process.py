@@ -14,6 +14,7 @@ from typing import Protocol, cast
 from controller.clock import SystemClock
 from controller.config import LineConfig, StationConfig
 from plc_sim.fieldbus import FAULTS, FieldBus
+from plc_sim.introduction import security_of, tls_of
 from plc_sim.plc import SCAN_S, Logic, Plc
 from plc_sim.servers import modbus, opcua
 
@@ -60,7 +61,7 @@ def bus_path(run: Path, station: str) -> Path:
     return run / f"{station}.bus"
 
 
-def build_server(plc: Plc, config: StationConfig, clock: SystemClock) -> Server:
+def build_server(plc: Plc, config: StationConfig, clock: SystemClock, run: Path) -> Server:
     """The server of the protocol that the controller's driver is configured for."""
     settings = config.settings.model_dump()
     if config.protocol == "modbus":
@@ -70,9 +71,14 @@ def build_server(plc: Plc, config: StationConfig, clock: SystemClock) -> Server:
             port=settings["port"],
             unit_id=settings["unit_id"],
             clock=clock,
+            tls=tls_of(config, run),
         )
     return opcua.Server(
-        plc, endpoint=settings["endpoint"], namespace=settings["namespace"], clock=clock
+        plc,
+        endpoint=settings["endpoint"],
+        namespace=settings["namespace"],
+        clock=clock,
+        security=security_of(config, run),
     )
 
 
@@ -83,7 +89,7 @@ async def run_station(config: LineConfig, station: str, run: Path, clock: System
     with FieldBus(bus_path(run, station), len(logic.SENSORS), len(logic.ACTUATORS)) as bus:
         await _wait_for_plant(bus, station, clock)
         plc = Plc(own.prefix, own.points, logic, boot=bus.count_boot())
-        server = build_server(plc, own, clock)
+        server = build_server(plc, own, clock, run)
         await server.start()
         log.info("PLC of %s is up, boot %d", station, plc.boot)
         try:

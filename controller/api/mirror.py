@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from controller.core.sample import Quality
 from controller.live_frames import Frame, Hello, TagMeta
 
+NS = 1_000_000_000
 SILENT_S = 0.8  # without a frame; ten come in a second
 FIRST_ROOM = 256
 
@@ -23,6 +24,7 @@ class Source:
     """One controller. rows: where its tags lie in the mirror; seen_s: when the last frame came.
 
     serial: newer ones are higher; a station that moved belongs to the newest that claims it.
+    ahead_ns: plant time less the clock of links, by the frame that came with the least delay.
     """
 
     serial: int
@@ -32,6 +34,24 @@ class Source:
     number: int = 0
     utc_ns: int = 0
     silent: bool = False
+    ahead_ns: int | None = None
+
+    def now_ns(self, link_s: float) -> int:
+        """Plant time of this controller at a moment, whether it speaks or not; 0 before it did.
+
+        It goes on while the controller, or this process, stands still: so what was seen before
+        grows old.
+        """
+        return 0 if self.ahead_ns is None else self.ahead_ns + self._passed_ns(link_s)
+
+    def heard(self, utc_ns: int, link_s: float) -> None:
+        """A frame of a plant time came."""
+        self.seen_s, self.silent, self.utc_ns = link_s, False, utc_ns
+        ahead_ns = utc_ns - self._passed_ns(link_s)
+        self.ahead_ns = ahead_ns if self.ahead_ns is None else max(self.ahead_ns, ahead_ns)
+
+    def _passed_ns(self, link_s: float) -> int:
+        return round(link_s * self.hello.speed * NS)
 
 
 class Mirror:
@@ -87,6 +107,18 @@ class Mirror:
         """Plant time of the newest frame of all; 0 before the first."""
         return max((source.utc_ns for source in self.sources.values()), default=0)
 
+    def now_ns(self, link_s: float) -> int:
+        """Plant time at a moment, by the newest controller that was heard; 0 before the first."""
+        heard = [s for s in self.sources.values() if s.ahead_ns is not None]
+        talking = [s for s in heard if not s.silent] or heard
+        newest = max(talking, key=lambda s: s.serial, default=None)
+        return newest.now_ns(link_s) if newest else 0
+
+    def stir(self) -> int:
+        """A tick for a change of something that is no tag."""
+        self.tick += 1
+        return self.tick
+
     def controllers(self) -> dict[str, Source]:
         """Who feeds which station now."""
         found = sorted(self.sources.values(), key=lambda source: source.serial)
@@ -103,8 +135,8 @@ class Mirror:
     def apply(self, part: str, frame: Frame, now_s: float) -> None:
         """Take over a frame of a controller."""
         source = self.sources[part]
-        source.seen_s, source.silent = now_s, False
-        source.number, source.utc_ns = frame.number, frame.utc_ns
+        source.heard(frame.utc_ns, now_s)
+        source.number = frame.number
         rows = source.rows
         if (own := self._owner[rows] == source.serial).all():
             self._take(rows, frame.value, frame.quality, frame.time_ns)

@@ -6,10 +6,12 @@ the server time of the last frame seen, and a frame that is too old refuses.
 """
 
 import secrets
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
+from controller.access.demands import Act
 from controller.core.errors import Refused
-from controller.core.event import Verb
 
 GOOD_FOR_S = 15.0
 SEEN_S = 2.0  # so old may the last frame be that a person saw
@@ -23,26 +25,30 @@ class Change:
     """What is to be done: a command without the person and the reason.
 
     was: what the value is now as the person saw it, None where there is none; version: of what
-    it changes, refused when somebody else changed it meanwhile.
+    it changes, refused when somebody else changed it meanwhile. request: what the controller is
+    asked beside that, for what is more than a command of a station (a deployment, an alarm).
     """
 
     station: str
-    verb: Verb
+    verb: str
     target: str = ""
     value: float | str | None = None
     was: float | str | None = None
     version: int | None = None
+    request: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """A change somebody looks at. until_s: on the monotonic clock of this process."""
+    """A change somebody looks at. until_s: on the monotonic clock of this process; act: its class,
+    which says what is asked of the person."""
 
     token: str
     actor: str
     change: Change
     reason: str
     until_s: float
+    act: Act = Act.LEAD
 
 
 class Proposals:
@@ -54,7 +60,9 @@ class Proposals:
     def __len__(self) -> int:
         return len(self._open)
 
-    def propose(self, actor: str, change: Change, reason: str, now_s: float) -> Proposal:
+    def propose(
+        self, actor: str, change: Change, reason: str, now_s: float, act: Act = Act.LEAD
+    ) -> Proposal:
         """Open a proposal; those that are over are forgotten."""
         for token in [t for t, p in self._open.items() if p.until_s < now_s]:
             del self._open[token]
@@ -66,6 +74,7 @@ class Proposals:
             change=change,
             reason=reason,
             until_s=now_s + GOOD_FOR_S,
+            act=act,
         )
         self._open[proposal.token] = proposal
         return proposal

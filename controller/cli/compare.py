@@ -1,20 +1,15 @@
 """`dryline trial compare`: the run of a trial beside runs of its base recipe."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from controller.cli import SHIPPED_LINE, AsJson, LineFolder, RunFolder, print_json, screen, told
-from controller.cli.found_run import find_run, find_trial, quality_of
 from controller.config import load_line
-from controller.core.errors import DrylineError, Refused
-from controller.core.run import Outcome
-from controller.history.several import AnyReader, MergedReader
+from controller.history.several import MergedReader
 from controller.run_folder import histories
-from controller.run_store import STORE, RunReader
 from controller.runs.alignment import Axis
 from controller.runs.compare import Comparison
 from controller.runs.compare import compare as compare_runs
@@ -23,18 +18,9 @@ from controller.runs.compare_text import as_json, energy_rows, table_rows
 from controller.runs.quality import RunSummary
 from controller.runs.statistics import LEVEL
 from controller.runs.verdict import Evidence
+from controller.trial_runs import Sides, sides_of, summary_of
 
-MOST_BASE_RUNS = 5
 _LINE = "{:40}  {:19}  {:17}"
-
-
-@dataclass(frozen=True, slots=True)
-class Sides:
-    """Who is compared with whom. base: ids of runs, newest first."""
-
-    trial: dict[str, Any]
-    run: str
-    base: tuple[str, ...]
 
 
 def compare(  # noqa: PLR0913, PLR0917 - each is an option of the command
@@ -60,11 +46,12 @@ def compare(  # noqa: PLR0913, PLR0917 - each is an option of the command
     json: AsJson = False,
 ) -> None:
     """Compare a trial with runs of its base recipe: quality, energy, and how sure that is."""
-    sides = told(lambda: _sides(trial, base or [], run))
-    paths = told(lambda: histories(load_line(line), run))
+    sides = told(lambda: sides_of(trial, base or [], run))
+    config = told(lambda: load_line(line))
+    paths = told(lambda: histories(config, run))
     with told(lambda: MergedReader(paths)) as history:
-        of_trial = told(lambda: [_summary(sides.run, run, line, history)])
-        of_base = told(lambda: [_summary(name, run, line, history) for name in sides.base])
+        of_trial = told(lambda: [summary_of(sides.run, run, config, history)])
+        of_base = told(lambda: [summary_of(name, run, config, history) for name in sides.base])
     found = told(lambda: compare_runs(of_trial, of_base, axis, level=level, by=by, window=window))
     if png is not None:
         told(lambda: save_comparison_plot(found, of_trial, of_base, png))
@@ -74,33 +61,6 @@ def compare(  # noqa: PLR0913, PLR0917 - each is an option of the command
     _print(sides, found, of_trial, of_base)
     if png is not None:
         _say(f"{png} written")
-
-
-def _sides(trial: str, base: Sequence[str], run: Path) -> Sides:
-    with RunReader(run / STORE) as reader:
-        one = find_trial(list(reader.trials()), trial)
-        name, station, recipe = str(one["run"]), str(one["station"]), str(one["base"])
-        if not name:
-            raise Refused("no_run", [f"trial {one['id']} has not begun a run yet"])
-        if base:
-            return Sides(one, name, tuple(reader.find(text) for text in base))
-        found = [
-            head.id for head in reader.runs(station)
-            if head.outcome is Outcome.COMPLETED and not head.trial
-            and head.recipe == f"{head.kind}/{recipe}"
-        ]  # fmt: skip
-    if not found:
-        raise Refused(
-            "no_runs", [f"no completed run of {station} with {recipe} to compare with: name runs"]
-        )
-    return Sides(one, name, tuple(found[:MOST_BASE_RUNS]))
-
-
-def _summary(name: str, run: Path, line: Path, history: AnyReader) -> RunSummary:
-    quality = quality_of(find_run(name, run, line), history)
-    if quality.summary is None:
-        raise DrylineError(f"run {name}: {'; '.join(quality.notes)}")
-    return quality.summary
 
 
 def _print(

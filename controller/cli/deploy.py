@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from controller.cli import EXIT_FAILED, AsJson, RunFolder, errors, print_json, screen, told
+from controller.cli.api_client import give
 from controller.cli.operate import command
 from controller.clock import NS
 from controller.consoles import ask_station
@@ -25,7 +26,7 @@ Expect = Annotated[
 def ask_of(run: Path, station: str, by: str, **request: Any) -> dict[str, Any]:
     """One question about a station, in somebody's name."""
     body = {"actor": by or getpass.getuser(), "station": station, **request}
-    return told(lambda: ask_station(run, station, body, DEPLOY_S))
+    return told(lambda: give(run, body) or ask_station(run, station, body, DEPLOY_S))
 
 
 def require_accepted(answer: dict[str, Any], what: str) -> None:

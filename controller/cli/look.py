@@ -101,6 +101,9 @@ def _print_controllers(answer: dict[str, Any]) -> None:
             since = _clock_text(c["since_ns"])
             text = f"controller of {c['part']}: pid {c['pid']}, since {since}, {c['software']}"
             screen.print(text, markup=False, highlight=False)
+        for name in c.get("insecure", ()):
+            banner = f" INSECURE: {name} is read and written without encryption or password "
+            errors.print(banner, style="bold white on red", markup=False, highlight=False)
         for alarm in c.get("alarms", ()):
             errors.print(f"ALARM {alarm['tag']}: {alarm['text']}", style="red", highlight=False)
             errors.print(f"  to do: {alarm['action']}", markup=False, highlight=False)

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from controller.cli import EXIT_FAILED, AsJson, RunFolder, errors, print_json, screen, told
+from controller.cli.api_client import give
 from controller.console import ask
 from controller.consoles import ask_station, owner, status
 from controller.core.errors import DrylineError
@@ -40,7 +41,7 @@ def _stations(run: Path, station: str) -> list[str]:
 def _ask(run: Path, name: str, request: dict[str, Any], asked_for: str) -> dict[str, Any]:
     """Of "all", one that cannot be asked counts as a refusal: the others get their command."""
     try:
-        return ask_station(run, name, request)
+        return give(run, request) or ask_station(run, name, request)
     except DrylineError as error:
         if asked_for != "all":
             raise

@@ -69,8 +69,11 @@ def up(  # noqa: PLR0913, PLR0917 - an argument for each option
     ] = False,
     recipes: Recipes = RECIPES,
     metrics: Metrics = "",
+    api: Annotated[
+        bool, typer.Option("--api/--no-api", help="Also the API, for screens and scripts.")
+    ] = True,
 ) -> None:
-    """Start the simulated plant and the controller as separate processes; Ctrl-C stops both."""
+    """Start the simulated plant, the controller and the API as processes; Ctrl-C stops them all."""
     config = told(lambda: load_line(line))
     told(lambda: _endpoint(config, metrics))
     make_folder(run)
@@ -89,6 +92,7 @@ def up(  # noqa: PLR0913, PLR0917 - an argument for each option
                 )
                 for part in parts
             ),
+            *([_api_child([*common, "--recipes", str(recipes)])] if api else []),
         ],
         lambda text: errors.print(text, markup=False, highlight=False, soft_wrap=True),
     )
@@ -109,6 +113,11 @@ def _controller_child(words: list[str], part: list[str]) -> Child:
     name = f"the controller of {part[-1]}" if part else "the controller"
     command = [sys.executable, "-m", "controller", "controller", *words]
     return Child(name, command, again=bool(part))
+
+
+def _api_child(words: list[str]) -> Child:
+    """Control does not need it: it is started again when it ends."""
+    return Child("the API", [sys.executable, "-m", "controller", "api", *words], again=True)
 
 
 def _endpoint(config: LineConfig, wanted: str) -> Endpoint | None:

@@ -20,16 +20,15 @@ from controller.cli import (
     screen,
     told,
 )
-from controller.cli.found_run import RunQuality, find_run, quality_in, quality_of
 from controller.clock import NS
+from controller.config import load_line
 from controller.core.run import RunHead
+from controller.found_run import RunQuality, bundle_source, find_run, quality_in
 from controller.history.several import MergedReader
-from controller.line import station_kind, tag_table
 from controller.run_folder import histories
 from controller.run_store import STORE, RunReader
-from controller.runs.bundle import BundleSource, export
+from controller.runs.bundle import export
 from controller.runs.bundle_check import Verdict, printable, verify
-from controller.runs.key_plots import key_plots
 from controller.runs.quality_text import notes, number, percent, table_rows
 from controller.runs.recipe_changes import (
     COLUMNS,
@@ -100,7 +99,7 @@ def show(
     json: AsJson = False,
 ) -> None:
     """Print a run: its head, its quality, what changed in the recipe, everything that happened."""
-    found = told(lambda: find_run(which, run, line))
+    found = told(lambda: find_run(which, run, load_line(line)))
     record, head = found.record, found.record.head
     quality = told(lambda: quality_in(found, run))
     changes = found.changes
@@ -184,21 +183,14 @@ def export_run(
     json: AsJson = False,
 ) -> None:
     """Write everything there is of a run into one file that `run verify` can check."""
-    found = told(lambda: find_run(which, run, line))
-    station, head = found.station, found.record.head
+    found = told(lambda: find_run(which, run, load_line(line)))
+    head = found.record.head
     path = out or Path(f"{head.id}.zip")
     with (
         told(lambda: MergedReader(histories(found.config, run))) as history,
         errors.status(f"{path}") as status,
     ):
-        source = BundleSource(
-            record=found.record,
-            summary=told(lambda: quality_of(found, history)).plain(),
-            tags=[t for t in tag_table(found.config).tags if t.station == head.station],
-            plots=key_plots(station_kind(station.kind), station.prefix),
-            kinds=found.kinds,
-            proven=found.proven,
-        )
+        source = told(lambda: bundle_source(found, history))
         done = told(lambda: export(source, history, path, force=force, told=status.update))
     if json:
         print_json(

@@ -27,10 +27,10 @@ from controller.cli.deploy import (
     expected_by,
     require_accepted,
 )
-from controller.cli.found_run import find_trial
 from controller.cli.recipes import RECIPES, Folder, store_of, tell_recipe_errors
 from controller.clock import NS
 from controller.core.recipe import RecipeId, Version
+from controller.found_run import find_trial
 from controller.recipe_store import RecipeStore
 from controller.run_store import STORE, RunReader
 from controller.runs.lead_time import Lead, by_month, leads, of_trials

@@ -5,6 +5,7 @@ DrylineError
 |-- StoreError         the local history cannot be opened, read or written
 |-- DriverError        the link to a device
 |   |-- LinkLost       no connection or no answer in time: the supervisor connects again
+|   |   `-- NotTrusted  the device does not prove to be the accepted one: a person must look
 |   |-- ProtocolFault  the device broke the rules of the protocol or of the map
 |   `-- WriteFailed    a write was refused or not confirmed: it is never repeated later
 |-- Refused            a command that may not run now: carries the reasons
@@ -53,6 +54,14 @@ class DriverError(DrylineError):
 
 class LinkLost(DriverError):
     """No connection, or no answer before the deadline."""
+
+
+class NotTrusted(LinkLost):
+    """The device does not prove to be the one a person has accepted; the text says what to do."""
+
+    def __init__(self, text: str, fingerprint: str) -> None:
+        self.fingerprint = fingerprint
+        super().__init__(text)
 
 
 class ProtocolFault(DriverError):

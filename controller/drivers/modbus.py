@@ -19,12 +19,11 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from math import floor
-from typing import Annotated, Literal, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, Strict
-from pymodbus.client import AsyncModbusTcpClient
+from pymodbus.client import AsyncModbusTcpClient, AsyncModbusTlsClient
 from pymodbus.exceptions import ConnectionException, ModbusException
 from pymodbus.framer import FramerSocket
 from pymodbus.pdu import DecodePDU, ModbusPDU, ReadHoldingRegistersRequest
@@ -44,7 +43,10 @@ from controller.core.ports import Clock
 from controller.core.sample import Samples
 from controller.drivers.modbus_blocks import TICKET_ADDRESS, plan
 from controller.drivers.modbus_codec import OUTPUT_ADDRESS, Area, Batch, Block
+from controller.drivers.modbus_settings import Settings
+from controller.drivers.modbus_tls import client_context, explain
 
+__all__ = ["Driver", "Settings"]
 # The library reports every failed call as an error; here a failure is an exception and is told
 # once, by whoever supervises the driver.
 logging.getLogger("pymodbus.logging").setLevel(logging.CRITICAL)
@@ -66,35 +68,11 @@ READ_ERRORS = REFUSALS | {
     6: "device busy",
     7: "not acknowledged",
 }
+HANDSHAKE_S = 2.0
 _CLOSED = "the device closed the connection"
 _WORD = 65536
 _HEADER = 6  # transaction, protocol, length
 _LONGEST = 254  # unit and PDU
-
-
-AddressRange = Annotated[tuple[int, int], Strict(False)]  # a file has lists, not tuples
-
-
-class Settings(BaseModel):
-    """Keys of `[stations.NAME.driver]` for protocol "modbus"; `prefix` is the station's own.
-
-    holding_ranges, discrete_ranges: first and last address of what the device defines; reads
-    never leave them. bridge_gap: how many unwanted addresses one request may span.
-    """
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-    protocol: Literal["modbus"] = "modbus"
-    prefix: str = Field(min_length=1)
-    host: str = Field(min_length=1)
-    port: int = Field(default=502, ge=1, le=65535)
-    unit_id: int = Field(default=1, ge=0, le=255)
-    timeout_s: float = Field(default=0.3, ge=0.05, le=5.0)
-    bridge_gap: int = Field(default=16, ge=0, le=119)
-    holding_ranges: tuple[AddressRange, ...] = Field(
-        default=((0, 39), (40, 79), (80, 119), (200, 229)), strict=False
-    )
-    discrete_ranges: tuple[AddressRange, ...] = Field(default=((0, 63),), strict=False)
 
 
 _READ_REQUESTS = {
@@ -210,21 +188,37 @@ class Driver:
     async def connect(self) -> None:
         """Open the connection, read the fast blocks and check the map version."""
         s = self._settings
-        client = AsyncModbusTcpClient(
+        client = self._client = self._new_client()
+        client.ctx.framer = self._framer
+        if not await client.connect():
+            why = await explain(s) if s.tls else ""
+            raise self._break(LinkLost(f"no connection to {s.host}:{s.port}{why}"))
+        self._broken = ""
+        for block in self._plan.groups[0].blocks:
+            await self._ask(block)
+
+    def _new_client(self) -> AsyncModbusTcpClient:
+        s = self._settings
+        if not s.tls:
+            return AsyncModbusTcpClient(
+                s.host,
+                port=s.port,
+                timeout=s.timeout_s,
+                retries=0,
+                reconnect_delay=0,
+                trace_connect=self._on_connection,
+            )
+        client = AsyncModbusTlsClient(
             s.host,
+            sslctx=client_context(s),
             port=s.port,
             timeout=s.timeout_s,
             retries=0,
             reconnect_delay=0,
             trace_connect=self._on_connection,
         )
-        client.ctx.framer = self._framer
-        self._client = client
-        if not await client.connect():
-            raise self._break(LinkLost(f"no connection to {s.host}:{s.port}"))
-        self._broken = ""
-        for block in self._plan.groups[0].blocks:
-            await self._ask(block)
+        client.ctx.comm_params.timeout_connect = HANDSHAKE_S
+        return client
 
     async def read_all(self) -> Samples:
         """One sample of every device tag, read now, block after block."""

@@ -1,4 +1,4 @@
-"""OPC UA driver. The only file of `controller` that knows asyncua.
+"""OPC UA driver. Only this file and opcua_channel.py of `controller` know asyncua.
 
 asyncua serves as codec and secure channel only. Its reconnection can leave a subscription silently
 dead and its notification loop makes an object or a task of every change, so here every connection
@@ -22,7 +22,6 @@ from typing import Any, Final, NoReturn
 import numpy as np
 from asyncua import Client, ua
 from asyncua.client.ua_client import UASocketProtocol
-from asyncua.crypto import security_policies
 from asyncua.ua.ua_binary import struct_from_binary
 from numpy.typing import NDArray
 
@@ -30,16 +29,18 @@ from controller.core.errors import LinkLost, ProtocolFault
 from controller.core.point import Point
 from controller.core.ports import Clock
 from controller.core.sample import Samples
+from controller.drivers import opcua_channel as channel
 from controller.drivers import opcua_settings as fixed
 from controller.drivers.cancellation import plain_cancellation
 from controller.drivers.opcua_image import FIRST_BAD, TYPE_MISMATCH, DeviceImage
-from controller.drivers.opcua_settings import Security, Settings
+from controller.drivers.opcua_settings import Settings
 
 __all__ = ["Driver", "Settings"]
 logging.getLogger("asyncua").setLevel(logging.WARNING)  # at INFO every message is formatted
 _VALUE: Final = ua.AttributeIds.Value
 _NAMESPACES: Final = ua.NodeId(ua.ObjectIds.Server_NamespaceArray)
-_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 _LINK_ERRORS: Final = (OSError, ua.UaError)  # a TimeoutError is an OSError
 _CODEC_ERRORS: Final = (struct.error, ValueError, TypeError, LookupError, AttributeError)
 _SCALARS: Final = frozenset((float, int, bool))
@@ -64,6 +65,7 @@ class Driver:
         self._settings = settings
         self._clock = clock
         self._map_version = map_version
+        self._station = points[0].station if points else ""
         self._image = DeviceImage(points, tag_index, clock, settings.max_skew_s)
         self._types = [ua.VariantType[name] for name in self._image.types]
         self._client: Client | None = None
@@ -191,23 +193,9 @@ class Driver:
         raise LinkLost(f"{self._settings.endpoint}: {what}{cause}") from error
 
     async def _open(self) -> None:
-        s = self._settings
-        client = self._client = Client(s.endpoint, timeout=s.timeout_s)
-        client.name, client.application_uri = "Dryline controller", s.application_uri
-        client.session_timeout = fixed.SESSION_MS
-        if s.security is not Security.NONE:
-            await client.set_security(
-                getattr(security_policies, "SecurityPolicy" + s.security.replace("_", "")),
-                str(s.certificate),
-                str(s.private_key),
-                server_certificate=str(s.server_certificate),
-            )
+        client = self._client = channel.new_client(self._settings)
         # step by step: Client.connect() would start three tasks that reconnect by themselves
-        await client.connect_socket()
-        await client.send_hello()
-        await client.open_secure_channel()
-        await client.create_session()
-        await client.activate_session(username=s.user, password=s.password())
+        await channel.open_session(client, self._settings, self._station)
         self._renew_at_s = self._clock.link_s() + fixed.RENEW_S
 
     async def _check_map(self) -> None:

@@ -3,13 +3,17 @@
 `Settings` are the keys of `[stations.NAME.driver]` for protocol "opcua".
 """
 
+import os
 from enum import StrEnum
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, Literal, Self
 from urllib.parse import urlparse
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+
+from controller.core.errors import DrylineError
+from controller.pki.files import read_secret
+from controller.pki.own import URI
 
 SLICE: Final = 200  # nodes a Read call: more gains nothing and holds the event loop
 PUBLISHES: Final = 2  # outstanding requests: one is on its way while the other is answered
@@ -21,15 +25,15 @@ SESSION_MS: Final = 15_000  # an abandoned session frees the server after this
 RENEW_S: Final = 2_400.0  # of a secure channel that lives one hour
 GRACE_S: Final = 0.5  # for a heartbeat seen by reading to arrive by subscription too
 CLOSE_S: Final = 0.3
+PKI: Final = "pki"  # folder in the run folder
 
 
 class Security(StrEnum):
-    """Policy of the secure channel; always sign and encrypt, except NONE."""
+    """Policy of the secure channel, always with SignAndEncrypt; INSECURE is none at all."""
 
-    NONE = "none"
+    AES256 = "Aes256Sha256RsaPss"
     BASIC256SHA256 = "Basic256Sha256"
-    AES128 = "Aes128_Sha256_RsaOaep"
-    AES256 = "Aes256_Sha256_RsaPss"
+    INSECURE = "insecure"
 
 
 class Settings(BaseModel):
@@ -38,7 +42,11 @@ class Settings(BaseModel):
     timeout_s: deadline of one call; connect_s: of the whole connection. stale_s: a heartbeat not
     delivered for so long makes the driver look itself. max_skew_s: how far its clock may be
     off before samples carry our time instead, plant seconds.
-    server_certificate pins the device: asyncua would fetch an unknown one and trust it.
+
+    The device's certificate is the one in `server_certificate`, or one that was accepted with
+    `dryline trust`; host and application are compared, the host unless check_host is false. Ours is
+    made at the first start, or is that of certificate and private_key. The password is in a file or
+    in an environment variable, never here. Relative paths are those of the run folder.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -50,44 +58,73 @@ class Settings(BaseModel):
     connect_s: float = Field(default=5.0, ge=0.5, le=60)
     stale_s: float = Field(default=2.0, ge=0.5, le=60)
     max_skew_s: float = Field(default=10.0, gt=0)
-    security: Security = Field(default=Security.NONE, strict=False)
-    insecure: bool = False
-    application_uri: str = "urn:dryline:controller"
+    security: Security = Field(default=Security.AES256, strict=False)
+    application_uri: str = Field(default=URI, min_length=1)
     certificate: Path | None = Field(default=None, strict=False)
     private_key: Path | None = Field(default=None, strict=False)
     server_certificate: Path | None = Field(default=None, strict=False)
-    user: str | None = None
+    check_host: bool = True
+    user: str | None = Field(default=None, min_length=1)
     password_file: Path | None = Field(default=None, strict=False)
+    password_env: str | None = Field(default=None, min_length=1)
+    _run: Path = PrivateAttr(default=Path())
+
+    @property
+    def insecure(self) -> bool:
+        """True when anybody on the way can read and write the device."""
+        return self.security is Security.INSECURE
+
+    @property
+    def needs_certificate(self) -> bool:
+        """True when the one made at the first start is used."""
+        return not self.insecure and self.certificate is None
+
+    @property
+    def host(self) -> str:
+        """Host of the endpoint."""
+        return urlparse(self.endpoint).hostname or ""
+
+    @property
+    def pki(self) -> Path:
+        """Folder of our key and of the trusted certificates."""
+        return self._run / PKI
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
         url = urlparse(self.endpoint)
         if url.scheme != "opc.tcp" or not url.hostname or url.port is None:
             raise ValueError(f"endpoint = {self.endpoint!r}: must be opc.tcp://HOST:PORT/PATH")
-        files = ("certificate", "private_key", "server_certificate")
-        missing = [name for name in files if getattr(self, name) is None]
-        if self.security is not Security.NONE and missing:
-            raise ValueError(f"security = {self.security.value!r} needs {', '.join(missing)}")
-        if self.security is Security.NONE and not self.insecure and not _is_loopback(url.hostname):
-            raise ValueError(
-                f'security = "none" with {url.hostname}: anybody on the network can read and write '
-                "the device; name a policy, or accept it with insecure = true"
-            )
-        if (self.user is None) is not (self.password_file is None):
-            raise ValueError("user and password_file go together")
-        if self.user is not None and self.security is Security.NONE:
-            raise ValueError("user needs a security policy: the password would go in the clear")
+        if url.username is not None or url.password is not None:
+            raise ValueError("endpoint holds a user or a password: use user and password_file")
+        if (self.certificate is None) is not (self.private_key is None):
+            raise ValueError("certificate and private_key go together")
+        given = [name for name in ("password_file", "password_env") if getattr(self, name)]
+        if (self.user is None) is bool(given) or len(given) > 1:
+            raise ValueError("user needs one of password_file and password_env, and they need user")
+        if self.insecure:
+            keys = ("user", "certificate", "server_certificate")
+            if wrong := [name for name in keys if getattr(self, name) is not None]:
+                raise ValueError(
+                    f'{", ".join(wrong)} with security = "insecure": it would go in the clear; '
+                    "name a policy"
+                )
         return self
 
+    def within(self, run: Path) -> Self:
+        """The same settings in a run folder, which relative paths are then of."""
+        names = ("certificate", "private_key", "server_certificate", "password_file")
+        found = {name: run / path for name in names if (path := getattr(self, name)) is not None}
+        settings = self.model_copy(update=found)
+        settings._run = run  # noqa: SLF001 - of the same class
+        return settings
+
     def password(self) -> str | None:
-        """First line of the password file, read when it is needed and kept nowhere."""
+        """Read when it is needed and kept nowhere; DrylineError when there is none."""
+        if self.password_env is not None:
+            found = os.environ.get(self.password_env)
+            if not found:
+                raise DrylineError(f"environment variable {self.password_env} is not set")
+            return found
         if self.password_file is None:
             return None
-        return self.password_file.read_text(encoding="utf-8").partition("\n")[0]
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+        return read_secret(self.password_file).decode().partition("\n")[0]

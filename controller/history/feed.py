@@ -207,6 +207,14 @@ class Feed(Closing):
         with snapshot(self._connection, self.path) as connection:
             return tags_of(connection)
 
+    def tags_in_use(self) -> frozenset[int]:
+        """Ids of the tags that the store's controller writes since it was opened last."""
+        with snapshot(self._connection, self.path) as connection:
+            rows = connection.execute(
+                "SELECT id FROM tag WHERE opened = (SELECT max(opened) FROM tag)"
+            ).fetchall()
+        return frozenset(number for (number,) in rows)
+
     def _number(self, statement: str) -> int:
         try:
             return int(self._connection.execute(statement).fetchone()[0])

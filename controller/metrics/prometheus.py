@@ -34,8 +34,13 @@ class _Figures(Collector):
 
 def registry_of(shown: Shown) -> CollectorRegistry:
     """A registry of a controller's figures and those of its process, for any server."""
+    return registry_for(lambda: families(shown))
+
+
+def registry_for(read: Callable[[], Iterable[Family]]) -> CollectorRegistry:
+    """A registry of figures, read at every scrape, and those of this process."""
     registry = CollectorRegistry()
-    registry.register(_Figures(lambda: families(shown)))
+    registry.register(_Figures(read))
     ProcessCollector(registry=registry)
     return registry
 

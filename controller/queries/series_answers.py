@@ -23,7 +23,7 @@ from controller.queries.answers import (
     ValuesAnswer,
 )
 from controller.queries.asks import MAX_BUCKETS_OF_ALL, BucketsAsk, RawAsk, WindowAsk
-from controller.queries.calendar_edges import calendar_edges
+from controller.queries.calendar_edges import Per, calendar_edges
 from controller.queries.cursors import Cursor, read_cursor, write_cursor
 from controller.queries.local_time import local_text, zone_of
 from controller.queries.problems import AskError, AskProblem, UnknownName
@@ -105,7 +105,7 @@ def _texts(columns: Sequence[Octets]) -> dict[str, str]:
 def buckets_answer(ask: BucketsAsk, asked: Asked) -> BucketsAnswer:
     """Aggregates of every tag between the same edges."""
     start_ns, stop_ns = window_of(ask, asked.now_ns)
-    edges = _calendar(ask, start_ns, stop_ns) if ask.per else None
+    edges = _calendar(ask, ask.per, start_ns, stop_ns) if ask.per else None
     series, edges_ns = [], edges
     for tag in [tag_facts(asked.source, name) for name in ask.tag]:
         if edges is None:
@@ -127,17 +127,16 @@ def buckets_answer(ask: BucketsAsk, asked: Asked) -> BucketsAnswer:
     )
 
 
-def _calendar(ask: BucketsAsk, start_ns: int, stop_ns: int) -> Ints:
-    assert ask.per is not None  # noqa: S101 - asked for only then
+def _calendar(ask: BucketsAsk, per: Per, start_ns: int, stop_ns: int) -> Ints:
     try:
-        edges = calendar_edges(start_ns, stop_ns, ask.per, zone_of(ask.zone))
+        edges = calendar_edges(start_ns, stop_ns, per, zone_of(ask.zone))
     except ValueError as error:
-        raise AskError([AskProblem(what=str(error), field="per", value=ask.per)]) from None
+        raise AskError([AskProblem(what=str(error), field="per", value=per)]) from None
     total = (len(edges) - 1) * len(ask.tag)
     if total > MAX_BUCKETS_OF_ALL:
         what = f"{total} buckets of all tags together"
         allowed = f"at most {MAX_BUCKETS_OF_ALL}"
-        raise AskError([AskProblem(what=what, field="per", value=ask.per, allowed=allowed)])
+        raise AskError([AskProblem(what=what, field="per", value=per, allowed=allowed)])
     return edges
 
 

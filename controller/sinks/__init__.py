@@ -4,5 +4,5 @@
 history is read by `sources`, `lane` delivers what they give, `answers` says what an answer of a
 server means, `ledger` remembers durably how far everything got. `forwarder` puts a sink together,
 `process` runs all sinks of a controller in a process of their own, `watch` is the controller's
-side of it. `influx` is the wire.
+side of it. `influx` is the wire to InfluxDB, `sparkplug` and its parts that to an MQTT broker.
 """

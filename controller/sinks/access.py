@@ -1,4 +1,4 @@
-"""The token of a sink: from the environment or from a file, never from the configuration."""
+"""The secret of a sink: from the environment or from a file, never from the configuration."""
 
 import os
 from pathlib import Path
@@ -30,4 +30,23 @@ def read_token(env: str, file: str, folder: Path) -> Token:
         return Token()
     if not text or not text.isprintable() or " " in text:
         return Token(problem=f"no token: {where} holds none")
+    return Token(text)
+
+
+def read_password(env: str, file: str, folder: Path) -> Token:
+    """As `read_token`, for a password: of any characters, to the end of the line."""
+    if env:
+        text, where = os.environ.get(env, ""), f"environment variable {env}"
+    elif file:
+        where = f"file {file}"
+        try:
+            with (folder / file).open("rb") as stream:
+                text = stream.read(MAX_BYTES).decode()
+        except (OSError, UnicodeDecodeError) as error:
+            return Token(problem=f"no password: {where}: {error}")
+    else:
+        return Token()
+    text = text.rstrip("\r\n")
+    if not text or not text.isprintable():
+        return Token(problem=f"no password: {where} holds none")
     return Token(text)

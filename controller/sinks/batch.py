@@ -1,9 +1,12 @@
 """A batch: lines on their way, and what their delivery changes in the ledger."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from controller.core.sample import Samples
+from controller.history.feed import StoredEvent
+from controller.history.results import StoredTag
 from controller.sinks.ledger import Refused, Step
 
 
@@ -27,6 +30,26 @@ class Delivered:
     batch: Batch
     taken: int
     refused: tuple[Refused, ...]
+
+
+class Wording(Protocol):
+    """How samples and events become lines, each of which stands alone. One thread."""
+
+    def learn(self, tags: Iterable[StoredTag]) -> None:
+        """Take the tags of the store, by whose ids samples name their tag."""
+        ...
+
+    def knows(self, samples: Samples) -> bool:
+        """Whether the tags of all samples were learned."""
+        ...
+
+    def samples(self, samples: Samples) -> list[str]:
+        """A line for every sample."""
+        ...
+
+    def event(self, stored: StoredEvent) -> str:
+        """The line of an event."""
+        ...
 
 
 class Source(Protocol):

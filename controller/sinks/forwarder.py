@@ -14,7 +14,7 @@ from controller.clock import NS
 from controller.core.errors import StoreError
 from controller.core.ports import Clock
 from controller.history.feed import Feed, Waiting
-from controller.sinks.batch import Source
+from controller.sinks.batch import Source, Wording
 from controller.sinks.condition import Condition, State
 from controller.sinks.lane import Lane, Pace, Post
 from controller.sinks.layout import Layout
@@ -45,8 +45,34 @@ class Target(Protocol):
         ...
 
 
+Tell = Callable[[str], None]
+
+
+class Session(Protocol):
+    """What the lanes of a sink share where a protocol wants one connection for all of them."""
+
+    def start(self, tell: Tell) -> None:
+        """Connect, and stay connected; tell: leaves a note for people, from any thread."""
+        ...
+
+    def wording(self) -> Wording:
+        """What lines look like, for one lane."""
+        ...
+
+    def connect(self) -> Target:
+        """The end of one lane."""
+        ...
+
+    def end(self) -> None:
+        """Take leave, within a second."""
+        ...
+
+
 class Plan(NamedTuple):
-    """What a sink is made of. connect: a fresh connection for a lane."""
+    """What a sink is made of.
+
+    connect: a connection for a lane; session: what these share, if anything.
+    """
 
     name: str
     store: Path
@@ -55,6 +81,7 @@ class Plan(NamedTuple):
     connect: Callable[[], Target]
     batch_points: int
     backfill_points_per_s: float
+    session: Session | None = None
 
 
 def attach(ledger: Ledger, feed: Feed, name: str, now_ns: int) -> None:
@@ -109,6 +136,8 @@ class Forwarder:
             )
             thread.daemon = True  # a post that hangs does not hold up the end
             self._threads.append(thread)
+        if self._plan.session is not None:
+            self._plan.session.start(self._tell)
         for thread in self._threads:
             thread.start()
 
@@ -123,6 +152,8 @@ class Forwarder:
         until_s = self._clock.link_s() + JOIN_S
         for thread in self._threads:
             thread.join(max(0.0, until_s - self._clock.link_s()))
+        if self._plan.session is not None:
+            self._plan.session.end()
         self._look.close()
         if not any(thread.is_alive() for thread in self._threads):
             self.ledger.close()
@@ -171,6 +202,18 @@ class Forwarder:
             if not self._stopping.is_set():
                 self.broken.set()
 
+    def _wording(self) -> Wording:
+        plan = self._plan
+        return plan.session.wording() if plan.session else Layout(plan.line, plan.places.part)
+
+    def _tell(self, text: str) -> None:
+        """Leave a note; one that the disk refuses is in the log at least."""
+        try:
+            with self.ledger.step(self._clock.utc_ns()) as step:
+                step.tell(f"sink {self._plan.name}: {text}")
+        except StoreError as error:
+            log.warning("sink %s: %s (not noted: %s)", self._plan.name, text, error)
+
     def _work(self, name: str, source: Callable[[Desk], Source], pace: Pace) -> None:
         plan = self._plan
         target = plan.connect()
@@ -179,7 +222,7 @@ class Forwarder:
             plan.name,
             feed,
             self.ledger,
-            Layout(plan.line, plan.places.part),
+            self._wording(),
             self._clock.utc_ns,
             plan.batch_points,
         )

@@ -36,9 +36,28 @@ class SinkPlaces:
         """How it is now."""
         return self._file("json")
 
+    @property
+    def session(self) -> Path:
+        """Number of its last session, where a protocol counts them."""
+        return self._file("session")
+
     def _file(self, suffix: str) -> Path:
         stem = f"{self.name}-{self.part}" if self.part else self.name
         return self.run / FOLDER / f"{stem}.{suffix}"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a sink is at work.
+
+    line, part: as in what it sends; store: the history it reads; folder: that of line.toml.
+    """
+
+    line: str
+    part: str
+    store: Path
+    folder: Path
+    places: SinkPlaces
 
 
 def all_places(run: Path, name: str) -> list[SinkPlaces]:

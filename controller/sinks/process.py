@@ -20,15 +20,15 @@ from pydantic import BaseModel
 
 from controller.clock import SystemClock
 from controller.core.errors import ConfigError
-from controller.sinks.forwarder import Forwarder, Plan, Target
-from controller.sinks.places import SinkConfig, SinkPlaces
+from controller.sinks.forwarder import Forwarder, Plan, Session, Target
+from controller.sinks.places import SinkConfig, SinkPlaces, Site
 
 log = logging.getLogger("dryline.sinks")
 
 NICENESS = 10  # control, history and people come first
 PERIOD_S = 1.0
 STDIN = 0
-FILES_OF_SETTINGS = ("token_file", "ca_file")
+FILES_OF_SETTINGS = ("token_file", "password_file", "ca_file", "cert_file", "key_file")
 
 Stamp = tuple[int, int]
 
@@ -58,17 +58,30 @@ def _module(sink: SinkConfig) -> ModuleType:
     return importlib.import_module(f"controller.sinks.{sink.kind}")
 
 
-def plan_of(work: Work, sink: SinkConfig) -> Plan:
+def session_of(work: Work, sink: SinkConfig, clock: SystemClock) -> Session | None:
+    """What the lanes of a sink share, if its kind has a class Session."""
+    make = getattr(_module(sink), "Session", None)
+    if make is None:
+        return None
+    places = SinkPlaces(work.run, sink.name, work.part)
+    session: Session = make(
+        sink.settings, Site(work.line, work.part, work.store, work.folder, places), clock
+    )
+    return session
+
+
+def plan_of(work: Work, sink: SinkConfig, clock: SystemClock) -> Plan:
     """What a sink is made of."""
-    settings = sink.settings
+    settings, session = sink.settings, session_of(work, sink, clock)
     return Plan(
         name=sink.name,
         store=work.store,
         places=SinkPlaces(work.run, sink.name, work.part),
         line=work.line,
-        connect=partial(connect, sink, work.folder),
+        connect=session.connect if session else partial(connect, sink, work.folder),
         batch_points=getattr(settings, "batch_points", 5000),
         backfill_points_per_s=getattr(settings, "backfill_points_per_s", 0.0),
+        session=session,
     )
 
 
@@ -88,7 +101,7 @@ def run_sinks(work: Work, clock: SystemClock, reload: Callable[[], Sequence[Sink
     with ExitStack() as stack:
         running = []
         for sink in work.sinks:
-            forwarder = Forwarder(plan_of(work, sink), clock)
+            forwarder = Forwarder(plan_of(work, sink, clock), clock)
             stack.callback(forwarder.stop)
             running.append(forwarder)
         for forwarder in running:

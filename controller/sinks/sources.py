@@ -13,9 +13,8 @@ import numpy as np
 from controller.core.sample import Samples
 from controller.history.exception_filter import concatenate
 from controller.history.feed import Feed, FeedRow, Lost
-from controller.sinks.batch import Batch
+from controller.sinks.batch import Batch, Wording
 from controller.sinks.latest import latest_only
-from controller.sinks.layout import Layout
 from controller.sinks.ledger import Gap, Ledger, Step
 
 LIVE_FACTOR = 4  # live rows are posted in batches up to so many times the usual size
@@ -29,7 +28,7 @@ class Desk(NamedTuple):
     name: str
     feed: Feed
     ledger: Ledger
-    layout: Layout
+    layout: Wording
     now_ns: Callable[[], int]
     batch_points: int
 

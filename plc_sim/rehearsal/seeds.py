@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from typing import cast
 
 from controller.core.errors import DrylineError
 from plc_sim.rehearsal.case import Case
@@ -82,8 +83,7 @@ class _Pool:
                 while self._waiting and len(self._live) < self._count:
                     self._begin(self._waiting.popleft())
                 for one in wait(list(self._live)):
-                    assert isinstance(one, Connection)  # noqa: S101 - wait() hands back what it got
-                    self._hear(one)
+                    self._hear(cast(Connection, one))  # wait() hands back what it got
         finally:
             for worker in self._live.values():
                 worker.process.terminate()

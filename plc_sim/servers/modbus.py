@@ -17,6 +17,7 @@ with the ticket at 40, SEQ and BEAT; what follows are set points. It is taken wh
 import asyncio
 import ipaddress
 import logging
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -169,7 +170,9 @@ class _Map:
 
 
 class Server:
-    """Serves one PLC on one port. Wire faults are attributes that may be set at any time.
+    """Serves one PLC on one port, inside TLS where it is told how.
+
+    Wire faults are attributes that may be set at any time.
 
     stale: nothing new is published, answers stay good. drop: requests are swallowed.
     swapped_words: the bytes of registers and the words of 32-bit values change places, both ways.
@@ -185,6 +188,7 @@ class Server:
         host: str = "127.0.0.1",
         unit_id: int = 1,
         allow_remote: bool = False,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         if not allow_remote and not _is_loopback(host):
             message = (
@@ -195,6 +199,7 @@ class Server:
             )
         self.host = host
         self.port = port
+        self._tls = tls
         self.unit_id = unit_id
         self.stale = False
         self.drop = False
@@ -212,7 +217,9 @@ class Server:
         """Publish and listen; `port` 0 becomes the port the system chose."""
         self.publish()
         loop = asyncio.get_running_loop()
-        self._listener = await loop.create_server(lambda: _Connection(self), self.host, self.port)
+        self._listener = await loop.create_server(
+            lambda: _Connection(self), self.host, self.port, ssl=self._tls
+        )
         self.port = self._listener.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:

@@ -1,4 +1,4 @@
-"""OPC UA server of one simulated PLC. The only file of `plc_sim` that knows asyncua.
+"""OPC UA server of one simulated PLC. Only this file and opcua_guard.py of `plc_sim` know asyncua.
 
 Clients read and subscribe as they like. They write only under a ticket: one Write call that holds
 PREFIX.WRITE.SEQ and PREFIX.WRITE.BEAT beside the set points, taken by the PLC whole or not at all.
@@ -13,10 +13,11 @@ Answers to a write, element by element:
     BadOutOfRange             value outside its range or not a number
     BadNotWritable, BadNodeIdUnknown, BadTypeMismatch, BadWriteNotSupported: as in OPC 10000-4
 
-asyncua's server is no security boundary even when configured securely, so it binds to loopback
-unless told otherwise. Its habits that matter here are put right in this file: an unknown sequence
-number in Republish is answered with BadMessageNotAvailable (an empty message sends asyncua clients
-into an endless loop), a value is not copied for each subscriber, and nobody becomes administrator.
+It binds to loopback unless told otherwise. What asyncua's server leaves open even when configured
+securely is closed in opcua_guard.py. Its habits that matter here are put right in this file: an
+unknown sequence number in Republish is answered with BadMessageNotAvailable (an empty message sends
+asyncua clients into an endless loop), a value is not copied for each subscriber, and nobody becomes
+administrator.
 """
 # asyncua's hints contradict its own use: plain numbers and strings for its Int32 and String
 # mypy: disable-error-code="arg-type, attr-defined"
@@ -26,12 +27,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from asyncua import Server as UaServer
 from asyncua import ua
 from asyncua.common.utils import ServiceError
 from asyncua.crypto.permission_rules import User, UserRole
-from asyncua.crypto.truststore import TrustStore
-from asyncua.crypto.validator import CertificateValidator, CertificateValidatorOptions
 from asyncua.server.address_space import AddressSpace, AttributeService
 from asyncua.server.internal_server import InternalServer
 from asyncua.server.subscription_service import SubscriptionService
@@ -43,6 +41,7 @@ from controller.core.tag import Kind
 from plc_sim.instruments import Status
 from plc_sim.plc import Plc, Verdict
 from plc_sim.servers import opcua_map as about
+from plc_sim.servers.opcua_guard import GuardedCore, GuardedServer
 
 logging.getLogger("asyncua").setLevel(logging.WARNING)  # at INFO every message is formatted
 
@@ -88,7 +87,7 @@ class Server:
         heart = next(p.tag for p in points if p.tag.endswith(".HEART"))
         self._prefix = heart.removesuffix("HEART")
         self._internal = _Internal(_Users(security), self)
-        self._ua = UaServer(iserver=self._internal)
+        self._ua = GuardedServer(self._internal, security.clients if security else None)
         self._ua.set_endpoint(endpoint)
         self._dropped = False
         self._nodes: list[ua.NodeId] = []
@@ -108,7 +107,7 @@ class Server:
         """Build the address space (about one second of CPU), show the image, listen."""
         await self._ua.init()
         self._ua.name = "Dryline simulated PLC"
-        await self._ua.set_application_uri("urn:dryline:plc")
+        await self._ua.set_application_uri(about.application_uri(self._plc.image.points[0].station))
         if self._security:
             await self._secure(self._security)
         else:
@@ -253,15 +252,10 @@ class Server:
         return items
 
     async def _secure(self, security: about.Security) -> None:
-        trust = TrustStore([security.trusted], [])
-        await trust.load()
-        options = CertificateValidatorOptions
-        checks = options.TRUSTED_VALIDATION | options.PEER_CLIENT
-        self._ua.set_certificate_validator(CertificateValidator(checks, trust))
-        self._ua.set_security_policy([ua.SecurityPolicyType.Aes256Sha256RsaPss_SignAndEncrypt])
+        self._ua.set_security_policy([ua.SecurityPolicyType[f"{security.policy}_SignAndEncrypt"]])
         self._ua.set_identity_tokens([ua.UserNameIdentityToken])
-        await self._ua.load_certificate(str(security.certificate))
-        await self._ua.load_private_key(str(security.private_key))
+        await self._ua.load_certificate(security.bundle, "pem")
+        await self._ua.load_private_key(security.bundle, format="pem")
 
 
 class _Shown(ua.DataValue):
@@ -291,7 +285,7 @@ class _Users(UserManager):
         return User(role=UserRole.User, name=username)
 
 
-class _Internal(InternalServer):
+class _Internal(GuardedCore):
     """asyncua's core with narrower limits, strict Republish and writes that go to the PLC."""
 
     def __init__(self, users: UserManager, server: Server) -> None:

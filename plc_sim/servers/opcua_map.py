@@ -9,7 +9,7 @@ so both have to come from the published list (OPC 10000-8, EUInformation).
 import hmac
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -65,20 +65,30 @@ class Unit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Security:
-    """Sign and encrypt with Aes256Sha256RsaPss; trusted: folder of client certificates (*.der).
+    """Only signed and encrypted, only trusted certificates, only users with a password.
 
-    users: name to password. Anonymous and unencrypted clients are then refused.
+    policy: "Basic256Sha256" or "Aes256Sha256RsaPss". bundle: file with our key and certificate,
+    PEM. trusted: folder of client certificates (*.der). users: name to password.
     """
 
-    certificate: Path
-    private_key: Path
+    policy: str
+    bundle: Path
     trusted: Path
-    users: Mapping[str, str]
+    users: Mapping[str, str] = field(repr=False)
+
+    def clients(self) -> frozenset[bytes]:
+        """The certificates that are trusted now."""
+        return frozenset(path.read_bytes() for path in self.trusted.glob("*.der"))
 
     def admits(self, user: str, password: str) -> bool:
         """True for a known user with the right password; as slow for a wrong one."""
         known = self.users.get(user, "")
         return bool(known) & hmac.compare_digest(known.encode(), password.encode())
+
+
+def application_uri(station: str) -> str:
+    """What the server of a station calls itself."""
+    return f"urn:dryline:plc:{station}"
 
 
 def unit_of(point: Point) -> Unit:

@@ -76,7 +76,7 @@ class Up:
             )
 
     def wait_until_running(self, plcs_up: int = 0) -> None:
-        """Until the controller answers, every PLC has its process and so many say they are up."""
+        """Until the controller answers and so many PLCs and processes are there."""
         console = ConsoleClient(self.run / "controller.sock")
         deadline = time.monotonic() + UP_S
         while time.monotonic() < deadline:
@@ -84,7 +84,7 @@ class Up:
                 console.ask(op="status")
                 console.close()
                 said = self.log.read_text(encoding="utf-8").count(" is up, boot ")
-                if said >= plcs_up and len(self.members()) == 3 + len(STATIONS):
+                if said >= plcs_up and len(self.members()) == 4 + len(STATIONS):
                     return
             time.sleep(0.05)
         raise AssertionError(f"not up\n{self.log.read_text(encoding='utf-8')}")

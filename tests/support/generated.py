@@ -20,6 +20,7 @@ from controller.core.tag import Tag
 from controller.line import tag_table
 from plc_sim.faults import FAULTS
 from plc_sim.models.parameters import SECTIONS
+from tests.support.generated_api import api
 from tests.support.generated_metrics import metrics
 from tests.support.generated_recipes import recipe_format
 
@@ -273,6 +274,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "cli.md": command_line,
     "recipe-format.md": lambda: recipe_format(NOTE, table),
     "metrics.md": lambda: metrics(NOTE, table),
+    "api.md": lambda: api(NOTE, table),
 }
 
 

@@ -9,6 +9,8 @@ TOOLS = {
     "mbpoll": "mbpoll",
     "influxd": "influxdb",
     "victoria-metrics": "victoria-metrics",
+    "mosquitto": "mosquitto",
+    "chromium": "chromium",
     "gencat": "libc6-dev",
     "gcc": "gcc",
 }

@@ -15,7 +15,7 @@ class OpcuaSettings(_Settings):
     endpoint: str = Field(pattern=r"^opc\.tcp://\S+$", description="URL of the server")
     namespace: str = Field(min_length=1)
     timeout_s: float = Field(default=0.5, ge=0.05, le=5.0)
-    security: Literal["none", "sign", "sign-and-encrypt"]
+    security: Literal["insecure", "sign", "sign-and-encrypt"]
 
 
 class ModbusSettings(_Settings):

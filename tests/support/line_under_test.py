@@ -157,7 +157,7 @@ class LineUnderTest:
         relays = {name: wire.port for name, wire in self.wire.items()}
         self.line_folder = line_folder(self.folder / "line", relays)
         self.config: LineConfig = load_line(self.plant_folder)
-        self.raw = {s.name: RawPlc(s, self._loop) for s in self.config.stations}
+        self.raw = {s.name: RawPlc(s, self._loop, self.run) for s in self.config.stations}
         self._plant: subprocess.Popen[bytes] | None = None
         self.controller: subprocess.Popen[bytes] | None = None
         self._controller_console = ConsoleClient(self.run / "controller.sock")

@@ -8,6 +8,7 @@ serves the enclosure's map on a free loopback port, printed as one line, until i
 import asyncio
 import contextlib
 import csv
+import ssl
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
@@ -97,13 +98,13 @@ class Rig:
     `async with Rig() as rig` scans and publishes the PLC every 50 ms.
     """
 
-    def __init__(self, unit_id: int = 1) -> None:
+    def __init__(self, unit_id: int = 1, tls: ssl.SSLContext | None = None) -> None:
         self.clock = SystemClock()
         self.points = enclosure_points()
         self.table = table_of(self.points)
         self.index = index_of(self.table)
         self.plc = Plc("ENC", self.points, IdleLogic())
-        self.server = Server(self.plc, port=0, clock=self.clock, unit_id=unit_id)
+        self.server = Server(self.plc, port=0, clock=self.clock, unit_id=unit_id, tls=tls)
         self._ticking: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Rig":

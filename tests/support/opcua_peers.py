@@ -162,7 +162,7 @@ def make_driver(
     """A driver whose tag index is that of a table built from the points."""
     table = TagTable(tag for p in points for tag in p.tags())
     index = {tag.name: table.index(tag.name) for tag in table.tags}
-    wanted = {"endpoint": endpoint, "namespace": NAMESPACE, **settings}
+    wanted = {"endpoint": endpoint, "namespace": NAMESPACE, "security": "insecure", **settings}
     return Driver(
         Settings(**wanted), points, index, clock or SystemClock(), map_version=map_version
     )

@@ -3,8 +3,12 @@
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 from asyncua import Client, ua
+from asyncua.crypto import security_policies
+from asyncua.crypto.uacrypto import CertProperties
 from pymodbus.client import ModbusTcpClient
 from pymodbus.exceptions import ModbusException
 
@@ -19,10 +23,12 @@ SESSION_MS = 15_000
 class RawPlc:
     """Reads tags of one PLC, past the controller and past every relay.
 
-    station: from the line folder of the plant, whose addresses are the real ones.
+    station: from the line folder of the plant, whose addresses are the real ones. run: its run
+    folder, which has the keys that the PLC lets in.
     """
 
-    def __init__(self, station: StationConfig, loop: LoopThread) -> None:
+    def __init__(self, station: StationConfig, loop: LoopThread, run: Path) -> None:
+        self._run = run
         self.points = {p.tag: p for p in station.points}
         self.written = tuple(p.tag for p in station.points if p.access is Access.WRITE)
         self._station = station
@@ -74,6 +80,8 @@ class RawPlc:
         if self._opcua is None:
             client = Client(settings["endpoint"], timeout=TIMEOUT_S)
             client.session_timeout = SESSION_MS
+            if settings["security"] != "insecure":
+                await self._secure(client, settings)
             await client.connect()
             self._opcua = client
         index = await self._opcua.get_namespace_index(settings["namespace"])
@@ -82,6 +90,16 @@ class RawPlc:
         ]
         values = await self._opcua.read_values(nodes)
         return [float(v) * p.scale for v, p in zip(values, points, strict=True)]
+
+    async def _secure(self, client: Client, settings: dict[str, Any]) -> None:
+        pki = self._run / "pki"
+        ours = CertProperties(pki / "own" / "controller.pem", "pem")
+        theirs = CertProperties(pki / "plc" / f"{self._station.name}.der", "der")
+        policy = getattr(security_policies, f"SecurityPolicy{settings['security']}")
+        client.application_uri = settings["application_uri"]
+        client.set_user(settings["user"])
+        client.set_password((self._run / settings["password_file"]).read_text("utf-8").strip())
+        await client.set_security(policy, ours, ours, server_certificate=theirs)
 
 
 async def _leave(client: Client) -> None:

@@ -41,7 +41,7 @@ VERBS = [
 COMMANDS = [
     *VERBS, "up", "sim", "controller", "check", "score", "set", "mode", "tune", "fault", "plc",
     "tags", "status", "watch", "history", "events", "runs", "deploy", "rollback", "deployed",
-    "confirm", "lot", "lead", "rehearse", "wait", "export", "import",
+    "confirm", "lot", "lead", "rehearse", "wait", "export", "import", "api",
     "backup", "restore", "inspect",
 ]  # fmt: skip
 T0 = 1_767_225_600 * NS

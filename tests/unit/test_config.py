@@ -206,7 +206,7 @@ def test_every_case_of_a_boolean_for_a_number_is_refused(folder: Path) -> None:
 )
 def test_endpoints_are_compared_by_the_server_they_reach(one: str, other: str, same: bool) -> None:
     first, second = (
-        endpoint_of(OpcuaSettings(endpoint=url, namespace="n", security="none"))
+        endpoint_of(OpcuaSettings(endpoint=url, namespace="n", security="insecure"))
         for url in (one, other)
     )
     assert (first == second) is same

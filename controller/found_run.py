@@ -1,18 +1,21 @@
-"""Runs and trials as commands find them: a record, what the line knows of it, its figures."""
+"""Runs and trials as people name them: a record, what the line knows of it, its figures."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from controller.config import LineConfig, StationConfig, load_line
+from controller.config import LineConfig, StationConfig
 from controller.core.errors import DrylineError, Refused, StoreError
 from controller.core.run import RunRecord
 from controller.history.several import AnyReader, MergedReader
+from controller.line import station_kind, tag_table
 from controller.recipe_diff import Proven
 from controller.recipe_kind import RecipeKind, recipe_kinds
 from controller.run_folder import histories
 from controller.run_store import STORE, RunReader
+from controller.runs.bundle import BundleSource
+from controller.runs.key_plots import key_plots
 from controller.runs.quality import RunSummary, summarise
 from controller.runs.quality_text import as_json
 from controller.runs.recipe_changes import (
@@ -39,8 +42,8 @@ class FoundRun:
         return recipe_changes(self.record, self.kinds, self.proven)
 
 
-def find_run(which: str, run: Path, line: Path) -> FoundRun:
-    config = load_line(line)
+def find_run(which: str, run: Path, config: LineConfig) -> FoundRun:
+    """A run by its id, its unique beginning, or a station for its newest. run: folder."""
     with RunReader(run / STORE) as reader:
         record = reader.record(reader.find(which))
         good = reader.good_recipes(record.head.kind, record.head.begun_ns)
@@ -63,6 +66,7 @@ class RunQuality:
     notes: tuple[str, ...] = ()
 
     def plain(self) -> dict[str, Any]:
+        """As plain JSON values."""
         figures = as_json(self.summary) if self.summary else {}
         return figures | {"notes": list(self.notes)}
 
@@ -83,6 +87,7 @@ def quality_of(found: FoundRun, history: AnyReader) -> RunQuality:
 
 
 def quality_in(found: FoundRun, run: Path) -> RunQuality:
+    """The same, out of the histories of a run folder."""
     try:
         with MergedReader(histories(found.config, run)) as history:
             return quality_of(found, history)
@@ -99,3 +104,16 @@ def find_trial(trials: list[dict[str, Any]], text: str) -> dict[str, Any]:
         known = ", ".join(str(t["id"]) for t in (found or trials)[-5:]) or "none"
         raise Refused("unknown", [f"{text!r} names no single trial; newest: {known}"])
     return found[0]
+
+
+def bundle_source(found: FoundRun, history: AnyReader) -> BundleSource:
+    """What the bundle of a run is made of."""
+    station, head = found.station, found.record.head
+    return BundleSource(
+        record=found.record,
+        summary=quality_of(found, history).plain(),
+        tags=[t for t in tag_table(found.config).tags if t.station == head.station],
+        plots=key_plots(station_kind(station.kind), station.prefix),
+        kinds=found.kinds,
+        proven=found.proven,
+    )

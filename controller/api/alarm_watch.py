@@ -1,0 +1,122 @@
+"""The alarms of all controllers as they stand, with the tick of each change, for screens.
+
+States may be conflated here: what happened in which order is in the journal.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from controller.api.asking import Controllers
+from controller.api.mirror import Mirror
+from controller.core.errors import DrylineError
+from controller.core.ports import Clock
+
+log = logging.getLogger("dryline.api")
+
+LOOK_S = 0.5
+PRIORITIES = (1, 2, 3, 4)
+MOST_GONE = 2_000
+OP = "alarms"
+Alarm = Mapping[str, Any]
+
+
+class AlarmImage:
+    """The alarms that are not normal. changed: tick of the last change of any.
+
+    Each has beside what its board says `asked`: the station whose controller has it.
+    """
+
+    def __init__(self, mirror: Mirror) -> None:
+        self.mirror = mirror
+        self._rows: dict[str, Alarm] = {}
+        self._ticks: dict[str, int] = {}
+        self.changed = 0
+        self.floods: list[Any] = []
+        self.unacknowledged = [0, 0, 0, 0]
+
+    @property
+    def by_id(self) -> Mapping[str, Alarm]:
+        """All of them."""
+        return self._rows
+
+    @property
+    def rows(self) -> list[Alarm]:
+        """As the controllers show them: what asks first, the graver, the newer first."""
+        return sorted(self._rows.values(), key=_rank)
+
+    def find(self, own: str) -> Alarm | None:
+        """An alarm that is not normal."""
+        return self._rows.get(own)
+
+    def take(self, found: Mapping[str, Alarm], floods: list[Any]) -> bool:
+        """Take over what the controllers say now; whether anything is new."""
+        new = {own: alarm for own, alarm in found.items() if self._rows.get(own) != alarm}
+        gone = self._rows.keys() - found.keys()
+        if not new and not gone and floods == self.floods:
+            return False
+        self.changed = self.mirror.stir()
+        self._ticks |= dict.fromkeys([*new, *gone], self.changed)
+        self._rows = dict(found)
+        self.floods = floods
+        self.unacknowledged = [
+            sum(1 for a in found.values() if a.get("asks") and a.get("priority") == p)
+            for p in PRIORITIES
+        ]
+        if len(self._ticks) > len(self._rows) + MOST_GONE:
+            self._forget_oldest()
+        return True
+
+    def since(self, position: int) -> list[Alarm]:
+        """What changed since a position; an alarm that is normal again is its id and state."""
+        if position < 0:
+            return self.rows
+        return [
+            self._rows.get(own) or {"id": own, "state": "normal"}
+            for own, tick in self._ticks.items() if tick > position
+        ]  # fmt: skip
+
+    def _forget_oldest(self) -> None:
+        gone = [own for own in self._ticks if own not in self._rows]
+        for own in sorted(gone, key=self._ticks.__getitem__)[: MOST_GONE // 2]:
+            del self._ticks[own]
+
+
+class AlarmWatch:
+    """Asks the controllers that are heard for their alarms, twice a second."""
+
+    def __init__(self, controllers: Controllers, image: AlarmImage, clock: Clock) -> None:
+        self._controllers, self._image, self._clock = controllers, image, clock
+
+    async def run(self) -> None:
+        """Ask for ever."""
+        while True:
+            await self.look()
+            await self._clock.sleep_link(LOOK_S)
+
+    async def look(self) -> None:
+        """Ask once for each station. Who does not answer keeps what he said last."""
+        alarms = {own: a for own, a in self._image.by_id.items() if a["asked"] not in self._heard()}
+        floods: dict[str, Any] = {}
+        for station in self._heard():
+            try:
+                reply = await self._controllers.ask(station, {"op": OP, "station": station})
+            except (DrylineError, OSError) as error:
+                log.debug("alarms of %s: %s", station, error)
+                alarms |= {o: a for o, a in self._image.by_id.items() if a["asked"] == station}
+                continue
+            for alarm in (*reply.get("alarms", ()), *reply.get("line", ())):
+                alarms.setdefault(alarm["id"], {**alarm, "asked": station})
+            if reply.get("flood"):
+                floods[str(reply["flood"].get("operator", station))] = reply["flood"]
+        self._image.take(alarms, list(floods.values()))
+
+    def _heard(self) -> list[str]:
+        found = self._image.mirror.controllers().items()
+        return sorted(name for name, source in found if not source.silent)
+
+
+def _rank(alarm: Alarm) -> tuple[bool, int, int]:
+    return (
+        not alarm.get("asks"), int(alarm.get("priority") or 9), -int(alarm.get("since_ns") or 0)
+    )  # fmt: skip

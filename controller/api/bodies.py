@@ -1,0 +1,226 @@
+"""What requests may contain: strict, bounded, and nothing that is not known."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from controller.access.roles import Permission, Role
+from controller.core.event import Verb
+
+MAX_TEXT = 2_000
+MAX_SECRET = 512
+
+
+def _no_controls(text: str) -> str:
+    if any(not c.isprintable() and c != "\n" for c in text):
+        raise ValueError("must not contain control characters")
+    return text
+
+
+Text = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_no_controls)]
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_no_controls)]
+Hidden = Annotated[str, Field(max_length=MAX_SECRET, json_schema_extra={"format": "password"})]
+Moment = Annotated[int, Field(ge=0, lt=2**53, description="server time `t` of a frame, ms")]
+Version = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+class Body(BaseModel):
+    """Every body. Numbers are numbers; infinite ones are not taken."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Login(Body):
+    """Who one is, and what proves it. code: of the second factor, where there is one."""
+
+    name: Annotated[str, Field(max_length=200)]
+    password: Hidden
+    code: Hidden = ""
+
+
+class Again(Body):
+    """The password again. purpose, subject: what it is entered for, as the proposal says."""
+
+    password: Hidden
+    code: Hidden = ""
+    purpose: Annotated[str, Field(max_length=40)] = ""
+    subject: Annotated[str, Field(max_length=500)] = ""
+
+
+class FirstAdministrator(Body):
+    """The code that the terminal shows, and who shall be the first administrator."""
+
+    code: Hidden
+    name: Annotated[str, Field(max_length=200)]
+    password: Hidden
+    display: Text = ""
+
+
+class OwnPassword(Body):
+    """The old and the new one."""
+
+    old: Hidden
+    new: Hidden
+
+
+class FactorCode(Body):
+    """A code that the telephone shows."""
+
+    code: Hidden
+
+
+class NewUser(Body):
+    """A person. display: the name that screens show."""
+
+    name: Annotated[str, Field(max_length=200)]
+    roles: Annotated[list[Annotated[Role, Field(strict=False)]], Field(max_length=10)]
+    password: Hidden
+    display: Text = ""
+    reason: Text
+
+
+class UserRoles(Body):
+    """All roles that somebody shall have."""
+
+    roles: Annotated[list[Annotated[Role, Field(strict=False)]], Field(max_length=10)]
+    reason: Text
+
+
+class NewPassword(Body):
+    """A password that somebody else chose."""
+
+    password: Hidden
+    reason: Text
+
+
+class Why(Body):
+    """Only the reason."""
+
+    reason: Text
+
+
+class NewToken(Body):
+    """A token for a script. stations: only these; address: good from there only."""
+
+    owner: Annotated[str, Field(max_length=200)]
+    label: Annotated[str, Field(max_length=40)]
+    permissions: Annotated[list[Annotated[Permission, Field(strict=False)]], Field(max_length=20)]
+    stations: Annotated[list[Name], Field(max_length=100)] | None = None
+    address: Annotated[str, Field(max_length=60)] = ""
+    days: Annotated[int, Field(ge=1, le=366)] = 90
+    reason: Text
+
+
+class StationChange(Body):
+    """A command for a station. target: a tag for SET, a loop for MODE and TUNE, in or out for LOT;
+    value: as the target takes it, for TUNE "kc,ti_s,td_s"; version: of the target as it was seen,
+    in place of the header If-Match."""
+
+    verb: Annotated[Verb, Field(strict=False)]
+    target: Annotated[str, Field(max_length=200), AfterValidator(_no_controls)] = ""
+    value: float | Annotated[str, Field(max_length=200), AfterValidator(_no_controls)] | None = None
+    reason: Text = ""
+    version: Version | None = None
+
+
+class Execute(Body):
+    """seen_t: `t` of the newest frame that was seen; ticket: of session/reauth, where the proposal
+    asks for a password."""
+
+    seen_t: Moment
+    ticket: Hidden = ""
+
+
+class Deploy(Body):
+    """recipe: NAME@VERSION, NAME for its newest, or built-in; expected: number of the deployment
+    that was seen as the requested one, 0 for none; because: the run whose result led to it."""
+
+    recipe: Name
+    expected: Version
+    reason: Text
+    because: Annotated[str, Field(max_length=200)] = ""
+
+
+class Rollback(Body):
+    """As a deployment, of what was deployed before."""
+
+    expected: Version
+    reason: Text
+    because: Annotated[str, Field(max_length=200)] = ""
+
+
+class TrialStart(Body):
+    """A trial: exactly one of minutes and metres is its window, from the first EXECUTE on."""
+
+    recipe: Name
+    question: Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_no_controls)]
+    minutes: float | None = None
+    metres: float | None = None
+    expected: Version
+
+
+class RehearsalRecord(Body):
+    """What `dryline rehearse` wrote into its record."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
+
+    passed: bool
+    content_hash: Annotated[str, Field(max_length=64)]
+    summary: Text
+
+
+class Release(Body):
+    """content_hash: of what was looked at; override: why no rehearsal is asked for."""
+
+    content_hash: Annotated[str, Field(max_length=64)]
+    reason: Text
+    ticket: Hidden = ""
+    rehearsal: RehearsalRecord | None = None
+    override: Text = ""
+
+
+class Derive(Body):
+    """A draft made from a version. values: parameter -> its new value, as in the file."""
+
+    base: Name
+    version: Annotated[str, Field(max_length=30)]
+    reason: Text
+    values: Annotated[
+        dict[Annotated[str, Field(max_length=100)], Annotated[str, Field(max_length=100)]],
+        Field(max_length=200),
+    ] = {}
+
+
+class Acknowledge(Body):
+    """occurrence: which coming of the alarm was seen."""
+
+    occurrence: Annotated[int, Field(ge=0, lt=2**53)]
+    reason: Text = ""
+
+
+class Shelve(Body):
+    """for_s: seconds; one_shot: or until it has gone once."""
+
+    for_s: Annotated[float, Field(gt=0, le=8 * 3600)]
+    one_shot: bool = False
+    reason: Text
+
+
+class Remark(Body):
+    """A remark, if there is one."""
+
+    reason: Text = ""
+
+
+class Bypass(Body):
+    """An interlock of the controller put out of force for a time. Those of the PLC stay."""
+
+    for_s: Annotated[float, Field(gt=0, le=8 * 3600)]
+    reason: Text
+
+
+class StationAction(Body):
+    """A command without a value."""
+
+    verb: Annotated[Verb, Field(strict=False)]
+    reason: Text = ""

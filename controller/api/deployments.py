@@ -1,0 +1,172 @@
+"""Deployments through the API: proposed with what changes, signed with the password, executed.
+
+A signature names station, recipe and content. The controller takes the recipe inside one scan; a
+deployment that somebody else made meanwhile is a conflict, and the answer says whose.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from controller.access.demands import Act
+from controller.access.identity import Identity, Via, require_act
+from controller.access.secret import Secret
+from controller.access.signature import PURPOSE, Meaning, Signature, Wanted
+from controller.api.carrying import Carrier, Order
+from controller.api.changes import Changes
+from controller.api.commands import CommandRecord
+from controller.api.problems import Problem
+from controller.api.proposals import Change, Proposal
+from controller.audit.record import Category
+from controller.console import Json
+from controller.core.errors import ConfigError, Refused
+from controller.core.run import BUILT_IN
+from controller.deploy import released
+from controller.recipe_diff import as_json, diff
+from controller.recipe_library import RecipeLibrary, Stored
+
+DEPLOY, ROLLBACK, TRIAL, END_TRIAL = "DEPLOY", "ROLLBACK", "TRIAL", "END TRIAL"
+DEPLOY_S = 10.0  # reading and checking a recipe, one scan, the disk
+Signing = Callable[[Identity, Secret, Wanted], Signature]
+InThread = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """files, sessions: run work in threads of those pools; ask: one question to a controller;
+    told: in it, problems of recipes do not name the folder they lie in."""
+
+    library: RecipeLibrary
+    kinds: Mapping[str, Any]
+    files: InThread
+    sessions: InThread
+    ask: Callable[..., Any]
+    sign: Signing
+    told: Callable[[], AbstractContextManager[None]]
+
+
+class Deployments:
+    """Deploy, roll back, begin and end trials."""
+
+    def __init__(self, changes: Changes, carrier: Carrier, tools: Tools) -> None:
+        self._changes, self._carrier, self._tools = changes, carrier, tools
+
+    async def shown(self, station: str) -> Json:
+        """What is requested, what runs, and every deployment of a station."""
+        self._changes.station(station)
+        found: Json = await self._tools.ask(station, {"op": "recipe", "station": station})
+        return found
+
+    async def propose(
+        self, identity: Identity, station: str, verb: str, wish: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """The first step. wish: recipe (but for a rollback), expected, reason, because ..."""
+        facts = self._changes.station(station)
+        self._changes.source(station)
+        require_act(identity, Act.DEPLOY, str(wish.get("reason", "")), station)
+        shown = await self.shown(station)
+        now = shown["requested"]
+        _require_expected(now, int(wish["expected"]))
+        recipe = _before(shown) if verb == ROLLBACK else str(wish["recipe"])
+        title, content, changed = await self._tools.files(self._compared, facts.kind, recipe, now)
+        request = {"op": verb.lower(), "station": station, **wish}
+        if verb != ROLLBACK:
+            request["recipe"] = title.partition("/")[2] or BUILT_IN
+        change = Change(
+            station=station, verb=verb, target=title, value=content,
+            was=now["recipe"] if now else BUILT_IN, request=request,
+        )  # fmt: skip
+        wanted = _wanted(change, str(wish["reason"]))
+        more = {
+            "recipe": title, "content_hash": content, "requested": now, "run": shown["run"],
+            "diff": changed, "text": f"{title} on {station}, from its next START on",
+            "sign": {"purpose": PURPOSE, "subject": wanted.ticket_subject},
+        }  # fmt: skip
+        return self._changes.open(identity, change, str(wish["reason"]), Act.DEPLOY, more)
+
+    async def execute(self, identity: Identity, proposal: Proposal, ticket: str) -> CommandRecord:
+        """The second step: signed, then carried out."""
+        change = proposal.change
+        signature = None
+        if identity.via is Via.SESSION:
+            wanted = _wanted(change, proposal.reason)
+            work = partial(self._tools.sign, identity, Secret(ticket), wanted)
+            signature = await self._tools.sessions(work)
+        order = Order(
+            station=change.station, verb=change.verb, target=change.target, old=change.was,
+            content=change.value, reason=proposal.reason, category=Category.DEPLOY,
+            request=change.request, timeout_s=DEPLOY_S,
+        )  # fmt: skip
+        record = await self._carrier.carry_out(identity, order)
+        if signature is not None and record.result is not None:
+            record.result["signature"] = signature.plain()
+        return record
+
+    def propose_end(self, identity: Identity, station: str, reason: str) -> dict[str, Any]:
+        """End a trial before its time: its base comes back, its run is completed."""
+        self._changes.station(station)
+        self._changes.source(station)
+        if not reason.strip():
+            raise Problem("reason", ["say why: this is recorded with a reason"])
+        require_act(identity, Act.LEAD, reason, station)
+        request = {"op": "trial_end", "station": station, "reason": reason}
+        change = Change(station=station, verb=END_TRIAL, request=request)
+        return self._changes.open(identity, change, reason, Act.LEAD)
+
+    def _compared(
+        self, kind: str, recipe: str, now: Json | None
+    ) -> tuple[str, str, dict[str, Any] | None]:
+        """Title and content of what shall be deployed, and what it changes."""
+        library = self._tools.library
+        if recipe == BUILT_IN:
+            return BUILT_IN, "", None
+        given, _, name = recipe.rpartition("/")
+        if given not in ("", kind):
+            raise Problem("kind", [f"{recipe} is not for a station of kind {kind}"])
+        with self._tools.told():
+            stored = released(library, library.find(kind, name))
+        return str(stored.recipe.id), stored.content_hash, self._changed(kind, stored, now)
+
+    def _changed(self, kind: str, stored: Stored, now: Json | None) -> dict[str, Any] | None:
+        """In process words; None where there is nothing to compare with."""
+        title = now["recipe"] if now else BUILT_IN
+        if title == BUILT_IN:
+            return None
+        library = self._tools.library
+        try:
+            old = library.load(library.find(kind, title.partition("/")[2]))
+        except (ConfigError, Refused):  # it is gone, or of another kind; that is no reason to wait
+            return None
+        return as_json(diff(old.recipe, stored.recipe, self._tools.kinds[kind]))
+
+
+def _wanted(change: Change, reason: str) -> Wanted:
+    return Wanted(
+        meaning=Meaning.DEPLOYED, subject=change.target, content_hash=str(change.value or ""),
+        reason=reason, station=change.station,
+    )  # fmt: skip
+
+
+def _require_expected(now: Json | None, expected: int) -> None:
+    number = int(now["number"]) if now else 0
+    if number == expected:
+        return
+    told = f"deployment {number} is requested now, you saw {expected}"
+    if now:
+        told = f"{now['actor']} deployed {now['recipe']} (deployment {number}) meanwhile"
+    extra = {"by": now["actor"], "when_ns": now["time_ns"], "recipe": now["recipe"]} if now else {}
+    raise Problem("conflict", [f"{told}: look at it first"], extra=extra)
+
+
+def _before(shown: Json) -> str:
+    """What a rollback will deploy: as the controller finds it (`deploy.Deployer.rollback`)."""
+    done = shown["deployments"]
+    now = done[-1]["recipe"] if done else BUILT_IN
+    for one in reversed(done):
+        if one["recipe"] != now and not one["trial"]:
+            return str(one["recipe"])
+    if done and done[0]["number"] == 1 and now != BUILT_IN:
+        return BUILT_IN
+    raise Problem("unknown", [f"there was no other recipe than {now}"])

@@ -1,0 +1,220 @@
+"""The live socket: all its clients, the rounds in which they are served, and how they end.
+
+One pair of loops a client; nobody waits for anybody. The hub makes a round when the mirror was fed,
+at most about ten a second, and wakes everybody; each client then sends what is due to it.
+"""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from dataclasses import dataclass, field
+from importlib.metadata import version
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from controller.access.door import Door
+from controller.access.identity import Identity, Via
+from controller.access.secret import Secret
+from controller.access.users import Ended
+from controller.api.alarm_watch import AlarmImage
+from controller.api.commands import CommandBook
+from controller.api.counts import Counts
+from controller.api.line_facts import LineFacts
+from controller.api.live_client import (
+    CHANGED_ROLE,
+    ENDED,
+    NO_ACK,
+    NO_SENSE,
+    RESTARTING,
+    TOO_MANY,
+    Broken,
+    LiveClient,
+)
+from controller.api.live_view import FrameMaker
+from controller.api.mirror import Mirror
+from controller.api.pools import Pools
+from controller.core.errors import Refused
+from controller.core.ports import Clock
+from controller.supervise import together
+
+log = logging.getLogger("dryline.api")
+
+MOST_CLIENTS = 300
+MOST_OF_ONE = 40  # windows of one session, sockets of one token
+ROUND_S = 0.09  # at least between two rounds
+QUIET_S = 0.1  # without news there is a round all the same: heartbeats
+SEND_S = 10.0
+LOOK_S = 1.0  # between looks for sessions that ended
+ROLE_ENDINGS = frozenset({Ended.ROLES, Ended.DISABLED})
+
+
+@dataclass(eq=False, slots=True)
+class Connection:
+    """One client with its socket. closing: code and reason, when it is to go."""
+
+    client: LiveClient
+    token: Secret | None = None
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    closing: tuple[int, str] | None = None
+
+    def end(self, code: int, reason: str) -> None:
+        """Close it at the next opportunity."""
+        self.closing = self.closing or (code, reason)
+        self.wake.set()
+
+
+class LiveHub:
+    """All connections. `fed` is set by whoever feeds the mirror."""
+
+    def __init__(
+        self, mirror: Mirror, alarms: AlarmImage, book: CommandBook, facts: LineFacts,
+        clock: Clock, counts: Counts,
+    ) -> None:  # fmt: skip
+        self._mirror, self._book, self._clock, self.counts = mirror, book, clock, counts
+        self.boot = secrets.token_hex(4)
+        self.app = version("dryline")
+        self.frames = FrameMaker(mirror, alarms, facts, counts)
+        self.connections: set[Connection] = set()
+        self.count = 0
+        self.ending = False
+
+    # -- rounds ----------------------------------------------------------------------------------
+
+    async def run(self, fed: asyncio.Event) -> None:
+        """Make rounds for ever."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(QUIET_S):
+                    await fed.wait()
+            fed.clear()
+            self.round()
+            await self._clock.sleep_link(ROUND_S)
+
+    def round(self) -> None:
+        """Everybody may send what is due."""
+        self.count += 1
+        self.frames.begin(beat=self.count % 10 == 0)
+        for connection in self.connections:
+            connection.wake.set()
+
+    def due(self, connection: Connection) -> list[bytes]:
+        """What a client is to be sent now."""
+        now_s = self._clock.link_s()
+        utc_ns = self._mirror.now_ns(now_s)
+        said = connection.client.due(self.frames, self.count, utc_ns, now_s)
+        self.counts.frames += len(said)
+        self.counts.frame_bytes += sum(map(len, said))
+        return said
+
+    # -- clients ---------------------------------------------------------------------------------
+
+    def admit(self, identity: Identity, token: Secret | None = None) -> Connection | None:
+        """A place for a client; None when there is none."""
+        of_one = sum(1 for c in self.connections if c.client.identity.key == identity.key)
+        many = identity.via is not Via.TERMINAL and of_one >= MOST_OF_ONE
+        if self.ending or many or len(self.connections) >= MOST_CLIENTS:
+            self.counts.sockets_refused += 1
+            return None
+        client = LiveClient(
+            identity, self._mirror, self._book, self.boot, self.app, self._clock.link_s()
+        )
+        connection = Connection(client, token)
+        self.connections.add(connection)
+        return connection
+
+    def leave(self, connection: Connection, code: int) -> None:
+        """A client is gone."""
+        self.connections.discard(connection)
+        self.counts.closed[code] += 1
+
+    def hear(self, connection: Connection, text: str) -> list[bytes]:
+        """Answers to what a client said."""
+        return connection.client.hear(text, self._clock.link_s())
+
+    # -- endings ---------------------------------------------------------------------------------
+
+    async def watch_sessions(self, door: Door, pools: Pools) -> None:
+        """Close, for ever, what belongs to sessions and tokens that ended, wherever they did."""
+        number = await pools.door.do(door.newest_ending)
+        while True:
+            await self._clock.sleep_link(LOOK_S)
+            number, ended = await pools.door.do(door.ended_since, number)
+            for connection in list(self.connections):
+                why = ended.get(connection.client.identity.key)
+                if why is not None:
+                    code = CHANGED_ROLE if why in ROLE_ENDINGS else ENDED
+                    connection.end(code, f"session ended: {why}")
+            await self._check_tokens(door, pools)
+
+    async def _check_tokens(self, door: Door, pools: Pools) -> None:
+        held = {c.client.identity.key: c for c in list(self.connections) if c.token is not None}
+        for key, connection in held.items():
+            token = connection.token or Secret("")
+            try:
+                await pools.door.do(door.of_token, token, connection.client.identity.address)
+            except Refused:
+                for other in self.connections:
+                    if other.client.identity.key == key:
+                        other.end(ENDED, "the token is over")
+
+    def end_all(self) -> None:
+        """This process ends."""
+        self.ending = True
+        for connection in self.connections:
+            connection.end(RESTARTING, "the server is restarted")
+
+
+async def converse(websocket: WebSocket, hub: LiveHub, connection: Connection) -> None:
+    """Serve one client until one of both ends it."""
+    code = 1006
+    try:
+        await together(_listen(websocket, hub, connection), _speak(websocket, hub, connection))
+    except Broken as error:
+        code = error.code
+        await _close(websocket, error.code, error.reason)
+    except WebSocketDisconnect as error:
+        code = error.code
+    except TimeoutError:
+        code = NO_ACK
+        await _close(websocket, NO_ACK, "nothing is read")
+    finally:
+        hub.leave(connection, code)
+
+
+async def _listen(websocket: WebSocket, hub: LiveHub, connection: Connection) -> None:
+    while True:
+        message = await websocket.receive()
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message.get("code") or 1005)
+        text = message.get("text")
+        if text is None:
+            raise Broken(NO_SENSE, "text only")
+        await _send(websocket, hub.hear(connection, text))
+
+
+async def _speak(websocket: WebSocket, hub: LiveHub, connection: Connection) -> None:
+    while True:
+        await connection.wake.wait()
+        connection.wake.clear()
+        if connection.closing is not None:
+            raise Broken(*connection.closing)
+        await _send(websocket, hub.due(connection))
+
+
+async def _send(websocket: WebSocket, said: list[bytes]) -> None:
+    for one in said:
+        async with asyncio.timeout(SEND_S):
+            await websocket.send({"type": "websocket.send", "text": one.decode()})
+
+
+async def _close(websocket: WebSocket, code: int, reason: str) -> None:
+    with contextlib.suppress(RuntimeError, WebSocketDisconnect, TimeoutError):
+        async with asyncio.timeout(1.0):
+            await websocket.close(code, reason)
+
+
+async def no_place(websocket: WebSocket) -> None:
+    """Too many clients."""
+    await websocket.accept()
+    await _close(websocket, TOO_MANY, "too many clients")

@@ -1,0 +1,183 @@
+"""One window at the live socket: a position, a view, and at most three frames on the way.
+
+No queue: while a client is slow its position stands, and what changes meanwhile comes together in
+its next frame. Nothing here waits or sends; whoever owns the socket asks what is due.
+"""
+
+from collections.abc import Mapping
+from typing import Any, TypeGuard
+
+import orjson
+
+from controller.access.identity import Identity
+from controller.api.commands import CommandBook, CommandRecord
+from controller.api.live_view import NEVER, FrameMaker, View, meta, texts, view_of
+from controller.api.mirror import Mirror
+
+VERSION = 1
+WINDOW = 3
+HZ = 10
+STALE_MS = 2_000
+ACK_S = 10.0  # without an acknowledgement
+HELLO_S = 10.0  # until a client must have said who it is
+MOST_MESSAGES_S = 60.0  # messages a second, as a mean over the last ones
+BEAT = 10  # rounds between heartbeats
+
+ENDED, CHANGED_ROLE, NO_ACK, OTHER_VERSION = 4001, 4003, 4008, 4009
+NO_SENSE, RESTARTING, TOO_MANY = 1008, 1012, 1013
+
+
+class Broken(Exception):
+    """A client that does not keep to the protocol. code: of the close frame."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        self.code, self.reason = code, reason
+        super().__init__(reason)
+
+
+class LiveClient:
+    """One connection. boot: of this process; now_s: monotonic."""
+
+    def __init__(
+        self, identity: Identity, mirror: Mirror, book: CommandBook, boot: str, app: str,
+        now_s: float,
+    ) -> None:  # fmt: skip
+        self.identity = identity
+        self._mirror, self._book, self._boot, self._app = mirror, book, boot, app
+        self._view: View | None = None
+        self._number = 0
+        self._every = 1
+        self._position = NEVER
+        self._resume: int | None = None
+        self._unacknowledged: dict[int, float] = {}
+        self._told = book.change
+        self._begun_s, self._spoke = now_s, False
+        self._allowance, self._heard_s = MOST_MESSAGES_S, now_s
+
+    # -- what it says ----------------------------------------------------------------------------
+
+    def hear(self, text: str, now_s: float) -> list[bytes]:
+        """Answers to a message; Broken when it makes no sense or there are too many."""
+        self._count(now_s)
+        try:
+            message = orjson.loads(text)
+        except ValueError:
+            raise Broken(NO_SENSE, "not JSON") from None
+        if not isinstance(message, dict):
+            raise Broken(NO_SENSE, "a message is a JSON object")
+        if "ack" in message:
+            self._acknowledge(message["ack"])
+            return []
+        match message.get("op"):
+            case "hello":
+                return self._hello(message)
+            case "view":
+                return self._look(message)
+            case "full":
+                self._position = NEVER
+                return []
+        raise Broken(NO_SENSE, "op: hello, view or full")
+
+    def _count(self, now_s: float) -> None:
+        rested_s, self._heard_s = now_s - self._heard_s, now_s
+        self._allowance = min(MOST_MESSAGES_S, self._allowance + rested_s * MOST_MESSAGES_S) - 1
+        if self._allowance < 0:
+            raise Broken(NO_SENSE, "too many messages")
+
+    def _hello(self, message: Mapping[str, Any]) -> list[bytes]:
+        if message.get("v") != VERSION:
+            raise Broken(OTHER_VERSION, f"this server speaks version {VERSION}")
+        self._spoke = True
+        position = message.get("pos")
+        if message.get("boot") == self._boot and _is_whole(position):
+            self._resume = position if position <= self._mirror.tick else None
+        return [
+            orjson.dumps({
+                "op": "hello", "v": VERSION, "boot": self._boot, "app": self._app,
+                "user": self.identity.user, "display": self.identity.display,
+                "roles": sorted(self.identity.roles), "hz": HZ, "window": WINDOW,
+                "stale_ms": STALE_MS,
+            })
+        ]  # fmt: skip
+
+    def _look(self, message: Mapping[str, Any]) -> list[bytes]:
+        if not self._spoke:
+            raise Broken(NO_SENSE, "hello comes first")
+        number, tags, rate = message.get("id"), message.get("tags"), message.get("rate", HZ)
+        if not _is_whole(number) or not isinstance(tags, list) or not _is_rate(rate):
+            raise Broken(NO_SENSE, "view: id, tags, alarms, rate 1 to 10")
+        patterns = texts(tags)
+        if patterns is None:
+            raise Broken(NO_SENSE, "view: too many tags, or names that can be none")
+        self._number = number
+        self._every = round(HZ / rate)
+        self._view = view_of(self._mirror, patterns, alarms=message.get("alarms") is True)
+        self._position, self._resume = (self._resume if self._resume is not None else NEVER), None
+        return self._introduce(self._view)
+
+    def _introduce(self, view: View) -> list[bytes]:
+        said = [{"op": "meta", "id": self._number, "tags": meta(self._mirror, view)}]
+        if view.unknown:
+            error = {"op": "error", "id": self._number, "code": "unknown",
+                     "tags": list(view.unknown)}  # fmt: skip
+            said.insert(0, error)
+        return [orjson.dumps(one) for one in said]
+
+    def _acknowledge(self, position: object) -> None:
+        if not _is_whole(position):
+            raise Broken(NO_SENSE, "ack: the s of a frame")
+        for sent in [s for s in self._unacknowledged if s <= position]:
+            del self._unacknowledged[sent]
+
+    # -- what it is told -------------------------------------------------------------------------
+
+    def due(self, frames: FrameMaker, count: int, utc_ns: int, now_s: float) -> list[bytes]:
+        """What shall be sent in a round. count: of the rounds; Broken when it must go."""
+        self._require_alive(now_s)
+        if self._view is None or len(self._unacknowledged) >= WINDOW:
+            return []
+        said = [_command(record) for record in self._commands()]
+        view = self._view
+        if len(self._mirror) > view.size:  # a controller came: patterns may mean more now
+            view = self._view = view_of(self._mirror, view.patterns, alarms=view.alarms)
+            said += self._introduce(view)
+            self._position = NEVER
+        beat = count % BEAT == 0
+        if not beat and count % self._every:
+            return said
+        if not beat and not frames.changed(view, self._position):
+            return said
+        frame, self._position = frames.frame(view, self._number, self._position, utc_ns)
+        self._unacknowledged[self._position] = now_s
+        return [*said, frame]
+
+    def _commands(self) -> list[CommandRecord]:
+        if self._book.change == self._told:
+            return []
+        found = list(self._book.newer(self.identity.actor.name, self._told))
+        self._told = self._book.change
+        return found
+
+    def _require_alive(self, now_s: float) -> None:
+        oldest_s = next(iter(self._unacknowledged.values()), now_s)
+        if now_s - oldest_s > ACK_S:
+            raise Broken(NO_ACK, "no acknowledgement")
+        if not self._spoke and now_s - self._begun_s > HELLO_S:
+            raise Broken(NO_SENSE, "hello comes first")
+
+
+def _command(record: CommandRecord) -> bytes:
+    return orjson.dumps({
+        "op": "c", "cmd": record.id, "state": record.state.value, "station": record.station,
+        "verb": record.verb, "target": record.target, "req": record.requested,
+        "sp": record.accepted, "rb": record.read_back, "ver": record.version,
+        "code": record.code, "reasons": record.reasons,
+    })  # fmt: skip
+
+
+def _is_whole(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
+
+
+def _is_rate(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 1 <= value <= HZ

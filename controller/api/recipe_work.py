@@ -1,0 +1,236 @@
+"""Recipes through the API: looking, comparing, drafting, releasing with a signature.
+
+Everything here blocks on the disk and runs in a thread.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from controller.access.identity import Identity, Via
+from controller.access.secret import Secret
+from controller.access.signature import Meaning, Signature, Wanted, verify_signature
+from controller.api import bodies
+from controller.api.problems import Problem
+from controller.audit.reading import after
+from controller.core.errors import ConfigError, Refused
+from controller.core.errors import Problem as FileProblem
+from controller.core.recipe import RecipeId, Version
+from controller.recipe_diff import Proven, as_json, diff
+from controller.recipe_file import as_plain, parse_recipe
+from controller.recipe_kind import RecipeKind
+from controller.recipe_ledger import Entry, locked, replace_file
+from controller.recipe_library import SIGNATURES, Listed
+from controller.recipe_schema import schema
+from controller.recipe_store import RecipeStore, Rehearsal
+from controller.run_store import STORE, RunReader
+from controller.runs.recipe_changes import proven_ranges
+
+MAX_TEXT = 256 * 1024
+NEWEST = "newest"
+Plain = dict[str, Any]
+Signing = Callable[[Identity, Secret, Wanted], Signature]
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeWork:
+    """root: folder of the recipes, which no answer names; run: of the runs that prove ranges."""
+
+    store: RecipeStore
+    kinds: Mapping[str, RecipeKind]
+    root: Path
+    run: Path
+    trail: Path
+    sign: Signing
+
+    # -- looking ---------------------------------------------------------------------------------
+
+    def every(self, kind: str, name: str) -> list[Plain]:
+        """Every version with its status and what is wrong with it."""
+        if kind and kind not in self.kinds:
+            raise Problem("unknown", [f"no such kind; kinds: {', '.join(self.kinds)}"])
+        return [self._listed(x) for x in self.store.every(kind, name)]
+
+    def shown(self, kind: str, name: str, version: str) -> Plain:
+        """One version: header, formula, phases, limits, history, signatures."""
+        with self.told():
+            own = self.find(kind, name, version)
+            stored = self.store.load(own)
+            history = [e for e in self.store.ledger(kind, name) if e.version == str(own.version)]
+        return {
+            **as_plain(stored.recipe), "recipe": str(own), "status": stored.status.value,
+            "content_hash": stored.content_hash, "text": stored.file.text,
+            "history": [_entry(e) for e in history],
+            "signatures": self._signatures(own, stored.content_hash),
+        }  # fmt: skip
+
+    def compared(self, kind: str, old: str, new: str) -> Plain:
+        """What changed between two versions, in process words."""
+        with self.told():
+            first = self.store.load(self.store.find(kind, old))
+            named = f"{first.recipe.id.name}@{new}" if new[:1].isdigit() else new
+            second = self.store.load(self.store.find(kind, named))
+            return as_json(diff(first.recipe, second.recipe, self.kinds[kind], self._proven(kind)))
+
+    def validated(self, kind: str, name: str, version: str, text: str) -> Plain:
+        """Everything that is wrong with a text, with line and column; nothing is kept."""
+        own = self._id(kind, name, version)
+        _, problems = parse_recipe(text, f"{version}.yaml", own, self.kinds)
+        return {"ok": not problems, "problems": [self._row(p) for p in problems]}
+
+    def schema(self, kind: str) -> Plain:
+        """The JSON Schema of a kind."""
+        if kind not in self.kinds:
+            raise Problem("unknown", [f"no such kind; kinds: {', '.join(self.kinds)}"])
+        return schema(self.kinds[kind])
+
+    # -- changing --------------------------------------------------------------------------------
+
+    def take(self, kind: str, name: str, version: str, text: str, author: str) -> Plain:
+        """A draft as somebody wrote it."""
+        own = self._id(kind, name, version)
+        with self.told():
+            self.store.take(own, text, author)
+        return self.shown(kind, name, version)
+
+    def derive(self, kind: str, name: str, body: bodies.Derive, author: str) -> Plain:
+        """A draft made from a version."""
+        own = self._id(kind, name, body.version)
+        with self.told():
+            base = self.store.find(kind, body.base)
+            self.store.create(base, own.version, author, body.reason, name, body.values)
+        return self.shown(kind, name, body.version)
+
+    def release(self, own: RecipeId, body: bodies.Release, by: Identity) -> Plain:
+        """Fix a draft for good: checked, signed, then entered into the ledger."""
+        proof = body.rehearsal
+        rehearsal = None
+        if proof is not None:
+            rehearsal = Rehearsal(
+                passed=proof.passed, content_hash=proof.content_hash, summary=proof.summary
+            )
+        arguments = (own, by.user, body.reason, rehearsal, body.override)
+        with self.told():
+            stored = self.store.releasable(*arguments)
+            if stored.content_hash != body.content_hash:
+                raise Problem("changed", ["the draft is not what you looked at: look again"])
+            signature = None
+            if by.via is Via.SESSION:
+                wanted = release_wanted(own, body.content_hash, body.reason, stored.recipe.author)
+                signature = self.sign(by, Secret(body.ticket), wanted)
+            entry = self.store.release(*arguments)
+            if signature is not None:
+                self._keep(own, signature)
+        return {"recipe": str(own), "entry": _entry(entry),
+                "signature": signature.plain() if signature else None}  # fmt: skip
+
+    def obsolete(self, own: RecipeId, by: Identity, reason: str) -> Plain:
+        """Retire a released version."""
+        with self.told():
+            return {"recipe": str(own), "entry": _entry(self.store.obsolete(own, by.user, reason))}
+
+    # -- parts -----------------------------------------------------------------------------------
+
+    def find(self, kind: str, name: str, version: str) -> RecipeId:
+        """A version that is there; "newest" for the newest."""
+        return self.store.find(kind, name if version == NEWEST else f"{name}@{version}")
+
+    def _id(self, kind: str, name: str, version: str) -> RecipeId:
+        if kind not in self.kinds:
+            raise Problem("unknown", [f"no such kind; kinds: {', '.join(self.kinds)}"])
+        try:
+            return RecipeId(kind, name, Version.parse(version))
+        except ValueError as error:
+            raise Problem("value", [f"version {error}"]) from None
+
+    def _proven(self, kind: str) -> Proven:
+        if not (self.run / STORE).is_file():
+            return {}
+        with RunReader(self.run / STORE) as reader:
+            return proven_ranges(reader.good_recipes(kind), self.kinds)
+
+    def _signatures(self, own: RecipeId, content_hash: str) -> list[Plain]:
+        """Those of a version, each with everything that speaks against it."""
+        found = []
+        for plain in _read(self._place(own)):
+            if plain.get("subject") != subject_of(own):
+                continue
+            try:
+                signature = Signature(**plain)
+                records = after(self.trail, signature.number - 1, 1)
+                against = verify_signature(signature, content_hash, records[0] if records else None)
+            except TypeError:
+                against = ["the signature cannot be read"]
+            found.append({**plain, "against": against})
+        return found
+
+    def _keep(self, own: RecipeId, signature: Signature) -> None:
+        """A copy beside the recipe; the signature itself is in the audit trail."""
+        place = self._place(own)
+        at = f"signature of {own.version}"
+        with locked(place.parent, signature.signer, at, str(signature.utc_ns)):
+            kept = [*_read(place), signature.plain()]
+            replace_file(place, json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
+
+    def _place(self, own: RecipeId) -> Path:
+        return self.store.path(own).with_name(SIGNATURES)
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Problems of files name them inside the folder of the recipes, not where that lies."""
+        try:
+            yield
+        except ConfigError as error:
+            rows = [self._row(p) for p in error.problems]
+            told = [f"{r['file']}:{r['line'] or 1}: {r['field']}: {r['message']}" for r in rows]
+            raise Problem("recipe", told, extra={"problems": rows}) from None
+        except Refused as error:
+            raise Refused(error.code, [self._inside(r) for r in error.reasons]) from None
+
+    def _row(self, p: FileProblem) -> Plain:
+        return {
+            "file": self._inside(p.file), "line": p.line, "column": getattr(p, "column", None),
+            "field": p.field, "value": p.value, "message": self._inside(p.message),
+        }  # fmt: skip
+
+    def _inside(self, text: str) -> str:
+        return text.replace(f"{self.root.as_posix()}/", "")
+
+    def _listed(self, x: Listed) -> Plain:
+        return {
+            "recipe": str(x.id), "kind": x.id.kind, "name": x.id.name,
+            "version": str(x.id.version), "status": x.status.value, "title": x.title,
+            "author": x.author, "last": _entry(x.entry) if x.entry else None,
+            "problems": [self._row(p) for p in x.problems],
+        }  # fmt: skip
+
+
+def subject_of(own: RecipeId) -> str:
+    """How a signature calls a version."""
+    return str(own)
+
+
+def release_wanted(own: RecipeId, content_hash: str, reason: str, author: str) -> Wanted:
+    """What an approver signs."""
+    return Wanted(
+        meaning=Meaning.APPROVED, subject=subject_of(own), content_hash=content_hash,
+        reason=reason, author=author,
+    )  # fmt: skip
+
+
+def _entry(entry: Entry) -> Plain:
+    plain: Plain = entry.model_dump(mode="json")
+    return plain
+
+
+def _read(place: Path) -> list[Plain]:
+    try:
+        found = json.loads(place.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError):
+        return [{"subject": "", "unreadable": True}]
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []

@@ -1,0 +1,58 @@
+"""Audit records of what comes through the API: durable before the answer goes out."""
+
+import logging
+from collections import deque
+from collections.abc import Callable
+
+from controller.access.identity import Identity
+from controller.api.pools import Pool
+from controller.api.problems import Problem
+from controller.audit.record import Category, Entry, Result
+from controller.audit.trail import Trail
+from controller.core.errors import StoreError
+
+log = logging.getLogger("dryline.api")
+
+TOLD_DENIALS = 60  # records of denied requests a minute; the rest is counted
+WINDOW_S = 60.0
+
+
+class Recording:
+    """Writes the trail from an event loop."""
+
+    def __init__(self, trail: Trail, pool: Pool, link_s: Callable[[], float]) -> None:
+        self.trail, self._pool, self._link_s = trail, pool, link_s
+        self._denials: deque[float] = deque()
+        self._untold = 0
+
+    async def append(self, entry: Entry) -> None:
+        """Before something is done: Problem("trail") when the disk refuses, and it is not done."""
+        try:
+            await self._pool.do(self.trail.append, entry)
+        except StoreError as error:
+            log.error("%s", error)  # noqa: TRY400 - the trail says what is wrong
+            told = "the audit trail cannot be written, so nothing was done: free the disk"
+            raise Problem("trail", [told]) from error
+
+    async def note(self, entry: Entry) -> None:
+        """After something was done, or refused: kept in memory while the disk refuses."""
+        await self._pool.do(self.trail.note, entry)
+
+    async def denied(self, by: Identity, what: str, station: str, code: str, why: str) -> None:
+        """Somebody tried what he may not; of a flood of such tries not every one is recorded."""
+        now_s = self._link_s()
+        while self._denials and self._denials[0] <= now_s - WINDOW_S:
+            self._denials.popleft()
+        if len(self._denials) >= TOLD_DENIALS:
+            self._untold += 1
+            return
+        self._denials.append(now_s)
+        count, self._untold = self._untold, 0
+        more = f"; {count} more were denied before" if count else ""
+        actor = by.actor
+        await self.note(
+            Entry(
+                category=Category.COMMAND, action=what, actor=actor.name, source=actor.source,
+                station=station, result=Result.REFUSED, code=code, detail=why + more,
+            )
+        )  # fmt: skip

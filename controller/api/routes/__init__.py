@@ -1,0 +1,35 @@
+"""The routes of the API, by subject."""
+
+from controller.api.declared import Routes
+from controller.api.routes import (
+    alarms,
+    audit,
+    deployments,
+    health,
+    history,
+    interlocks,
+    recipes,
+    runs,
+    session,
+    stations,
+    tags,
+    users,
+)
+
+ALL: tuple[Routes, ...] = tuple(
+    subject.routes
+    for subject in (
+        session,
+        tags,
+        stations,
+        interlocks,
+        recipes,
+        deployments,
+        runs,
+        history,
+        alarms,
+        users,
+        audit,
+        health,
+    )
+)

@@ -1,0 +1,84 @@
+"""Whether the API and what it looks at are well; for people, supervisors and Prometheus."""
+
+from fastapi import Request, Response
+
+from controller.access.demands import Act
+from controller.access.identity import require
+from controller.access.roles import Permission
+from controller.access.web_guard import is_this_machine
+from controller.api.declared import Anybody, Routes
+from controller.api.figures import page_of
+from controller.api.openapi import json_of
+from controller.api.parts import Parts
+from controller.api.routes.common import OfCaller, OfParts, answer
+from controller.api.who import known
+
+routes = Routes("health")
+TEXT = "text/plain; charset=utf-8"
+_PLAIN = {"description": "In a word.", "content": {"text/plain": {"schema": {"type": "string"}}}}
+_HEALTH = {
+    "ready": True, "t": 1795317022515, "boot": "5f3a9c01", "app": "0.1.0",
+    "stations": {"coater": {"heard": True, "age_s": 0.08, "controller": ""}},
+    "trail": "", "clients": 3,
+}  # fmt: skip
+
+
+def condition(parts: Parts) -> dict[str, object]:
+    """Everything that a person asks first when something is wrong."""
+    link_s = parts.given.clock.link_s()
+    sources = parts.mirror.controllers()
+    stations = {}
+    for name in parts.facts.stations:
+        source = sources.get(name)
+        stations[name] = {
+            "heard": source is not None and not source.silent,
+            "age_s": round(link_s - source.seen_s, 2) if source else None,
+            "controller": source.hello.part if source else None,
+        }
+    trail = parts.given.trail
+    return {
+        "ready": parts.ready, "t": parts.now_ns() // 1_000_000, "boot": parts.hub.boot,
+        "app": parts.hub.app, "stations": stations, "trail": trail.failing or trail.broken,
+        "clients": len(parts.hub.connections),
+    }  # fmt: skip
+
+
+@routes.get("/health", Act.LOOK, answers=json_of(_HEALTH, "How it is."))
+async def health(parts: OfParts) -> Response:
+    """How the API is: which controllers it hears, whether the audit trail can be written."""
+    return answer(condition(parts))
+
+
+@routes.get("/health/ready", Anybody.OPEN, answers=json_of({"ready": True}, "Yes, or 503."))
+async def ready(parts: OfParts) -> Response:
+    """Whether it answers questions: every station is heard."""
+    heard = [s for s in parts.mirror.sources.values() if not s.silent]
+    good = parts.ready and bool(heard)
+    return answer({"ready": good}, 200 if good else 503)
+
+
+@routes.get("//healthz", Anybody.OPEN, answers=_PLAIN)
+async def alive() -> Response:
+    """Alive, for who starts and supervises the process."""
+    return Response("alive\n", media_type=TEXT)
+
+
+@routes.get("//readyz", Anybody.OPEN, answers=_PLAIN)
+async def ready_plain(parts: OfParts) -> Response:
+    """Ready, for the same."""
+    return Response("ready\n" if parts.ready else "starting\n", 200 if parts.ready else 503)
+
+
+@routes.get("//metrics", Anybody.OPEN, answers=_PLAIN)
+async def metrics(request: Request, caller: OfCaller, parts: OfParts) -> Response:
+    """Figures of the API for Prometheus; from other machines with a token that may view."""
+    if caller.forwarded or not is_this_machine(caller.address):
+        require(known(request.state), Permission.VIEW)
+    kind, body = page_of(parts, request.headers.get("accept", ""))
+    return Response(body, headers={"Content-Type": kind})
+
+
+@routes.get("/openapi.json", Anybody.KNOWN, answers=json_of({"openapi": "3.1.0"}))
+async def document(request: Request) -> Response:
+    """This interface as an OpenAPI document."""
+    return answer(request.app.state.document)

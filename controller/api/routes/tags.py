@@ -1,0 +1,83 @@
+"""Tags: what there is, and what their values are now."""
+
+import hashlib
+from typing import Annotated
+
+import orjson
+from fastapi import Query, Request, Response
+
+from controller.access.demands import Act
+from controller.api.declared import Routes
+from controller.api.live_view import MOST_PATTERNS, tag_meta, texts, view_of
+from controller.api.openapi import json_of
+from controller.api.problems import Problem
+from controller.api.routes.common import JSON, OfParts, answer
+from controller.core.sample import FIRST_BAD, quality_text
+
+routes = Routes("tags")
+Patterns = Annotated[
+    list[str],
+    Query(description="names of tags, * for any part of one; several times for more"),
+]
+_TAG = {"n": "COAT.V.LINE.SP", "s": "coater", "tx": "line speed", "u": "m/min", "k": "real",
+        "lo": 0.0, "hi": 20.0, "d": 2, "lb": ["..."]}  # fmt: skip
+_VALUE = {"tag": "COAT.V.LINE.SP", "value": 5.0, "unit": "m/min", "text": "", "quality": 0,
+          "quality_text": "Good", "usable": True, "time_ns": 1795317022000000000}  # fmt: skip
+
+
+@routes.get("/meta/tags", Act.LOOK, answers=json_of({"tags": [_TAG]}))
+async def meta_tags(request: Request, parts: OfParts) -> Response:
+    """Every tag of the line that is mirrored now; with an ETag, for it seldom changes."""
+    tags = [tag_meta(tag) for tag in parts.mirror.tags]
+    return _tagged(request, {"tags": tags})
+
+
+@routes.get("/meta/stations", Act.LOOK, answers=json_of({"stations": [{"name": "coater"}]}))
+async def meta_stations(request: Request, parts: OfParts) -> Response:
+    """The stations with their loops, set points and settings."""
+    found = [
+        {
+            "name": s.name, "kind": s.kind, "prefix": s.prefix, "title": s.title,
+            "period_s": s.period_s, "loops": list(s.loops), "outputs": sorted(s.outputs),
+            "written": dict(s.written), "settings": sorted(s.settings),
+        }
+        for s in parts.facts.stations.values()
+    ]  # fmt: skip
+    line = {"name": parts.facts.name, "title": parts.facts.title}
+    return _tagged(request, {"line": line, "stations": found})
+
+
+def _tagged(request: Request, content: object) -> Response:
+    body = orjson.dumps(content)
+    etag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
+    if request.headers.get("if-none-match") == etag:
+        return Response(status_code=304, headers={"ETag": etag})
+    return Response(body, headers={"ETag": etag, "Cache-Control": "no-cache"}, media_type=JSON)
+
+
+@routes.get(
+    "/tags", Act.LOOK, answers=json_of({"t": 1795317022515, "tags": [_VALUE], "unknown": ["..."]})
+)
+async def values(parts: OfParts, tag: Patterns = ["*"]) -> Response:  # noqa: B006 - read only
+    """The values of tags now. A Bad value is shown, not to be used: `usable` says so."""
+    patterns = texts(tag)
+    if patterns is None or not patterns:
+        raise Problem("value", [f"tag: 1 to {MOST_PATTERNS} names of 1 to 200 characters"])
+    view = view_of(parts.mirror, patterns, alarms=False)
+    mirror, rows = parts.mirror, view.rows
+    columns = zip(
+        rows.tolist(), mirror.value[rows].tolist(), mirror.quality[rows].tolist(),
+        mirror.time_ns[rows].tolist(), strict=True,
+    )  # fmt: skip
+    found = []
+    for k, value, quality, time_ns in columns:
+        meta = mirror.tags[k]
+        label = meta.labels[int(value)] if 0 <= value < len(meta.labels) else ""
+        found.append(
+            {"tag": meta.name, "station": meta.station, "value": value, "unit": meta.unit,
+             "text": label, "quality": quality, "quality_text": quality_text(quality),
+             "usable": quality < FIRST_BAD, "time_ns": time_ns}
+        )  # fmt: skip
+    return answer({
+        "t": parts.now_ns() // 1_000_000, "tags": found, "unknown": list(view.unknown),
+    })  # fmt: skip

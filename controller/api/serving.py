@@ -1,0 +1,186 @@
+"""Fence of uvicorn: listening at an address and at a socket of the run folder."""
+
+import asyncio
+import contextlib
+import errno
+import logging
+import os
+import socket
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import h11
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from controller.access.certificate import Certificate
+from controller.api.outer import App, Receive, Scope, Send
+from controller.api.who import AT_TERMINAL
+from controller.console import PATH_LIMIT
+from controller.core.errors import DrylineError
+from controller.metrics.settings import Address
+
+log = logging.getLogger("dryline.api")
+
+GRACE_S = 2.0  # for answers under way at the end
+MOST_CONNECTIONS = 800
+HEAD_S = 10.0  # for the head of a request to come
+IDLE_S = 15.0  # a connection without a request
+MAX_HEAD = 32 * 1024
+MAX_VALUE = 7_000  # of one header of an upgrade
+MAX_MESSAGE = 64 * 1024  # of a WebSocket
+BACKLOG = 256
+AGAIN_S = 5.0
+_REASONS = {
+    errno.EADDRINUSE: "another program listens there",
+    errno.EADDRNOTAVAIL: "this machine has no such address",
+    errno.EACCES: "this user may not listen there",
+}
+
+
+class _Patience(H11Protocol):
+    """A connection that does not send the head of its request in time is closed."""
+
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """The time begins."""
+        super().connection_made(transport)
+        self._timer = self.loop.call_later(HEAD_S, transport.close)
+
+    def data_received(self, data: bytes) -> None:
+        """A request whose head is complete has a cycle of its own."""
+        before = self.cycle
+        super().data_received(data)
+        if self.cycle is not before or self.transport.get_protocol() is not self:
+            self._stop()
+        elif self._timer is None and (self.cycle is None or self.cycle.response_complete):
+            self._timer = self.loop.call_later(HEAD_S, self.transport.close)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing to wait for any more."""
+        self._stop()
+        super().connection_lost(exc)
+
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        """What the parser of WebSockets would choke on, in silence, is refused before."""
+        if any(len(value) > MAX_VALUE for _, value in event.headers):
+            self.send_400_response("a header is too long")
+            return
+        super().handle_websocket_upgrade(event)
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals belong to the process, not to one of its servers."""
+        yield
+
+
+class Listener:
+    """One listening socket and its server. certificate: None for plain HTTP."""
+
+    def __init__(self, app: App, listening: socket.socket, certificate: Certificate | None) -> None:
+        self._socket = listening
+        more: dict[str, Any] = {}
+        if certificate is not None:
+            more = {"ssl_certfile": certificate.certificate, "ssl_keyfile": certificate.key}
+        self._server = _Server(
+            uvicorn.Config(
+                app, http=_Patience, ws="websockets-sansio", lifespan="off", interface="asgi3",
+                log_config=None, access_log=False, server_header=False, date_header=True,
+                proxy_headers=False, limit_concurrency=MOST_CONNECTIONS, backlog=BACKLOG,
+                timeout_keep_alive=int(IDLE_S), timeout_graceful_shutdown=int(GRACE_S),
+                h11_max_incomplete_event_size=MAX_HEAD, ws_max_size=MAX_MESSAGE,
+                ws_per_message_deflate=False, ws_ping_interval=20.0, ws_ping_timeout=20.0,
+                **more,
+            )
+        )  # fmt: skip
+        if certificate is not None:
+            self._server.config.load()
+            context = self._server.config.ssl
+            if context is not None:
+                context.minimum_version = ssl.TLSVersion.TLSv1_2
+
+    @property
+    def port(self) -> int:
+        """Where it listens; 0 for a socket in a folder."""
+        name = self._socket.getsockname()
+        return int(name[1]) if isinstance(name, tuple) else 0
+
+    async def serve(self) -> None:
+        """Until `end`."""
+        await self._server.serve([self._socket])
+
+    def end(self) -> None:
+        """Take no more requests, finish those under way, close."""
+        self._server.should_exit = True
+
+
+def at_terminal(app: App) -> App:
+    """Marks what came through the run folder's socket: only its owner can open that."""
+
+    async def marked(scope: Scope, receive: Receive, send: Send) -> None:
+        await app({**scope, AT_TERMINAL: True}, receive, send)
+
+    return marked
+
+
+def folder_socket(path: Path) -> socket.socket:
+    """A listening socket in the run folder that only this user can open."""
+    if len(os.fsencode(path)) > PATH_LIMIT:
+        told = f"{path}: longer than {PATH_LIMIT} characters; choose a shorter run folder (--run)"
+        raise DrylineError(told)
+    path.unlink(missing_ok=True)
+    listening = socket.socket(socket.AF_UNIX)
+    try:
+        before = os.umask(0o177)
+        try:
+            listening.bind(str(path))
+        finally:
+            os.umask(before)
+        listening.listen(BACKLOG)
+    except BaseException:
+        listening.close()
+        raise
+    listening.setblocking(False)
+    return listening
+
+
+def network_socket(address: Address) -> socket.socket:
+    """A listening socket at an address; OSError."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    listening = socket.socket(family)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((address.host, address.port))
+        listening.listen(BACKLOG)
+    except BaseException:
+        listening.close()
+        raise
+    listening.setblocking(False)
+    return listening
+
+
+async def free_socket(address: Address, over: asyncio.Event) -> socket.socket | None:
+    """The same, tried again until it succeeds or is over; why it does not is said once."""
+    said = ""
+    while not over.is_set():
+        try:
+            return network_socket(address)
+        except OSError as error:
+            reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
+            if reason != said:
+                log.error("the API cannot listen at %s: %s", address, reason)  # noqa: TRY400
+            said = reason
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(AGAIN_S):
+                await over.wait()
+    return None

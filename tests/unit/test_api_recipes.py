@@ -1,0 +1,277 @@
+"""Recipes and deployments over HTTP: drafts, release with a signature, deploying, conflicts."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from controller.access.roles import Role
+from controller.audit.record import Category
+from tests.support.api_rig import ApiRig, api_rig
+from tests.support.line_under_test import ROOT
+
+NAME = "nmc-standard"
+RECIPE = f"/recipes/coater/{NAME}"
+YAML = {"content-type": "application/yaml"}
+
+
+@pytest.fixture
+def line(tmp_path):
+    shutil.copytree(ROOT / "recipes", tmp_path / "recipes")
+    with api_rig(tmp_path) as found:
+        store = found.parts.given.recipes
+        for listed in store.every("coater"):
+            store.release(listed.id, "grace", "good", override="a test")
+        yield found
+
+
+@pytest.fixture
+def eva(line):
+    return line.person("eva", Role.ENGINEER)
+
+
+@pytest.fixture
+def boss(line):
+    return line.person("boss", Role.APPROVER)
+
+
+async def newest(http) -> dict:
+    return (await http.get(f"{RECIPE}/newest")).json()
+
+
+async def draft(http, version: str = "9.0.0") -> dict:
+    body = {"base": NAME, "version": version, "reason": "try it"}
+    answer = await http.post(f"{RECIPE}/versions", json=body)
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+async def test_the_library_is_listed_and_shown(line, eva):
+    listed = (await eva.get("/recipes", params={"kind": "coater"})).json()["recipes"]
+    assert {r["kind"] for r in listed} == {"coater"}
+    shown = await newest(eva)
+    assert shown["status"] == "released"
+    assert shown["text"].startswith("#") or "name:" in shown["text"]
+    assert (await eva.get("/recipes/coater/schema")).json()["type"] == "object"
+    assert (await eva.get("/recipes", params={"kind": "nothing"})).status_code == 404
+    assert (await eva.get("/recipes/coater/nothing/1.0.0")).status_code == 404
+
+
+async def test_two_versions_are_compared_in_process_words(line, eva):
+    await draft(eva)
+    found = await eva.get("/recipes/coater/diff", params={"old": NAME, "new": "9.0.0"})
+    assert found.status_code == 200
+    assert "risk" in found.text
+
+
+async def test_what_is_wrong_with_a_text_is_told_with_line_and_column(line, eva):
+    text = (await newest(eva))["text"].replace("kind: coater", "kind: cotaer")
+    answer = await eva.post(f"{RECIPE}/9.9.9/validate", content=text, headers=YAML)
+    found = answer.json()
+    assert found["ok"] is False
+    assert all({"line", "column", "message"} <= set(p) for p in found["problems"])
+    assert str(line.parts.given.recipes.root) not in answer.text
+
+
+async def test_a_draft_that_was_written_elsewhere_names_its_author(line, eva):
+    text = (await newest(eva))["text"]
+    version = (await newest(eva))["recipe"].partition("@")[2]
+    mine = text.replace(f"version: {version}", "version: 9.1.0")
+    url = f"{RECIPE}/9.1.0?reason=tried"
+    answer = await eva.put(url, content=mine, headers=YAML)
+    assert (answer.status_code, answer.json()["code"]) == (403, "author")
+    author = next(r for r in mine.splitlines() if r.startswith("author:"))
+    answer = await eva.put(url, content=mine.replace(author, "author: eva"), headers=YAML)
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["status"] == "draft"
+    again = await eva.put(url, content=mine.replace(author, "author: eva"), headers=YAML)
+    assert again.status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("content", "headers", "status"),
+    [
+        (b"x" * 300_000, YAML, 413),
+        (b"\xff\xfe", YAML, 422),
+        (b"a: b", {"content-type": "application/json"}, 422),
+        (b"a: b", {"content-type": "image/png"}, 415),
+        (b"[" * 20_000, YAML, 422),
+        (b"a: &x [*x]", YAML, 422),
+        (b"!!python/object/apply:os.system [id]", YAML, 422),
+        (b"", YAML, 422),
+    ],
+)
+async def test_uploads_that_are_no_recipe_change_nothing(line, eva, content, headers, status):
+    before = sorted(p for p in line.parts.given.recipes.root.rglob("*"))
+    answer = await eva.put(f"{RECIPE}/9.2.0?reason=x", content=content, headers=headers)
+    assert answer.status_code == status
+    assert sorted(p for p in line.parts.given.recipes.root.rglob("*")) == before
+
+
+@pytest.mark.parametrize("name", ["..", "%2e%2e", "..%2f..%2fevil", "a%2fb", "A", "x" * 200, "%00"])
+async def test_names_lead_out_of_the_folder_nowhere(line, eva, name):
+    before = sorted(line.parts.given.recipes.root.parent.rglob("*"))
+    answer = await eva.put(f"/recipes/coater/{name}/1.0.0?reason=x", content=b"a: b", headers=YAML)
+    assert 400 <= answer.status_code < 500
+    assert sorted(line.parts.given.recipes.root.parent.rglob("*")) == before
+
+
+async def sign(line: ApiRig, http, name: str, version: str) -> tuple[str, str]:
+    wanted = (await http.get(f"{RECIPE}/{version}/signing")).json()
+    return line.ticket(name, wanted["purpose"], wanted["subject"], http), wanted["content_hash"]
+
+
+async def test_a_release_is_signed_by_another_person_and_the_signature_is_verified(line, eva, boss):
+    await draft(eva)
+    ticket, content = await sign(line, boss, "boss", "9.0.0")
+    body = {"content_hash": content, "reason": "good", "ticket": ticket, "override": "a test"}
+    answer = await boss.post(f"{RECIPE}/9.0.0/release", json=body)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["signature"]["signer"] == "boss"
+    shown = (await eva.get(f"{RECIPE}/9.0.0")).json()
+    assert shown["status"] == "released"
+    (signature,) = shown["signatures"]
+    assert (signature["meaning"], signature["against"]) == ("approved", [])
+    assert line.parts.given.recipes.check("coater") == []
+    place = line.parts.given.recipes.root / "coater" / NAME / "signatures.json"
+    kept = json.loads(place.read_text())
+    kept[0]["signer"] = "eva"
+    place.write_text(json.dumps(kept))
+    (forged,) = (await eva.get(f"{RECIPE}/9.0.0")).json()["signatures"]
+    assert "altered" in forged["against"][0]
+
+
+async def test_nobody_releases_without_the_password_nor_what_was_changed_meanwhile(line, eva, boss):
+    made = await draft(eva)
+    body = {"content_hash": made["content_hash"], "reason": "good", "override": "a test"}
+    without = await boss.post(f"{RECIPE}/9.0.0/release", json=body)
+    assert (without.status_code, without.json()["code"]) == (403, "ticket")
+    other = {**body, "content_hash": "0" * 64}
+    changed = await boss.post(f"{RECIPE}/9.0.0/release", json=other)
+    assert (changed.status_code, changed.json()["code"]) == (412, "changed")
+    mine = await eva.post(f"{RECIPE}/9.0.0/release", json=body)
+    assert mine.status_code == 403
+    assert (await eva.get(f"{RECIPE}/9.0.0")).json()["status"] == "draft"
+
+
+async def test_the_author_does_not_approve_whatever_his_roles(line):
+    both = line.person("both", Role.ENGINEER, Role.APPROVER)
+    made = await draft(both)
+    ticket, content = await sign(line, both, "both", "9.0.0")
+    body = {"content_hash": content, "reason": "x", "ticket": ticket, "override": "a test"}
+    answer = await both.post(f"{RECIPE}/9.0.0/release", json=body)
+    assert answer.status_code == 409
+    assert "another person" in answer.text
+    assert made["content_hash"] == content
+
+
+def requested(number: int, recipe: str = "coater/higher-shear@1.0.0") -> dict:
+    return {"number": number, "recipe": recipe, "actor": "mori", "reason": "", "time_ns": 5,
+            "because": "", "trial": "", "content_hash": ""}  # fmt: skip
+
+
+def shown(*deployments: dict) -> dict:
+    return {"requested": deployments[-1] if deployments else None, "current": None, "run": "",
+            "deployments": list(deployments)}  # fmt: skip
+
+
+async def test_a_deployment_is_shown_signed_and_carried_out(line, eva):
+    line.controllers.answers["recipe"] = shown(requested(3))
+    line.controllers.answers["deploy"] = {
+        "accepted": True, "code": "ok", "reasons": [], "deployment": 4
+    }  # fmt: skip
+    body = {"recipe": NAME, "expected": 3, "reason": "better"}
+    proposed = await eva.post("/stations/coater/deployments", json=body)
+    assert proposed.status_code == 201, proposed.text
+    told = proposed.json()
+    assert told["recipe"].startswith(f"coater/{NAME}@")
+    assert told["password_needed"] is True
+    assert told["diff"] is not None
+    unsigned = await line.execute(eva, told)
+    assert unsigned.json()["code"] == "ticket"
+    assert line.controllers.commands == []
+    told = (await eva.post("/stations/coater/deployments", json=body)).json()
+    ticket = line.ticket("eva", told["sign"]["purpose"], told["sign"]["subject"], eva)
+    line.feed()
+    done = await line.execute(eva, told, ticket)
+    assert done.status_code == 202, done.text
+    assert done.json()["result"]["deployment"] == 4
+    assert done.json()["result"]["signature"]["content_hash"] == told["content_hash"]
+    (asked,) = line.controllers.commands
+    assert (asked["op"], asked["expected"], asked["actor"]) == ("deploy", 3, "eva")
+    records = [r.entry for r in line.access.records()]
+    kinds = [e.category for e in records if e.station == "coater"]
+    assert kinds[-3:] == [Category.SIGNATURE, Category.DEPLOY, Category.DEPLOY]
+
+
+async def test_who_deployed_meanwhile_is_told(line, eva):
+    line.controllers.answers["recipe"] = shown(requested(4))
+    body = {"recipe": NAME, "expected": 3, "reason": "better"}
+    answer = await eva.post("/stations/coater/deployments", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+    assert answer.json()["by"] == "mori"
+    assert "mori deployed coater/higher-shear@1.0.0" in answer.json()["reasons"][0]
+
+
+async def test_a_rollback_names_what_was_there_before(line, eva):
+    title = (await newest(eva))["recipe"]
+    line.controllers.answers["recipe"] = shown(requested(1, title), requested(2))
+    body = {"expected": 2, "reason": "back"}
+    told = (await eva.post("/stations/coater/rollback", json=body)).json()
+    assert told["recipe"] == title
+    ticket = line.ticket("eva", "sign", told["sign"]["subject"], eva)
+    line.feed()
+    assert (await line.execute(eva, told, ticket)).status_code == 202
+    (asked,) = line.controllers.commands
+    assert (asked["op"], asked["expected"]) == ("rollback", 2)
+
+
+async def test_a_recipe_of_another_kind_or_a_draft_is_not_deployed(line, eva):
+    line.controllers.answers["recipe"] = shown()
+    await draft(eva)
+    for recipe, code in (
+        (f"{NAME}@9.0.0", "not_released"), ("calender/x@1.0.0", "kind"), ("nothing", "unknown")
+    ):  # fmt: skip
+        body = {"recipe": recipe, "expected": 0, "reason": "x"}
+        answer = await eva.post("/stations/coater/deployments", json=body)
+        assert answer.json()["code"] == code
+        assert str(Path(line.parts.given.recipes.root)) not in answer.text
+
+
+async def test_built_in_is_deployed_too(line, eva):
+    line.controllers.answers["recipe"] = shown(requested(1))
+    body = {"recipe": "built-in", "expected": 1, "reason": "plain"}
+    told = (await eva.post("/stations/coater/deployments", json=body)).json()
+    ticket = line.ticket("eva", "sign", told["sign"]["subject"], eva)
+    line.feed()
+    assert (await line.execute(eva, told, ticket)).status_code == 202
+    assert line.controllers.commands[0]["recipe"] == "built-in"
+
+
+async def test_a_trial_begins_like_a_deployment_and_ends_in_two_steps(line, eva):
+    line.controllers.answers["recipe"] = shown(requested(1))
+    body = {"recipe": NAME, "expected": 1, "question": "thinner?", "minutes": 30.0}
+    told = (await eva.post("/stations/coater/trials", json=body)).json()
+    ticket = line.ticket("eva", "sign", told["sign"]["subject"], eva)
+    line.feed()
+    assert (await line.execute(eva, told, ticket)).status_code == 202
+    asked = line.controllers.commands[0]
+    assert (asked["op"], asked["question"], asked["minutes"]) == ("trial", "thinner?", 30.0)
+    told = (await eva.post("/stations/coater/trials/end", json={"reason": "seen enough"})).json()
+    assert (await line.execute(eva, told)).status_code == 202
+    assert line.controllers.commands[-1]["op"] == "trial_end"
+
+
+async def test_retiring_takes_the_password(line, boss):
+    shown_ = await newest(boss)
+    version = shown_["recipe"].partition("@")[2]
+    path = f"/api/v1{RECIPE}/{version}/obsolete"
+    body = {"reason": "old"}
+    assert (await boss.post(f"{RECIPE}/{version}/obsolete", json=body)).json()["code"] == "ticket"
+    ticket = line.ticket("boss", "release", path, boss)
+    done = await boss.post(
+        f"{RECIPE}/{version}/obsolete", json=body, headers={"x-dryline-ticket": ticket}
+    )
+    assert done.status_code == 200
+    assert (await boss.get(f"{RECIPE}/{version}")).json()["status"] == "obsolete"
