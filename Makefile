@@ -5,8 +5,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SPEED ?= 5
 RUN ?= run
+# The tests start a thousand processes; without compiled modules each needs a third longer for it.
+export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: setup demo test test-influx2 nightly check bench format lock sbom docs clean
+.PHONY: setup demo test test-influx2 nightly check bench format lock vendor sbom docs clean
 
 setup: $(READY)
 
@@ -24,7 +26,10 @@ demo: setup
 
 # Tests that measure times of real processes, or live through a day of the plant: they have the
 # machine for themselves.
-ALONE := tests/faults tests/docs/test_tutorial.py
+TIMELESS := $(addprefix tests/faults/test_,api_fuzz.py audit_crash.py history_crash.py \
+  thinning_crash.py)
+ALONE := $(filter-out $(TIMELESS),$(sort $(wildcard tests/faults/test_*.py))) \
+  tests/docs/test_tutorial.py
 
 # Installs the protocol peers of the tests (npm package, Debian package) and runs everything.
 test: setup
@@ -69,6 +74,10 @@ docs: setup
 lock:
 	uv pip compile pyproject.toml --all-extras --universal --generate-hashes --no-header \
 	  --no-emit-index-url --no-annotate --quiet --output-file requirements.lock
+
+# The JavaScript of others, as hmi/static/vendor/VENDOR.toml lists it; needs npm.
+vendor: setup
+	$(BIN)/python -m hmi.vendoring
 
 # The bill of materials: every package that comes with Dryline, CycloneDX.
 sbom: setup

@@ -1,17 +1,27 @@
 """Entry point of the `dryline` command and of `python -m controller`."""
+# ruff: noqa: E402 - what is imported below is work, too
+
+import sys
+
+from controller.priority import step_back
+
+step_back(sys.argv[1:])
 
 import typer
 
 from controller.cli import (
+    alarms,
     api,
     audit,
     backup,
     deploy,
     export,
+    interlocks,
     look,
     operate,
     recipes,
     rehearse,
+    release,
     run,
     runs,
     sinks,
@@ -33,7 +43,10 @@ api.add_to(app)
 operate.add_to(app)
 wait.add_to(app)
 look.add_to(app)
+alarms.add_to(app)
+interlocks.add_to(app)
 export.add_to(app)
+release.add_to(app)
 recipes.add_to(app)
 rehearse.add_to(app)
 deploy.add_to(app)

@@ -5,7 +5,7 @@ Nothing here connects or starts anything; a driver module is imported only for i
 
 import importlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,7 +43,8 @@ class NoSettings(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StationConfig:
-    """One station; `points` in the order of the I/O list."""
+    """One station; `points` in the order of the I/O list. operator_limits: by set point, checked
+    in `controller.operator_limits`."""
 
     name: str
     kind: str
@@ -54,6 +55,7 @@ class StationConfig:
     protocol: str
     settings: BaseModel
     points: tuple[Point, ...]
+    operator_limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,6 +253,7 @@ def _config(
             protocol=section.driver.protocol,
             settings=parsed.settings[name],
             points=tuple(p for p in points if p.station == name),
+            operator_limits=section.operator_limits,
         )
         for name, section in sections.stations.items()
     ]

@@ -9,62 +9,26 @@ import json
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from controller.core.errors import DrylineError
+from controller.folder_socket import LINE_LIMIT, FolderServer
 
 Json = dict[str, Any]
-LINE_LIMIT = 1 << 20
-PATH_LIMIT = 100  # what a Unix socket address holds, with a little room
 ANSWER_S = 5.0
 
 
-class Console:
+class Console(FolderServer):
     """Serves `answer(request) -> reply` for every line; a DrylineError becomes {"error": ...}."""
 
     def __init__(self, path: Path, answer: Callable[[Json], Awaitable[Json]]) -> None:
-        self._path = path
+        super().__init__(path)
         self._answer = answer
-        self._server: asyncio.Server | None = None
-        self._open: set[asyncio.StreamWriter] = set()
-
-    async def __aenter__(self) -> Self:
-        if len(str(self._path)) > PATH_LIMIT:
-            raise DrylineError(
-                f"{self._path}: path of the console socket is longer than {PATH_LIMIT} characters; "
-                "choose a run folder with a shorter path (--run)"
-            )
-        self._path.unlink(missing_ok=True)
-        self._server = await asyncio.start_unix_server(
-            self._serve, path=str(self._path), limit=LINE_LIMIT
-        )
-        self._path.chmod(0o600)
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._server is not None:
-            self._server.close()
-            for writer in list(self._open):
-                writer.close()
-            self._path.unlink(missing_ok=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open.add(writer)
-        try:
-            while line := await reader.readline():
-                writer.write(json.dumps(await self._reply(line)).encode() + b"\n")
-                await writer.drain()
-        except (OSError, ValueError):  # the other side went away, or sent a line over the limit
-            return
-        finally:
-            self._open.discard(writer)
-            writer.close()
+        while line := await _line(reader):
+            writer.write(json.dumps(await self._reply(line)).encode() + b"\n")
+            await writer.drain()
 
     async def _reply(self, line: bytes) -> Json:
         try:
@@ -74,6 +38,14 @@ class Console:
             return await self._answer(request)
         except (DrylineError, LookupError, ValueError, TypeError) as error:
             return {"error": str(error).strip("'\"")}
+
+
+async def _line(reader: asyncio.StreamReader) -> bytes:
+    """The next line; nothing at the end, or when it is over the limit."""
+    try:
+        return await reader.readline()
+    except ValueError:
+        return b""
 
 
 def ask(path: Path, request: Json, timeout_s: float = ANSWER_S) -> Json:

@@ -18,6 +18,8 @@ from controller.gate import Gate, text_of
 from controller.recipe_library import RecipeLibrary, Stored
 from controller.run_store import RunReader
 
+MAX_SIGNATURE = 4_000
+
 
 class Deployer:
     """Deploys from one folder of recipes."""
@@ -94,11 +96,11 @@ class Deployer:
             raise DrylineError(f"expected = {expected!r}: the number of a deployment")
         order = DeployOrder(
             master=master, expected=expected, because=await self._because(request),
-            trial=text_of(request, "trial"),
+            trial=text_of(request, "trial"), signature=_signature_of(request),
         )  # fmt: skip
         command = self._gate.command(
             station.name, Verb.DEPLOY, text_of(request, "actor", "console"),
-            text_of(request, "reason"), order=order,
+            text_of(request, "reason"), order=order, own=text_of(request, "id"),
         )  # fmt: skip
         try:
             answer = await self._gate.give(command)
@@ -126,6 +128,17 @@ def released(library: RecipeLibrary, own: RecipeId) -> Stored:
     except Refused as error:
         file = library.path(own).as_posix()
         raise Refused(error.code, [f"{file}:1: {r}" for r in error.reasons]) from None
+
+
+def _signature_of(request: Json) -> dict[str, str | int] | None:
+    """As the API has it made; it is kept as it comes, and looked at by whoever has the trail."""
+    given = request.get("signature")
+    if given is None:
+        return None
+    right = isinstance(given, dict) and all(type(v) in (str, int) for v in given.values())
+    if not right or len(str(given)) > MAX_SIGNATURE:
+        raise DrylineError("signature: the members of an electronic signature, or nothing")
+    return dict(given)
 
 
 def _requested(station: Station) -> str:
@@ -174,7 +187,7 @@ def _row(d: Deployment) -> Json:
     return {
         "number": d.number, "recipe": d.title, "actor": d.actor, "reason": d.reason,
         "time_ns": d.time_ns, "because": d.because, "trial": d.trial,
-        "content_hash": d.master.content_hash if d.master else "",
+        "content_hash": d.master.content_hash if d.master else "", "signature": d.signature,
     }  # fmt: skip
 
 

@@ -4,20 +4,30 @@ import json
 import os
 from collections.abc import Awaitable, Callable
 
+from controller.alarms.alarm import By
+from controller.alarms.answers import acted, listed
+from controller.alarms.board import AlarmBoard, Told
+from controller.alarms.view import counts
+from controller.audit.anchor import Anchor
+from controller.audit.outside import head_event
 from controller.console import Json
 from controller.control.command_desk import TO_MOTION
 from controller.control.station import Station
 from controller.core.errors import DrylineError, Refused
-from controller.core.event import EventKind, Verb
+from controller.core.event import Event, EventKind, Verb
 from controller.core.sample import quality_text
 from controller.deploy import Deployer, answer_json, recipe_status
 from controller.gate import Gate, text_of
 from controller.historian import Historian
 from controller.line import SOFTWARE, Line
 from controller.line_health import OWN
+from controller.operator_limits import OperatorLimits
 from controller.trials import Trials
 
 HEALTH_S = 1.0
+CHANGING = frozenset({"command", "deploy", "rollback", "trial", "trial_end", "alarm"})
+CONSOLE = "console"  # subject of the events about what was given here past the audit trail
+HASH_DIGITS = 64
 
 
 class Desk:
@@ -28,6 +38,7 @@ class Desk:
     ) -> None:
         self._line, self._historian = line, historian
         self._gate, self._deployer = gate, deployer
+        self._limits = OperatorLimits(line.config)
         self._operations: dict[str, Callable[[Json], Awaitable[Json]]] = {
             "command": self._command,
             "tags": self._tags,
@@ -38,6 +49,9 @@ class Desk:
             "trial": trials.begin,
             "trial_end": trials.end,
             "trials": trials.shown,
+            "alarms": self._alarms,
+            "alarm": self._alarm,
+            "audit_head": self._audit_head,
         }
         self._since_ns = line.clock.utc_ns()
 
@@ -56,9 +70,42 @@ class Desk:
             names = ", ".join(self._operations)
             raise DrylineError(f"no operation {op!r}; operations: {names}")
         try:
-            return await work(request)
+            reply = await work(request)
         except Refused as error:
-            return self._refused(request, error)
+            reply = self._refused(request, error)
+        if op in CHANGING and not request.get("id"):
+            self._tell_console(request, reply)
+        return reply
+
+    def _tell_console(self, request: Json, reply: Json) -> None:
+        """Who has an id has an audit record, too; of the rest the API makes one when it reads
+        this."""
+        name = text_of(request, "station")
+        what = text_of(request, next(k for k in ("verb", "act", "op") if request.get(k))).upper()
+        of = next((str(request[k]) for k in ("target", "alarm", "recipe") if request.get(k)), "")
+        value = request.get("value")
+        actor, code = text_of(request, "actor", "console"), str(reply.get("code", "ok"))
+        data = {
+            "op": request["op"], "action": what, "target": of,
+            "value": value if isinstance(value, int | float | str) else None,
+            "reason": text_of(request, "reason"), "accepted": reply.get("accepted", True),
+            "code": code, "why": "; ".join(map(str, reply.get("reasons", ()))),
+        }  # fmt: skip
+        text = f"{what} {of}".rstrip() + f" was given at the console, not through the API: {code}"
+        self._historian.event(
+            Event(
+                time_ns=self._line.clock.utc_ns(), kind=EventKind.SYSTEM, station=name,
+                subject=CONSOLE, text=text, actor=actor, data=data,
+            )
+        )  # fmt: skip
+
+    async def _audit_head(self, request: Json) -> Json:
+        """Keep a head of the audit trail in history, and so wherever that is sent to."""
+        number, content = request.get("number"), request.get("hash")
+        if type(number) is not int or not isinstance(content, str) or len(content) != HASH_DIGITS:
+            raise DrylineError("audit_head: the number of a record and its hash")
+        self._historian.event(head_event(Anchor(number, content), self._line.clock.utc_ns()))
+        return {"accepted": True, "code": "ok", "reasons": []}
 
     async def _command(self, request: Json) -> Json:
         names = ", ".join(v.value for v in Verb if v is not Verb.DEPLOY)
@@ -71,22 +118,54 @@ class Desk:
         value = request.get("value")
         if value is not None and not isinstance(value, float | int | str):
             raise DrylineError(f"value {value!r}: a number or a text")
-        station = text_of(request, "station")
+        station, target = text_of(request, "station"), text_of(request, "target")
+        reason = text_of(request, "reason")
+        if verb is Verb.SET:
+            self._limits.require(station, target, value, reason, engineer=_engineer(request))
         if verb in TO_MOTION:
             await self._deployer.require_unchanged(station)
         command = self._gate.command(
-            station, verb, text_of(request, "actor", "console"), text_of(request, "reason"),
-            target=text_of(request, "target"), value=value,
+            station, verb, text_of(request, "actor", "console"), reason, target=target, value=value,
+            own=text_of(request, "id"),
         )  # fmt: skip
         return answer_json(await self._gate.give(command))
+
+    async def _alarms(self, request: Json) -> Json:
+        """The alarms of a station that are not normal, and those of the line itself."""
+        line, board = self._line, self._station(request).alarm_desk.board
+        return listed(board, line.alarms.board, line.clock.utc_ns(), line.flood)
+
+    async def _alarm(self, request: Json) -> Json:
+        """Do what somebody asks for to an alarm; see `controller.alarms.acts`."""
+        line, desk = self._line, self._station(request).alarm_desk
+        actor = text_of(request, "actor", "console")
+        by = By(actor=actor, engineer=_engineer(request))
+
+        def tell(board: AlarmBoard, told: Told) -> None:
+            (desk.told if board is desk.board else line.alarms_told)(told)
+
+        boards = [desk.board, line.alarms.board]
+        answer = acted(boards, request, line.clock.utc_ns(), by, tell)
+        await self._gate.saved(f"{request.get('act')} of {request.get('alarm')}")
+        return answer
+
+    def _station(self, request: Json) -> Station:
+        name = text_of(request, "station")
+        found = self._line.stations.get(name)
+        if found is None:
+            names = ", ".join(self._line.stations)
+            raise DrylineError(f"no station {name!r}; stations: {names}")
+        return found
 
     def _refused(self, request: Json, error: Refused) -> Json:
         """What was refused before its station heard of it is recorded all the same."""
         station = self._line.stations.get(str(request.get("station", "")))
         if station is not None:
-            what = text_of(request, "verb" if request.get("verb") else "op").upper()
-            recipe, reason = text_of(request, "recipe"), text_of(request, "reason")
-            text = f"{what} {recipe}".rstrip() + f": refused ({'; '.join(error.reasons)})"
+            keys = ("verb", "act", "op")
+            what = text_of(request, next(key for key in keys if request.get(key))).upper()
+            of, reason = text_of(request, "recipe"), text_of(request, "reason")
+            of = of or text_of(request, "alarm")
+            text = f"{what} {of}".rstrip() + f": refused ({'; '.join(error.reasons)})"
             station.tell(
                 EventKind.COMMAND, what, text, text_of(request, "actor", "console"), reason=reason
             )
@@ -144,7 +223,7 @@ class Desk:
             "alarms": [
                 {
                     "tag": a.tag,
-                    "level": a.level.value,
+                    "level": a.name,
                     "text": a.text,
                     "action": a.action,
                     "since_ns": a.since_ns,
@@ -153,6 +232,12 @@ class Desk:
             ],
             "reads": {name: _neighbour_status(line, name) for name in line.neighbours},
         }
+
+
+def _engineer(request: Json) -> bool:
+    """Whoever asks may do what only engineers may: the owner of the run folder may, unless who
+    asks for somebody says that he may not."""
+    return request.get("engineer", True) is True
 
 
 def _require_writable(request: Json) -> None:
@@ -176,15 +261,6 @@ def _neighbour_status(line: Line, station: str) -> Json:
     return {"link_up": line.neighbours[station].up, "tags": tags}
 
 
-def _cannot_start(station: Station) -> list[str]:
-    """Every condition for START that does not hold, with its live value."""
-    try:
-        station.require_permissives()
-    except Refused as error:
-        return list(error.reasons)
-    return []
-
-
 def _station_status(station: Station, now_s: float) -> Json:
     procedure, timing = station.procedure, station.timing
     step = procedure.step
@@ -193,8 +269,11 @@ def _station_status(station: Station, now_s: float) -> Json:
         "reason": procedure.reason,
         "step": step.name if step else "",
         "left_s": round(procedure.step_left_s(now_s), 1),
+        "timeout_s": step.timeout_s if step else 0.0,
         "waiting_for": list(procedure.waiting_for()),
-        "cannot_start": _cannot_start(station),
+        "cannot_start": list(station.interlock_desk.unmet()),
+        "interlocks": list(station.interlock_desk.rows()),
+        "alarms": counts(station.alarm_desk.board),
         "recipe": recipe_status(station),
         "link_up": timing.link_up,
         "faulted": station.faulted,
@@ -207,6 +286,9 @@ def _station_status(station: Station, now_s: float) -> Json:
                 "pv": loop.pid.pv,
                 "sp": loop.pid.sp_target,
                 "out": loop.pid.out,
+                "kc": loop.pid.kc,
+                "ti_s": loop.pid.ti_s,
+                "td_s": loop.pid.td_s,
             }
             for key, loop in station.loops.items()
         },

@@ -10,14 +10,17 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder, with those above it that are missing; durable. OSError when that fails."""
-    missing = []
-    while not folder.is_dir():
-        missing.append(folder)
-        folder = folder.parent
+def make_folder(folder: Path, mode: int = 0o777) -> None:
+    """Make a folder, with those above it that are missing; durable. OSError when that fails.
+
+    mode: who may use the folder itself, if it is new.
+    """
+    missing, above = [], folder
+    while not above.is_dir():
+        missing.append(above)
+        above = above.parent
     for new in reversed(missing):
-        new.mkdir(exist_ok=True)
+        new.mkdir(mode if new == folder else 0o777, exist_ok=True)
         try:
             sync_folder(new.parent)
         except OSError:
@@ -43,6 +46,21 @@ def write_ahead(connection: sqlite3.Connection) -> None:
             sync_folder(Path(file).parent)
         except OSError as error:
             raise sqlite3.OperationalError(f"folder cannot be synced: {error.strerror}") from error
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a damaged store, with its log, to the first free NAME.damaged-N.
+
+    The log goes first: one without its store would be believed by the store that is made anew.
+    """
+    k = 1
+    while (aside := path.with_name(f"{path.name}.damaged-{k}")).exists():
+        k += 1
+    for end in ("-wal", "", "-shm"):
+        part = path.with_name(path.name + end)
+        if part.exists():
+            part.rename(aside.with_name(aside.name + end))
+    return aside
 
 
 def sync_folder(folder: Path) -> None:

@@ -113,7 +113,7 @@ def bundle_source(found: FoundRun, history: AnyReader) -> BundleSource:
         record=found.record,
         summary=quality_of(found, history).plain(),
         tags=[t for t in tag_table(found.config).tags if t.station == head.station],
-        plots=key_plots(station_kind(station.kind), station.prefix),
+        plots=key_plots(station_kind(station.kind), station.kind, station.prefix),
         kinds=found.kinds,
         proven=found.proven,
     )

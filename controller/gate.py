@@ -28,11 +28,11 @@ class Gate:
 
     def command(
         self, station: str, verb: Verb, actor: str, reason: str, *, target: str = "",
-        value: float | str | None = None, order: DeployOrder | None = None,
+        value: float | str | None = None, order: DeployOrder | None = None, own: str = "",
     ) -> Command:  # fmt: skip
-        """A command with an id of its own."""
+        """A command with an id of its own, or the one that its audit record has."""
         return Command(
-            id=f"{os.getpid()}-{next(self._count)}", actor=actor, station=station, verb=verb,
+            id=own or f"{os.getpid()}-{next(self._count)}", actor=actor, station=station, verb=verb,
             target=target, value=value, reason=reason, order=order,
         )  # fmt: skip
 
@@ -62,7 +62,8 @@ class Gate:
             )
         given = answer.result()
         if given.accepted:
-            await self._saved(command, max(SAVE_S, ALL_S - (line.clock.link_s() - begun_s)))
+            within_s = max(SAVE_S, ALL_S - (line.clock.link_s() - begun_s))
+            await self.saved(f"{command.verb} of {command.station}", within_s)
         return given
 
     async def _require_disk(self, verb: Verb) -> None:
@@ -79,14 +80,15 @@ class Gate:
         if reasons:
             raise Refused("disk", [f"{r}: free the disk, then try again" for r in reasons])
 
-    async def _saved(self, command: Command, within_s: float) -> None:
+    async def saved(self, what: str, within_s: float = SAVE_S) -> None:
+        """Commit what was done; StoreError says that it was done and is not on disk yet."""
         try:
             async with asyncio.timeout(within_s):
                 await self.line.save()
         except (StoreError, TimeoutError) as error:
             why = str(error) or f"the disk did not answer within {within_s:.1f} s"
             raise StoreError(
-                f"{command.verb} of {command.station} is done, but not saved ({why}): it would be "
+                f"{what} is done, but not saved ({why}): it would be "
                 "forgotten by a restart of the controller; it is tried again all the time"
             ) from error
 

@@ -5,7 +5,7 @@ import csv
 from controller.core.errors import Problem
 from controller.core.point import Point
 from controller.explain import closest
-from controller.io_row import COLUMNS, STATION, TAG, Row, RowParser, problem
+from controller.io_row import ALL_COLUMNS, COLUMNS, OPTIONAL, STATION, TAG, Row, RowParser, problem
 from controller.text_file import shown
 
 
@@ -55,14 +55,14 @@ def _header(line: str, file: str) -> tuple[list[str] | None, list[Problem]]:
         if column not in names:
             problems.append(problem(file, 1, column, "", f"column missing; {expected}"))
     for position, name in enumerate(names):
-        if name not in COLUMNS:
-            near = closest(name, [c for c in COLUMNS if c not in names])
+        if name not in ALL_COLUMNS:
+            near = closest(name, [c for c in ALL_COLUMNS if c not in names])
             problems.append(
                 problem(file, 1, "header", shown(name), f"unknown column: {near}{expected}")
             )
         elif name in names[:position]:
             problems.append(problem(file, 1, name, "", "column given twice: remove one"))
-    if not problems and tuple(names) != COLUMNS:
+    if not problems and tuple(names) not in (COLUMNS, ALL_COLUMNS):
         return None, [problem(file, 1, "header", shown(line), f"wrong order; {expected}")]
     return names, problems
 
@@ -79,11 +79,12 @@ def _fields(line: str) -> tuple[list[str], str]:
 def _row(line: str, number: int, header: list[str], file: str) -> Row:
     """One row. Under a wrong header the columns are taken by position where the count is right."""
     fields, wrong = _fields(line)
-    if len(fields) == len(COLUMNS):
-        header = list(COLUMNS)
+    columns = ALL_COLUMNS if header[-1] in OPTIONAL else COLUMNS
+    if len(fields) == len(columns):
+        header = list(columns)
     elif not wrong and len(fields) != len(header):
-        wrong = f"{len(fields)} fields, must be {len(COLUMNS)} as in the header"
-        wrong += ": quote a text that holds a comma" if len(fields) > len(COLUMNS) else ""
+        wrong = f"{len(fields)} fields, must be {len(columns)} as in the header"
+        wrong += ": quote a text that holds a comma" if len(fields) > len(columns) else ""
     if not wrong and not any(fields):
         wrong = "empty row: remove it"
     if wrong:

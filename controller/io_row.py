@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from math import isfinite
+from math import inf, isfinite
 from typing import Any, TypeVar
 
 from controller.core.errors import Problem
@@ -33,6 +33,8 @@ COLUMNS = (
     "default",
     "labels",
 )
+OPTIONAL = ("rate_per_s",)  # may stand behind the others
+ALL_COLUMNS = COLUMNS + OPTIONAL
 TAG = re.compile(r"[A-Z][A-Z0-9]*(\.[A-Z0-9]+)*")
 STATION = re.compile(r"[a-z][a-z0-9_]*")
 MAX_TEXT = 120  # characters of a tag, a description, an address
@@ -74,6 +76,7 @@ class Row:
     max_interval_s: float | None = None
     default: float | None = None
     labels: tuple[str, ...] | None = None
+    rate_per_s: float | None = None
     problems: list[Problem] = field(default_factory=list)
 
     def wrong(self, column: str, message: str, file: str) -> None:
@@ -100,6 +103,7 @@ class Row:
             "resolution": self.resolution,
             "default": self.default,
             "labels": self.labels,
+            "rate_per_s": self.rate_per_s,
         }
         if self.problems or None in (*fields.values(), *rule.values()):
             return None
@@ -110,7 +114,8 @@ def problem(
     file: str, line: int | None, column: str, value: str, message: str, tag: str | None = None
 ) -> Problem:
     """A problem of one column, with the column's letter in a spreadsheet and the row's tag."""
-    letter = f"column {chr(ord('A') + COLUMNS.index(column))}, " if column in COLUMNS else ""
+    known = column in ALL_COLUMNS
+    letter = f"column {chr(ord('A') + ALL_COLUMNS.index(column))}, " if known else ""
     of = f" of {tag}" if tag and column != "tag" else ""
     return Problem(
         file=file, line=line, field=f"{letter}{column}{of}", value=value, message=message
@@ -129,7 +134,8 @@ class RowParser:
         row = self._row
         if self._is_clean("tag"):  # first, because the other problems name it
             row.tag = self._pattern("tag", TAG, "capitals and digits in parts, as COAT.FEED.PV")
-        clean = {column for column in COLUMNS[1:] if self._is_clean(column)}
+        given = (column for column in ALL_COLUMNS[1:] if column in row.text)
+        clean = {column for column in given if self._is_clean(column)}
         if "station" in clean:
             row.station = self._pattern("station", STATION, "the name of a station in line.toml")
         if "description" in clean:
@@ -147,6 +153,7 @@ class RowParser:
         self._fit_kind()
         self._fit_wire()
         self._fit_default(clean)
+        self._rate(clean)
 
     def _wrong(self, column: str, message: str) -> None:
         self._row.wrong(column, message, self._file)
@@ -235,6 +242,16 @@ class RowParser:
         if row.low is not None and row.high is not None and row.low >= row.high:
             self._wrong("low", f"must be below high, which is {row.high:g}")
             row.low = row.high = None
+
+    def _rate(self, clean: set[str]) -> None:
+        """The rate of a written number; empty, or no such column: none."""
+        row, column = self._row, "rate_per_s"
+        if not row.text.get(column):
+            row.rate_per_s = inf
+        elif row.access is Access.READ or row.kind not in (Kind.REAL, None):
+            self._wrong(column, "only for access W and type real: leave it empty")
+        else:
+            row.rate_per_s = self._bounded(column, clean, lambda x: x > 0, "above 0, or empty")
 
     def _labels(self, value: str) -> None:
         row = self._row

@@ -14,6 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
+from controller.alarms.board import Told
+from controller.alarms.rates import FLOOD_COUNT, FloodWatch
+from controller.alarms.states import AlarmState
+from controller.alarms.transition import events
 from controller.config import LineConfig, StationConfig
 from controller.control.station import Station
 from controller.control.station_parts import AfterLinkLoss, StationSetup
@@ -24,7 +28,7 @@ from controller.core.sample import GOOD, Quality, Samples
 from controller.core.table import TagTable
 from controller.core.tag import Tag
 from controller.history.status import HistorianStatus
-from controller.line_health import INSECURE, OWN, REFUSED, HealthAlarms, figures, health_tags
+from controller.line_health import INSECURE, OWN, REFUSED, LineAlarms, figures, health_tags
 from controller.line_security import insecure_stations
 from controller.link import Link, ReadLink
 from controller.recipe_kind import recipe_kinds
@@ -48,7 +52,8 @@ def tag_table(config: LineConfig) -> TagTable:
         for point in station.points:
             tags.extend(point.tags())
         tags.extend(kind.own_tags(station.name, station.prefix))
-    tags.extend(replace(tag, name=_health_name(config, tag)) for tag in health_tags(config.sinks))
+    own = line_prefix(config)
+    tags.extend(replace(tag, name=f"{own}.{tag.name}") for tag in health_tags(config.sinks))
     for neighbour in config.neighbours:  # last, so that those before are the tags of history
         tags.extend(tag for point in neighbour.points for tag in point.tags())
     return TagTable(tags)
@@ -60,10 +65,10 @@ def history_tags(config: LineConfig) -> tuple[Tag, ...]:
     return tuple(tag for tag in tag_table(config).tags if tag.station not in others)
 
 
-def _health_name(config: LineConfig, tag: Tag) -> str:
-    """LINE.X of the whole line; of a part LINE.COAT.CAL.X, so that parts are told apart."""
+def line_prefix(config: LineConfig) -> str:
+    """LINE of the whole line; of a part LINE.COAT.CAL, so that parts are told apart."""
     prefixes = [s.prefix for s in config.stations] if config.part else []
-    return ".".join(("LINE", *prefixes, tag.name))
+    return ".".join(("LINE", *prefixes))
 
 
 def station_kind(kind: str) -> type[Station]:
@@ -200,13 +205,45 @@ class Line:
                 station, link, self.table, clock, recorder, neighbours=reads
             )
         self.history_failure = ""  # why history cannot be stored, "" while it can
-        self.record.recall(self.stations, recipe_kinds(config))
         none = [0.0] * len(sink_tags(config.sinks))
         self.sink_figures: Callable[[], list[float]] = lambda: none
-        self.alarms = HealthAlarms(config.sinks)
+        self.alarms = LineAlarms(line_prefix(config), config.sinks)
+        self.flood = FloodWatch(config.part)
+        self._recall()
         self._distrusted: dict[str, str] = {}
         self.insecure = insecure_stations(config)
-        self.alarms.remarks[INSECURE.name] = ", ".join(self.insecure)
+        self.alarms.remark(INSECURE.name, ", ".join(self.insecure))
+
+    def _recall(self) -> None:
+        """Bring back what stations and the line's own alarms have left; count alarms from now."""
+        own = self.alarms.prefix
+        self.record.others[own] = self.alarms
+        left = self.record.recall(self.stations, recipe_kinds(self.config)).get(own)
+        for problem in self.alarms.recall(left.alarms, self.clock.utc_ns()) if left else ():
+            self.tell(problem)
+        boards = {s.name: s.alarm_desk.board for s in self.stations.values()}
+        comings = sorted(
+            (time_ns, station, alarm)
+            for station, board in {**boards, "": self.alarms.board}.items()
+            for time_ns, alarm in board.comings()
+        )
+        for coming in comings:
+            self.flood.came(*coming)
+        for station in self.stations.values():
+            station.alarm_desk.came = self._alarm_came
+
+    def _alarm_came(self, time_ns: int, station: str, alarm: str) -> None:
+        if self.flood.came(time_ns, station, alarm):
+            self.tell(f"flood of alarms: with {alarm} more than {FLOOD_COUNT} within 10 min")
+
+    def alarms_told(self, told: Told) -> None:
+        """Record what the line's own alarms have told."""
+        self.alarms.changed = self.alarms.changed or bool(told)
+        for event in events(told):
+            self.recorder.event(event)
+        for t in told:
+            if t.after is AlarmState.UNACKNOWLEDGED:
+                self._alarm_came(t.time_ns, "", t.alarm.id)
 
     def _neighbour(
         self, config: StationConfig, index: Mapping[str, int], make: MakeDriver
@@ -224,7 +261,8 @@ class Line:
     def keep(self, supervisor: Supervisor) -> None:
         """Hand all services of the line to a supervisor."""
         part = f", only {self.config.part}," if self.config.part else ""
-        self.tell(f"line {self.config.name}{part} started with {len(self.table)} tags")
+        text = f"line {self.config.name}{part} started with {len(self.table)} tags"
+        self.tell(text, process="controller started")
         for name in self.insecure:
             self.tell(
                 f'{name} is reached without encryption: security = "insecure" in line.toml',
@@ -253,9 +291,10 @@ class Line:
         self.table.value[span] = values
         self.table.quality[span] = np.where(np.isnan(values), int(Quality.BAD_NO_DATA), GOOD)
         self.table.time_ns[span] = now_ns
-        names = [tag.name for tag in self.table.tags[span]]
-        for event in self.alarms.scan(self.clock.link_s(), now_ns, names, values):
-            self.recorder.event(event)
+        self.alarms_told(self.alarms.scan(self.clock.link_s(), now_ns, values))
+        if self.flood.look(now_ns):
+            self.flood.ended.clear()
+            self.tell("the flood of alarms is over")
         self.recorder.record(
             Samples(
                 np.arange(region.split, region.stop, dtype=np.int32),
@@ -275,7 +314,7 @@ class Line:
         for name in self._distrusted.keys() - reasons.keys():
             self.tell(f"the PLC of {name} is trusted again", EventKind.LINK)
         self._distrusted = reasons
-        self.alarms.remarks[REFUSED.name] = "; ".join(reasons.values())
+        self.alarms.remark(REFUSED.name, "; ".join(reasons.values()))
         return list(reasons.values())
 
     def submit(self, command: Command, reply: Callable[[Answer], None]) -> None:
@@ -290,7 +329,7 @@ class Line:
         """Take back a command that its station has not come to yet."""
         self.stations[command.station].withdraw(command)
 
-    def tell(self, text: str, kind: EventKind = EventKind.SYSTEM) -> None:
+    def tell(self, text: str, kind: EventKind = EventKind.SYSTEM, **data: object) -> None:
         """Record an event of the line as a whole."""
         self.recorder.event(
             Event(
@@ -299,6 +338,7 @@ class Line:
                 station="",
                 subject=self.config.name,
                 text=text,
+                data=data,
             )
         )
 

@@ -62,6 +62,7 @@ def _inside(value: str) -> str:
 
 _Name = Annotated[str, Field(min_length=1, max_length=40), AfterValidator(_name)]
 _Title = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(_printable)]
+_Span = tuple[float, float]
 
 
 class _Section(BaseModel):
@@ -115,6 +116,9 @@ class StationSection(_Section):
     title: _Title = Field(description="name for people")
     scan_period_s: float = Field(ge=0.02, le=10, description="seconds")
     after_link_loss: AfterLinkLoss
+    operator_limits: dict[str, _Span] = Field(
+        default={}, description="set points and how far operators may move them, as [low, high]"
+    )
     driver: DriverSection = Field(description="protocol and where the station is reached")
 
 

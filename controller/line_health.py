@@ -1,14 +1,17 @@
 """What the line shows of itself: figures of history, disk and sinks as tags, and their alarms."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import isnan
+from typing import Any
 
-from controller.control.alarm import AlarmChange, AlarmLimit, Level, LimitAlarm
-from controller.core.event import Event, EventKind
-from controller.core.sample import GOOD
+from controller.alarms.board import AlarmBoard, Told
+from controller.alarms.catalogue import line_alarms
+from controller.alarms.states import STANDING
+from controller.control.station_memory import Memory
+from controller.core.sample import GOOD, Quality
 from controller.core.tag import HistoryRule, Tag, Writer
 from controller.history.status import HistorianStatus
-from controller.sinks.condition import State
 from controller.sinks.figures import sink_tags
 from controller.sinks.places import SinkConfig
 
@@ -63,155 +66,53 @@ def figures(
     return [*history, float(bool(record_failure)), float(refused), float(insecure)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Meaning:
-    """One limit of a figure, and what it tells a person. action: what to do."""
-
-    limit: AlarmLimit
-    text: str
-    action: str
-
-
 @dataclass(frozen=True, slots=True)
 class LineAlarm:
-    """An alarm of the line that stands."""
+    """An alarm of the line that stands. name: level or condition, as in its id."""
 
     tag: str
-    level: Level
+    name: str
     text: str
     action: str
     since_ns: int
 
 
-def _above(level: Level, limit: float, text: str, action: str, **more: float) -> Meaning:
-    return Meaning(limit=AlarmLimit(level=level, limit=limit, **more), text=text, action=action)
+class LineAlarms:
+    """The alarms of the line's own figures. prefix: LINE, or LINE.COAT.CAL of a part.
 
+    `scan` is told the time and every figure once a second. changed: something in `memory` did.
+    """
 
-_OF_HISTORY: dict[str, tuple[Meaning, ...]] = {
-    "HISTORY.FAILING": (
-        _above(
-            Level.HI, 0.5, "history cannot be written, samples wait in memory",
-            "make room on the disk or mend it; what waits is stored by itself then",
-        ),
-    ),
-    "RECORD.FAILING": (
-        _above(
-            Level.HI, 0.5, "runs and station memory cannot be written",
-            "make room on the disk or mend it; START, DEPLOY and trials are refused until then",
-        ),
-    ),
-    REFUSED.name: (
-        _above(
-            Level.HI, 0.5, "a PLC does not prove to be the accepted one and is refused",
-            "`dryline trust list` shows its certificate; accept it only if the PLC shows the same",
-        ),
-    ),
-    INSECURE.name: (
-        _above(
-            Level.HI, 0.5, "a station is reached without encryption",
-            "name a policy in line.toml; until then keep everybody else off that network",
-        ),
-    ),
-    "HISTORY.OUTBOX": (
-        _above(
-            Level.HI, 80.0, "what waits for sinks fills 80 % of its disk limit",
-            "mend the sink or raise outbox_mb; at the limit the oldest samples go unsent",
-            deadband=5.0,
-        ),
-    ),
-    "DISK.FREE": (
-        _above(
-            Level.LO, 2.0, "the disk of history is nearly full",
-            "make room, or let raw_days of [history] be shorter",
-            deadband=0.2,
-        ),
-        _above(
-            Level.LOLO, 0.2, "the disk of history is all but full",
-            "make room now: without it START and DEPLOY are refused",
-            deadband=0.05,
-        ),
-    ),
-}  # fmt: skip
-
-_OF_SINKS: dict[str, tuple[Meaning, ...]] = {
-    "STATE": (
-        _above(
-            Level.LO, State.OFF + 0.5, "the process of the sink does not run",
-            "look into the log of the controller",
-            on_delay_s=15.0,
-        ),
-        _above(
-            Level.HI, State.WAITING - 0.5, "the sink does not get rid of data, which waits on disk",
-            "mend the server or the way to it",
-            on_delay_s=60.0,
-        ),
-        _above(
-            Level.HIHI, State.DISK - 0.5, "the sink has stopped",
-            "`dryline sink list` says why: token, bucket, address or the local disk",
-        ),
-    ),
-    "QUARANTINED": (
-        _above(
-            Level.HI, 0.5, "the server refused lines, which lie in quarantine",
-            "`dryline sink quarantine`, then `dryline sink retry`",
-        ),
-    ),
-}  # fmt: skip
-
-
-class HealthAlarms:
-    """The alarms of the line. `scan` is told the time and every figure once a second."""
-
-    def __init__(self, sinks: Sequence[SinkConfig]) -> None:
-        self._rows: list[tuple[int, LimitAlarm, dict[Level, Meaning]]] = []
-        for k, tag in enumerate(health_tags(sinks)):
-            meanings = _meanings(tag.name)
-            if meanings:
-                limits = [meaning.limit for meaning in meanings]
-                by_level = {meaning.limit.level: meaning for meaning in meanings}
-                self._rows.append((k, LimitAlarm(tag.name, limits), by_level))
-        self._active: dict[tuple[str, Level], LineAlarm] = {}
-        self.remarks: dict[str, str] = {}  # by tag without prefix: said behind an alarm's text
+    def __init__(self, prefix: str, sinks: Sequence[SinkConfig]) -> None:
+        self.prefix = prefix
+        tags = [replace(tag, name=f"{prefix}.{tag.name}") for tag in health_tags(sinks)]
+        self.board = AlarmBoard(line_alarms(prefix, [s.name for s in sinks]), tags)
+        self.changed = False
 
     @property
     def active(self) -> list[LineAlarm]:
         """The alarms that stand, in the order they came."""
-        return list(self._active.values())
+        standing = [a for a in self.board.alarms.values() if a.state in STANDING]
+        return [
+            LineAlarm(a.definition.tag, a.definition.name, a.text, a.definition.action, a.raised_ns)
+            for a in sorted(standing, key=lambda a: a.raised_ns)
+        ]
 
-    def scan(
-        self, now_s: float, utc_ns: int, names: Sequence[str], values: Sequence[float]
-    ) -> list[Event]:
-        """Judge all figures; an event for every alarm that came or went. names: of the tags."""
-        events = []
-        for k, alarm, meanings in self._rows:
-            for change in alarm.scan(now_s, values[k], GOOD):
-                meaning = self._remarked(alarm.tag, meanings[change.level])
-                events.append(self._event(names[k], meaning, change, utc_ns))
-        return events
+    def scan(self, now_s: float, utc_ns: int, values: Sequence[float]) -> Told:
+        """Judge all figures; what came and went. A figure that nobody knows is Bad."""
+        qualities = [int(Quality.BAD_NO_DATA) if isnan(value) else GOOD for value in values]
+        return self.board.scan(now_s, utc_ns, values, qualities)
 
-    def _remarked(self, tag: str, meaning: Meaning) -> Meaning:
-        remark = self.remarks.get(tag, "")
-        return replace(meaning, text=f"{meaning.text}: {remark}") if remark else meaning
+    def remark(self, figure: str, text: str) -> None:
+        """Say behind the text of the alarms of a figure what is meant. figure: without prefix."""
+        for alarm in self.board.alarms.values():
+            if alarm.definition.tag == f"{self.prefix}.{figure}":
+                alarm.remark = text
 
-    def _event(self, tag: str, meaning: Meaning, change: AlarmChange, utc_ns: int) -> Event:
-        key = tag, change.level
-        if change.active:
-            text = f"{tag} alarm: {meaning.text}"
-            self._active[key] = LineAlarm(tag, change.level, meaning.text, meaning.action, utc_ns)
-        else:
-            text = f"{tag} alarm gone: {meaning.text}"
-            self._active.pop(key, None)
-        return Event(
-            time_ns=utc_ns,
-            kind=EventKind.ALARM,
-            station="",
-            subject=tag,
-            text=text,
-            data={**change.plain(), "action": meaning.action},
-        )
+    def memory(self) -> Memory:
+        """What must survive a restart."""
+        return Memory(alarms=self.board.state())
 
-
-def _meanings(name: str) -> tuple[Meaning, ...]:
-    if name.startswith("SINK."):
-        return _OF_SINKS.get(name.rpartition(".")[2], ())
-    return _OF_HISTORY.get(name, ())
+    def recall(self, alarms: Mapping[str, Any], utc_ns: int) -> tuple[str, ...]:
+        """Come back after a restart; what could not be read, in sentences."""
+        return self.board.restore(alarms, utc_ns)

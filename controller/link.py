@@ -77,7 +77,7 @@ class ReadLink(Generic[D]):
         self._booted = 0.0
         self._values = table.value[region.start : region.split]  # a view, not a copy
         self._beat: float | None = None
-        self._beat_at_s = 0.0
+        self._beat_at_s = clock.link_s()  # silent since the start, not since the epoch
         self._open = False
         self._stale = True
         self.distrust = ""  # why the PLC is refused; "" when it is not

@@ -7,12 +7,11 @@ nobody waits for it. Only processes of the same user on this machine can connect
 import asyncio
 import secrets
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 
 from controller.core.tag import Tag
+from controller.folder_socket import FolderServer
 from controller.line import Line
 from controller.line_health import OWN
 from controller.live_frames import Frame, Hello, TagMeta, frame_bytes, hello_bytes
@@ -21,43 +20,24 @@ PERIOD_S = 0.1
 MOST_MIRRORS = 16
 
 
-class LiveStream:
+class LiveStream(FolderServer):
     """Serves the image of a line at a Unix socket."""
 
     def __init__(self, path: Path, line: Line) -> None:
-        self._path, self._line = path, line
+        super().__init__(path)
+        self._line = line
         own = (*line.stations, OWN)
         regions = [line.table.region(name) for name in own]
         self._rows = np.concatenate([np.arange(r.start, r.stop) for r in regions])
         self._hello = hello_bytes(_hello(line, [line.table.tags[k] for k in self._rows.tolist()]))
-        self._server: asyncio.Server | None = None
-        self._mirrors: set[asyncio.StreamWriter] = set()
         self._number = 0
-
-    async def __aenter__(self) -> Self:
-        self._path.unlink(missing_ok=True)
-        self._server = await asyncio.start_unix_server(self._serve, path=str(self._path))
-        self._path.chmod(0o600)
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._server is not None:
-            self._server.close()
-            for writer in list(self._mirrors):
-                writer.close()
-            self._path.unlink(missing_ok=True)
 
     async def publish(self) -> None:
         """Send the image for ever; without a mirror nothing is encoded."""
         clock = self._line.clock
         while True:
             await clock.sleep_link(PERIOD_S)
-            reading = [w for w in self._mirrors if not w.transport.get_write_buffer_size()]
+            reading = [w for w in self._open if not w.transport.get_write_buffer_size()]
             if reading:
                 content = frame_bytes(self._frame())
                 for writer in reading:
@@ -72,18 +52,9 @@ class LiveStream:
         )  # fmt: skip
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self._mirrors) >= MOST_MIRRORS:
-            writer.close()
-            return
-        writer.write(self._hello)
-        self._mirrors.add(writer)
-        try:
+        if len(self._open) <= MOST_MIRRORS:
+            writer.write(self._hello)
             await reader.read()  # a mirror says nothing; this ends when it is gone
-        except OSError:
-            return
-        finally:
-            self._mirrors.discard(writer)
-            writer.close()
 
 
 def _hello(line: Line, tags: list[Tag]) -> Hello:

@@ -91,14 +91,7 @@ async def _run(
     metrics: "MetricsService | None",
 ) -> None:
     config = shown.config
-    settings = HistorianSettings(
-        commit_interval_s=config.history.commit_interval_s,
-        raw_days=config.history.raw_days,
-        ten_s_days=config.history.ten_s_days,
-        minute_days=config.history.minute_days,
-        max_bytes=config.history.max_mb * 10**6,
-        outbox_bytes=config.history.outbox_mb * 10**6,
-    )
+    settings = _settings(config)
     ledgers = ledgers_of(run, config.sinks, config.part)
     sent = SentByAll(ledgers) if ledgers else None
     historian = Historian(history_path(config, run), history_tags(config), clock, settings, sent)
@@ -135,6 +128,18 @@ async def _run(
             await asyncio.wait_for(historian.close_async(CLOSE_S), CLOSE_S + 1.0)
 
 
+def _settings(config: LineConfig) -> HistorianSettings:
+    history = config.history
+    return HistorianSettings(
+        commit_interval_s=history.commit_interval_s,
+        raw_days=history.raw_days,
+        ten_s_days=history.ten_s_days,
+        minute_days=history.minute_days,
+        max_bytes=history.max_mb * 10**6,
+        outbox_bytes=history.outbox_mb * 10**6,
+    )
+
+
 def keep_for_good() -> None:
     """Take what is there now out of garbage collection.
 
@@ -169,4 +174,4 @@ async def _leave(line: Line) -> None:
             await asyncio.to_thread(line.record.close)
     except (StoreError, TimeoutError) as error:
         log.error("runs and station memory are not saved: %s", error or "no answer of the disk")  # noqa: TRY400
-    line.tell("controller stopped in order")
+    line.tell("controller stopped in order", process="controller stopped")

@@ -186,6 +186,10 @@ class Checker:
             self._wrong(where, "cannot be ramped, it has no values between: set it", value=name)
             return
         self._target(tag, ramp.get("to"), (*path, "to"))
+        rate, most = ramp.get("rate"), 60.0 * tag.rate_per_s
+        if _is_number(rate) and rate > most:
+            told = f"the machine follows {name} by {most:g} {tag.unit} a minute: ramp no faster"
+            self._wrong((*path, "rate"), told, value=rate)
 
     def _transition(self, path: KeyPath, item: Mapping[str, object], timeout_s: object) -> None:
         name, op, band = item.get("tag"), item.get("op"), item.get("band")

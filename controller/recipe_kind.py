@@ -7,6 +7,7 @@ loops of `controller/stations/KIND.py`. The name in the config is the module nam
 import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 from types import ModuleType
 
 from controller.config import LineConfig, StationConfig
@@ -22,7 +23,8 @@ class RecipeTag:
     """One tag as a recipe sees it. name: a leading "." stands for the prefix of the station.
 
     refusal: why a recipe does not set it, "" when it may. readable: a transition may wait for it.
-    own: it belongs to the station, so that it may have alarm limits.
+    own: it belongs to the station, so that it may have alarm limits. rate_per_s: how fast the
+    machine lets it act.
     """
 
     name: str
@@ -35,6 +37,7 @@ class RecipeTag:
     refusal: str = "it is measured"
     readable: bool = False
     own: bool = True
+    rate_per_s: float = inf
 
     @property
     def settable(self) -> bool:
@@ -156,4 +159,5 @@ def _of_point(point: Point, name: str) -> RecipeTag:
         kind=point.kind,
         labels=point.labels,
         readable=True,
+        rate_per_s=point.rate_per_s,
     )

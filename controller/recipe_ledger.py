@@ -14,14 +14,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import BinaryIO, Literal, Self
+from typing import Any, BinaryIO, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from controller.core.errors import ConfigError, Problem, Refused
 from controller.explain import problems_of
 from controller.recipe_shape import VERSION_PATTERN
 from controller.text_file import read_text
+from controller.whole_file import replace_file
 
 LEDGER = "ledger.json"
 MAX_LOOKS = 10_000  # about 0.2 s, for a holder that was stopped between lock and name
@@ -42,8 +50,9 @@ class Entry(BaseModel):
     """One line of the ledger.
 
     actor: who did it: for a release the approver, who is not the author. rehearsal: what the passed
-    rehearsal came to; override: why none was asked for. time_utc: ISO 8601. previous: the hash of
-    the entry before, "" for the first.
+    rehearsal came to; override: why none was asked for. time_utc: ISO 8601. signature: members of
+    the approver's electronic signature, None where the line had no users. previous: the hash of the
+    entry before, "" for the first.
     """
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
@@ -57,7 +66,16 @@ class Entry(BaseModel):
     rehearsal: str = ""
     override: str = ""
     time_utc: str
+    signature: dict[str, str | int] | None = None
     previous: str = ""
+
+    @model_serializer(mode="wrap")
+    def _written(self, usual: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What is not signed has no such member: its hash is that of former times."""
+        members: dict[str, Any] = usual(self)
+        if self.signature is None:
+            del members["signature"]
+        return members
 
     def hash(self) -> str:
         """SHA-256 of the entry, the hash of its forerunner included."""
@@ -109,8 +127,8 @@ class Ledger:
         return next((e for e in reversed(self.entries) if e.version == version), None)
 
     def release(self, version: str) -> Entry | None:
-        """The entry that released a version."""
-        matching = (e for e in self.entries if e.version == version)
+        """The entry that released a version; the newest, where it was signed later."""
+        matching = (e for e in reversed(self.entries) if e.version == version)
         return next((e for e in matching if e.action is Action.RELEASE), None)
 
     def with_entry(self, entry: Entry) -> "Ledger":
@@ -132,21 +150,6 @@ def _told(error: ValidationError, file: str) -> list[Problem]:
 
 def _problem(file: str, field: str, message: str, value: str = "") -> Problem:
     return Problem(file=file, line=None, field=field, value=value, message=message)
-
-
-def replace_file(path: Path, text: str) -> None:
-    """Put a text in the place of a file: a reader, or a crash, finds the old one or the new one."""
-    new = path.with_name(f".{path.name}.new")
-    with new.open("w", encoding="utf-8", newline="\n") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    new.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 @contextmanager

@@ -22,7 +22,6 @@ from controller.recipe_shape import KIND_PATTERN, NAME_PATTERN
 from controller.yaml_tree import PlacedProblem
 
 SCHEMA = "schema.json"
-SIGNATURES = "signatures.json"  # of the API, beside the ledger
 REMEMBERED = 32  # recipes that were right, by their text
 _NAME, _KIND = re.compile(NAME_PATTERN), re.compile(KIND_PATTERN)
 
@@ -273,6 +272,6 @@ def _stray_files(folder: Path) -> Iterator[Problem]:
     """What lies beside the versions of a recipe."""
     for path in sorted(folder.iterdir()):
         usual = path.suffix == ".yaml" and _version(path.stem) is not None
-        known = usual or path.name in (LEDGER, SIGNATURES)
+        known = usual or path.name == LEDGER
         if not known and not path.name.startswith("."):
             yield _stray(path.as_posix(), "no version: name it as 1.2.0.yaml, or remove it")

@@ -8,19 +8,21 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Self
+from typing import Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from controller.core.errors import ConfigError, Refused
+from controller.core.errors import ConfigError, Refused, StoreError
 from controller.core.ports import Clock
 from controller.core.recipe import Recipe, RecipeId, Version
+from controller.durable import make_folder
 from controller.explain import problems_of, quoted
 from controller.recipe_file import RecipeFile, base_text, parse_recipe, yaml_text
 from controller.recipe_kind import RecipeKind
-from controller.recipe_ledger import LEDGER, Action, Entry, Ledger, locked, replace_file
+from controller.recipe_ledger import LEDGER, Action, Entry, Ledger, locked
 from controller.recipe_library import RecipeLibrary, Status, Stored, who
 from controller.text_file import read_text
+from controller.whole_file import replace_file
 from controller.yaml_tree import KeyPath
 
 NS = 1_000_000_000
@@ -49,6 +51,44 @@ class Rehearsal(BaseModel):
             raise ConfigError(problems_of(error, cls, path.as_posix(), {})) from None
 
 
+class Witness(Protocol):
+    """Stands beside a change of a ledger: lets it be signed, and puts it down elsewhere."""
+
+    def holds(self, own: RecipeId, released: Entry) -> bool:
+        """A release that was signed as it must be here; another one may be made once more."""
+        ...
+
+    def sign(self, own: RecipeId, stored: Stored, reason: str) -> dict[str, str | int] | None:
+        """Members of the approver's signature, None where nobody can sign; or Refused."""
+        ...
+
+    def before(self, own: RecipeId, entry: Entry) -> None:
+        """An entry as it will stand in the ledger; an error, and it will not."""
+        ...
+
+    def after(self, own: RecipeId, entry: Entry) -> None:
+        """It stands there."""
+        ...
+
+
+class Nobody(Witness):
+    """Nobody stands by: what is done is neither signed nor put down elsewhere."""
+
+    def holds(self, own: RecipeId, released: Entry) -> bool:
+        """A release is a release."""
+        return True
+
+    def sign(self, own: RecipeId, stored: Stored, reason: str) -> dict[str, str | int] | None:
+        """Nobody signs."""
+        return None
+
+    def before(self, own: RecipeId, entry: Entry) -> None:
+        """Goes on."""
+
+    def after(self, own: RecipeId, entry: Entry) -> None:
+        """Goes on."""
+
+
 class RecipeStore(RecipeLibrary):
     """The recipes below one folder, to read and to change. clock: for the times in the ledger."""
 
@@ -71,7 +111,7 @@ class RecipeStore(RecipeLibrary):
             raise Refused("new", [f"no parameter {key!r}: there are {known}" for key in unknown])
         folder = self._folder(own.kind, own.name)
         self._require_new(own, base, author, reason)
-        folder.mkdir(parents=True, exist_ok=True)
+        self._make(folder)
         with locked(folder, author, f"new version {version}", self._now()):
             self._require_new(own, base, author, reason)
             values: dict[KeyPath, str] = {
@@ -101,13 +141,19 @@ class RecipeStore(RecipeLibrary):
         if _person(found.recipe.author) != _person(author):
             told = f"its header names {found.recipe.author} as author, you are {author}"
             raise Refused("author", [told])
-        folder.mkdir(parents=True, exist_ok=True)
+        self._make(folder)
         with locked(folder, author, f"draft of {own.version}", self._now()):
             reasons = self._used(own)
             if reasons:
                 raise Refused("new", reasons)
             replace_file(self.path(own), text)
         return self.path(own)
+
+    def _make(self, folder: Path) -> None:
+        try:
+            make_folder(folder)
+        except OSError as error:
+            raise StoreError(f"{folder}: cannot be made: {error.strerror}") from error
 
     def _require_new(self, own: RecipeId, base: RecipeId, author: str, reason: str) -> None:
         reasons = [f"a version needs {what}" for what, given in
@@ -130,44 +176,48 @@ class RecipeStore(RecipeLibrary):
         return []
 
     def release(
-        self, own: RecipeId, approver: str, reason: str,
-        rehearsal: Rehearsal | None = None, override: str = "",
+        self, own: RecipeId, approver: str, reason: str, rehearsal: Rehearsal | None = None,
+        override: str = "", witness: Witness | None = None,
     ) -> Entry:  # fmt: skip
         """Fix the content of a draft for good. Refused with every reason why not.
 
         The approver is not the author. It takes a passed rehearsal of exactly this content, or an
         override: the reason why none is asked for, which is recorded.
         """
-        folder = self._folder(own.kind, own.name)
+        folder, beside = self._folder(own.kind, own.name), witness or Nobody()
         self._require_there(own)
         with locked(folder, approver, f"release of {own.version}", self._now()):
-            stored = self.releasable(own, approver, reason, rehearsal, override)
+            stored = self.load(own)
+            signed = stored.released is None or beside.holds(own, stored.released)
+            self._require_releasable(stored, approver, reason, rehearsal, override, signed=signed)
             entry = Entry(
+                signature=beside.sign(own, stored, reason),
                 version=str(own.version), action=Action.RELEASE,
                 content_hash=stored.content_hash, author=stored.recipe.author,
                 actor=approver.strip(), reason=reason.strip(),
                 rehearsal=rehearsal.summary if rehearsal and not override else "",
                 override=override.strip(), time_utc=self._now(),
             )  # fmt: skip
-            return self._append(own, entry)
+            return self._append(own, entry, beside)
 
-    def releasable(
-        self, own: RecipeId, approver: str, reason: str,
-        rehearsal: Rehearsal | None = None, override: str = "",
-    ) -> Stored:  # fmt: skip
-        """The draft that could be released so; Refused with every reason why not."""
-        stored = self.load(own)
+    def _require_releasable(
+        self, stored: Stored, approver: str, reason: str, rehearsal: Rehearsal | None,
+        override: str, *, signed: bool,
+    ) -> None:  # fmt: skip
+        """Refused with every reason why not. signed: a release that is not may be made again."""
+        again = stored.status is Status.RELEASED and not signed
         reasons = [
-            *_not_from(stored, Status.DRAFT, self._last(own)),
+            *([] if again else _not_from(stored, Status.DRAFT, self._last(stored.recipe.id))),
             *_approval(stored.recipe, approver, reason),
             *_rehearsed(stored, rehearsal, override),
             *self._base_missing(stored.recipe),
         ]
         if reasons:
             raise Refused("release", reasons)
-        return stored
 
-    def obsolete(self, own: RecipeId, actor: str, reason: str) -> Entry:
+    def obsolete(
+        self, own: RecipeId, actor: str, reason: str, witness: Witness | None = None
+    ) -> Entry:
         """Retire a released version: it stays readable and can no longer be deployed."""
         folder = self._folder(own.kind, own.name)
         self._require_there(own)
@@ -183,7 +233,7 @@ class RecipeStore(RecipeLibrary):
                 content_hash=stored.content_hash, author=stored.recipe.author,
                 actor=actor.strip(), reason=reason.strip(), time_utc=self._now(),
             )  # fmt: skip
-            return self._append(own, entry)
+            return self._append(own, entry, witness or Nobody())
 
     def _require_there(self, own: RecipeId) -> None:
         """Before a folder is locked: it is not made by looking."""
@@ -193,11 +243,14 @@ class RecipeStore(RecipeLibrary):
         ledger, _ = self._ledger(own.kind, own.name)
         return ledger.last(str(own.version))
 
-    def _append(self, own: RecipeId, entry: Entry) -> Entry:
+    def _append(self, own: RecipeId, entry: Entry, witness: Witness) -> Entry:
         folder = self._folder(own.kind, own.name)
         ledger = Ledger.read(folder, self._shown(own.kind, own.name, LEDGER)).with_entry(entry)
+        chained = ledger.entries[-1]
+        witness.before(own, chained)
         ledger.write(folder)
-        return ledger.entries[-1]
+        witness.after(own, chained)
+        return chained
 
     def _base_missing(self, recipe: Recipe) -> list[str]:
         base = recipe.base

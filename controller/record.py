@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from controller.control.recipe_desk import run_head
 from controller.control.station import Station
@@ -25,6 +26,16 @@ from controller.run_store import Remembered, RunStore, StationFacts
 log = logging.getLogger("dryline.record")
 
 MAX_WAITING = 20_000  # entries of runs that memory keeps while the disk refuses
+
+
+class Remembering(Protocol):
+    """Who leaves a memory beside the stations. changed: since it was saved last."""
+
+    changed: bool
+
+    def memory(self) -> Memory:
+        """What must survive a restart."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +71,7 @@ class Record:
         self._lost: dict[str, _Gap] = {}  # by run: tells how much of it memory could not keep
         self._writing: asyncio.Future[StoreError | None] | None = None
         self.failure = ""  # why the disk refuses, "" while it does not
+        self.others: dict[str, Remembering] = {}  # by the name of their memory
         if self.store.aside is not None:
             text = f"{path.name} was damaged: kept as {self.store.aside.name}, begun anew"
             self._recorder.event(_told("", "", text, clock.utc_ns()))
@@ -86,14 +98,20 @@ class Record:
         """Pass samples on."""
         self._recorder.record(samples)
 
-    def recall(self, stations: Mapping[str, Station], kinds: Mapping[str, RecipeKind]) -> None:
-        """Bring back every station that has left a memory."""
+    def recall(
+        self, stations: Mapping[str, Station], kinds: Mapping[str, RecipeKind]
+    ) -> dict[str, Memory]:
+        """Bring back every station that has left a memory; what `others` have left."""
         utc_ns = self._clock.utc_ns()
-        for name, remembered in self.store.load(kinds, stations).items():
+        left = {}
+        for name, remembered in self.store.load(kinds, [*stations, *self.others]).items():
             station = stations.get(name)
             if station is not None:
                 memory = self._without_lost(station, remembered, utc_ns)
                 station.recall(memory, utc_ns, remembered.masters)
+            else:
+                left[name] = remembered.memory
+        return left
 
     def _without_lost(self, station: Station, found: Remembered, utc_ns: int) -> Memory:
         """The memory without a run whose recipe this program does not understand any more."""
@@ -129,20 +147,24 @@ class Record:
         entries = (*(gap.event() for gap in self._lost.values()), *self._pending)
         told = {event.station for event in entries}  # what is told has changed its station
         changed = {n: s for n, s in stations.items() if s.changed or n in told}
-        if not (changed or entries or self.failure):
+        others = {n: o for n, o in self.others.items() if o.changed}
+        if not (changed or others or entries or self.failure):
             return
         facts = {name: _facts(s) for name, s in changed.items()}  # of this moment, as the entries
-        for station in changed.values():
-            station.changed = False
+        facts |= {name: StationFacts(o.memory(), {}) for name, o in others.items()}
+        for one in (*changed.values(), *others.values()):
+            one.changed = False
         self._flying, gaps, self._lost = len(self._pending), self._lost, {}
-        self._writing = asyncio.ensure_future(self._write(changed, facts, entries, gaps))
+        self._writing = asyncio.ensure_future(
+            self._write({**changed, **others}, facts, entries, gaps)
+        )
         error = await asyncio.shield(self._writing)
         if error is not None:
             raise error
 
     async def _write(
         self,
-        stations: Mapping[str, Station],
+        changed: Mapping[str, Remembering],
         facts: Mapping[str, StationFacts],
         entries: Sequence[Event],
         gaps: Mapping[str, _Gap],
@@ -151,8 +173,8 @@ class Record:
         try:
             await asyncio.to_thread(self.store.commit, facts, entries)
         except BaseException as error:
-            for station in stations.values():
-                station.changed = True
+            for one in changed.values():
+                one.changed = True
             self._flying = 0
             for run, gap in gaps.items():
                 self._lost[run] = gap + self._lost[run] if run in self._lost else gap
@@ -165,8 +187,9 @@ class Record:
         self._flying = 0
         for gap in gaps.values():
             self._recorder.event(gap.event())
-        for name, station in stations.items():
-            del station.recipes.news[: len(facts[name].news)]
+        for name, one in changed.items():
+            if isinstance(one, Station):
+                del one.recipes.news[: len(facts[name].news)]
         self._fails("")
         return None
 

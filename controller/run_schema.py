@@ -12,7 +12,7 @@ import sqlite3
 from pathlib import Path
 
 from controller.core.errors import StoreError
-from controller.durable import write_ahead
+from controller.durable import set_aside, write_ahead
 
 log = logging.getLogger("dryline.runs")
 
@@ -170,15 +170,3 @@ def _require_whole(db: sqlite3.Connection) -> None:
 
 def _number(db: sqlite3.Connection, query: str) -> int:
     return int(db.execute(query).fetchone()[0])
-
-
-def set_aside(path: Path) -> Path:
-    """Rename a damaged file, with its log, to the first free NAME.damaged-N."""
-    k = 1
-    while (aside := path.with_name(f"{path.name}.damaged-{k}")).exists():
-        k += 1
-    for end in ("-wal", "", "-shm"):  # the log first: a log without its file would be believed
-        part = path.with_name(path.name + end)
-        if part.exists():
-            part.rename(aside.with_name(aside.name + end))
-    return aside

@@ -162,17 +162,19 @@ class RunStore:
     def _write_entries(self, entries: Sequence[Event]) -> dict[str, int]:
         """The number of the last entry of each run that has new ones."""
         last: dict[str, int] = {}
+        rows = []
         for event in entries:
             run = str(event.data["run"])
             if run not in self._last:
                 self._last[run] = self._newest(run)
             last[run] = number = last.get(run, self._last[run]) + 1
             data = {key: value for key, value in event.data.items() if key != "run"}
-            self._db.execute(
-                "INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            rows.append(
                 (run, number, event.time_ns, event.kind.value, event.subject, event.text,
-                 event.actor, json.dumps(data, sort_keys=True, default=str)),
+                 event.actor, json.dumps(data, sort_keys=True, default=str))
             )  # fmt: skip
+        # One call: a statement each would fight with the scan for the interpreter, row by row.
+        self._db.executemany("INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
         return last
 
     def _newest(self, run: str) -> int:

@@ -27,6 +27,7 @@ Line = Annotated[Path, typer.Option("--line")]
 Run = Annotated[Path, typer.Option("--run")]
 Speed = Annotated[float, typer.Option()]
 Epoch = Annotated[float | None, typer.Option()]
+SetPointLog = Annotated[bool, typer.Option("--set-point-log")]
 
 
 @app.command()
@@ -37,8 +38,12 @@ def run(
     epoch: Epoch = None,
     seed: Annotated[int, typer.Option()] = 1,
     faults: Annotated[Path | None, typer.Option()] = None,
+    set_point_log: SetPointLog = False,
 ) -> None:
-    """Physics in this process, one child process a PLC."""
+    """Physics in this process, one child process a PLC.
+
+    --set-point-log: each PLC notes what was asked and what came to act in RUN/NAME.setpoints.csv.
+    """
     _start_logging()
     config = _load(line)
     run.mkdir(parents=True, exist_ok=True)
@@ -49,18 +54,23 @@ def run(
             plant.faults.add(injection)
         command = ["station", "--line", str(line), "--run", str(run), "--speed", str(speed)]
         command += ["--epoch", repr(clock.epoch_utc_s)]
+        command += ["--set-point-log"] if set_point_log else []
         _run(run_plant(config, plant, run, clock, command))
     except DrylineError as error:
         _fail(str(error), 2 if isinstance(error, ConfigError) else 1)
 
 
 @app.command()
-def station(name: str, line: Line, run: Run, speed: Speed = 1.0, epoch: Epoch = None) -> None:
+def station(
+    name: str, line: Line, run: Run, speed: Speed = 1.0, epoch: Epoch = None,
+    set_point_log: SetPointLog = False,
+) -> None:  # fmt: skip
     """One PLC with its protocol server."""
     _start_logging()
     config = _load(line)
     try:
-        _run(run_station(config, name, run, SystemClock(speed, epoch)))
+        clock = SystemClock(speed, epoch)
+        _run(run_station(config, name, run, clock, logged=set_point_log))
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise

@@ -18,6 +18,7 @@ from controller.core.errors import ConfigError, Problem
 from controller.pki import files, own
 from controller.pki.certificates import Facts
 from controller.pki.trust import TrustList
+from controller.whole_file import PUBLIC, SECRET
 from plc_sim.servers import opcua_map
 
 PKI = "pki"
@@ -98,7 +99,7 @@ def _show(station: StationConfig, run: Path, facts: Facts) -> None:
 
 def _put(path: Path, content: bytes) -> None:
     if not path.exists() or path.read_bytes() != content:
-        files.write(path, content, files.PUBLIC)
+        files.write(path, content, PUBLIC)
 
 
 def _password_of(station: StationConfig, run: Path) -> str:
@@ -114,7 +115,7 @@ def _password_of(station: StationConfig, run: Path) -> str:
             if run.resolve() not in path.resolve().parents:
                 message = "is missing and outside the run folder, so the plant does not make it"
                 raise _wrong(station, "password_file", message)
-            files.write(path, f"{secrets.token_urlsafe(32)}\n".encode(), files.SECRET)
+            files.write(path, f"{secrets.token_urlsafe(32)}\n".encode(), SECRET)
     return files.read_secret(path).decode().partition("\n")[0]
 
 

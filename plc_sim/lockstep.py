@@ -67,6 +67,7 @@ class _Cell:
     written: list[float] = field(default_factory=list)
     status_seen: list[int] = field(default_factory=list)
     linked: bool = True
+    heard_s: float = 0.0
 
 
 class Lockstep:
@@ -134,6 +135,7 @@ class Lockstep:
         write = self._tick % WRITE_TICKS == 0
         for cell in self._cells:
             self._read(cell, utc_ns)
+            self._time_link(cell, now_s)
             cell.station.scan(now_s, utc_ns)
             if write and cell.linked:
                 self._write(cell, now_s)
@@ -230,6 +232,13 @@ class Lockstep:
             quality = [_QUALITY[s] for s in image.status]
             table.quality[region.start : region.split] = quality
         table.time_ns[region.start : region.split] = utc_ns
+
+    def _time_link(self, cell: _Cell, now_s: float) -> None:
+        """The figures that the link of a station gives."""
+        if cell.linked:
+            cell.heard_s = now_s
+        timing = cell.station.timing
+        timing.link_up, timing.age_s = cell.linked, now_s - cell.heard_s
 
     def _write(self, cell: _Cell, now_s: float) -> None:
         outputs = cell.station.outputs()

@@ -3,7 +3,8 @@
 The PLC trusts nobody: a write is taken only with a ticket (sequence number and the heartbeat the
 writer has seen), inside its range, in remote; an image of outputs that is not renewed expires and
 the station drives its own safe state. Trips latch with first-out and need a reset with the cause
-gone. None of this depends on the controller.
+gone. What was taken is kept as it was asked for, and acts no faster than the rate of its point:
+the program works with the effective value. None of this depends on the controller.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from typing import Protocol
 
 from controller.core.point import Access, Point
 from plc_sim.instruments import Status
+from plc_sim.set_point_ramps import Journal, SetPointRamps
 
 SCAN_S = 0.05  # period of the PLC program, plant seconds
 HEART_S = 0.2  # period of the heartbeat, wall seconds
@@ -58,13 +60,21 @@ class WriteAnswer:
 
 
 class Image:
-    """The PLC's memory as the wire shows it: one slot a point, value and instrument status."""
+    """The PLC's memory as the wire shows it: one slot a point, value and instrument status.
+
+    effective: what the program works with. Of a written point it follows the value at the rate of
+    the point; where a read point TAG.WSP stands beside a TAG.SP, the wire shows it there. resting:
+    slots of set points that the program does not follow now; such a one acts at once, so that its
+    way does not begin in the moment in which it comes into force.
+    """
 
     def __init__(self, points: Sequence[Point]) -> None:
         self.points = tuple(points)
         self.names = tuple(p.tag for p in self.points)
         self._slot = {name: k for k, name in enumerate(self.names)}
         self.value = [p.default for p in self.points]
+        self.effective = list(self.value)
+        self.resting: set[int] = set()
         self.status = [int(Status.GOOD)] * len(self.points)
 
     def slot(self, name: str) -> int:
@@ -126,6 +136,8 @@ class Plc:
     def __init__(self, prefix: str, points: Sequence[Point], logic: Logic, boot: int = 1) -> None:
         self.image = Image(points)
         self.logic = logic
+        self._ramps = SetPointRamps(self.image)
+        self._now_s = 0.0
         slot = self.image.slot
         self._heart, self._boot = slot(f"{prefix}.HEART"), slot(f"{prefix}.BOOT")
         self._map, self._state = slot(f"{prefix}.MAP"), slot(f"{prefix}.STATE")
@@ -148,6 +160,10 @@ class Plc:
         """Power cycle: set points back to defaults, counters to zero, boot counter one up."""
         image = self.image
         image.value[:] = [p.default for p in image.points]
+        image.resting = set()
+        self._ramps.jump()
+        if self._ramps.journal is not None:
+            self._ramps.journal.restarted(self._now_s)
         self.boot += 1
         self.trip_code = 0
         self._last_write_s: float | None = None
@@ -159,6 +175,10 @@ class Plc:
         image.value[self._boot] = float(self.boot % WORD)
         image.value[self._map] = float(MAP_VERSION)
 
+    def keep_journal(self, journal: Journal) -> None:
+        """From now on, tell of every set point taken and of every move of an effective one."""
+        self._ramps.journal = journal
+
     @staticmethod
     def heart(link_s: float) -> int:
         """The heartbeat counter at a wall time: 16 bit, one up every HEART_S."""
@@ -169,6 +189,8 @@ class Plc:
     ) -> Sequence[float]:
         """One scan; returns the actuators in the order of logic.ACTUATORS."""
         v = self.image.value
+        self._now_s = now_s
+        self._ramps.scan(now_s, SCAN_S)
         expired = self._last_write_s is None or link_s - self._last_write_s > WATCHDOG_S
         wanted = int(v[self._cmd])
         command = _MODES[wanted] if 0 <= wanted < _TRIP else _MODES[0]
@@ -227,6 +249,7 @@ class Plc:
             return answer
         for slot, value in items:
             self.image.value[slot] = value
+        self._ramps.taken(self._now_s, [slot for slot, _ in items])
         self._last_seq = sequence
         self.image.value[self._seq] = float(sequence)
         self._last_write_s = link_s

@@ -4,6 +4,7 @@ It can be killed, paused and restarted alone: the plant goes on, the other stati
 """
 
 import asyncio
+import contextlib
 import importlib
 import logging
 import os
@@ -17,6 +18,7 @@ from plc_sim.fieldbus import FAULTS, FieldBus
 from plc_sim.introduction import security_of, tls_of
 from plc_sim.plc import SCAN_S, Logic, Plc
 from plc_sim.servers import modbus, opcua
+from plc_sim.set_point_log import FILE_END, SetPointFile
 
 log = logging.getLogger("plc_sim.station")
 RESTART = FAULTS.index("plc_restart")
@@ -82,20 +84,28 @@ def build_server(plc: Plc, config: StationConfig, clock: SystemClock, run: Path)
     )
 
 
-async def run_station(config: LineConfig, station: str, run: Path, clock: SystemClock) -> None:
-    """Run one PLC until cancelled."""
+async def run_station(
+    config: LineConfig, station: str, run: Path, clock: SystemClock, *, logged: bool = False
+) -> None:
+    """Run one PLC until cancelled. logged: it keeps a log of its set points in the run folder."""
     own = next(s for s in config.stations if s.name == station)
     logic = logic_of(own.kind)
     with FieldBus(bus_path(run, station), len(logic.SENSORS), len(logic.ACTUATORS)) as bus:
         await _wait_for_plant(bus, station, clock)
         plc = Plc(own.prefix, own.points, logic, boot=bus.count_boot())
-        server = build_server(plc, own, clock, run)
-        await server.start()
-        log.info("PLC of %s is up, boot %d", station, plc.boot)
-        try:
-            await _cycle(plc, bus, server, clock)
-        finally:
-            await server.stop()
+        with contextlib.ExitStack() as stack:
+            notes = None
+            if logged:
+                notes = stack.enter_context(SetPointFile(run / f"{station}{FILE_END}"))
+                notes.restarted(clock.now_s())
+                plc.keep_journal(notes)
+            server = build_server(plc, own, clock, run)
+            await server.start()
+            log.info("PLC of %s is up, boot %d", station, plc.boot)
+            try:
+                await _cycle(plc, bus, server, clock, notes)
+            finally:
+                await server.stop()
 
 
 async def _wait_for_plant(bus: FieldBus, station: str, clock: SystemClock) -> None:
@@ -106,7 +116,9 @@ async def _wait_for_plant(bus: FieldBus, station: str, clock: SystemClock) -> No
         await clock.sleep_link(0.05)
 
 
-async def _cycle(plc: Plc, bus: FieldBus, server: Server, clock: SystemClock) -> None:
+async def _cycle(
+    plc: Plc, bus: FieldBus, server: Server, clock: SystemClock, notes: SetPointFile | None
+) -> None:
     """Scan until the fault "plc_restart" ends this life, or the plant has died."""
     played = [0.0] * len(FAULTS)
     played[RESTART] = bus.faults()[RESTART]  # this life may be what that fault led to
@@ -128,6 +140,8 @@ async def _cycle(plc: Plc, bus: FieldBus, server: Server, clock: SystemClock) ->
             shown = server.publish()
             if shown is not None:
                 await shown
+            if notes is not None:
+                notes.flush()
         due_s += SCAN_S
         if clock.now_s() - due_s > LATE_S * clock.speed:
             due_s = clock.now_s()  # a PLC that was paused does not run after its lost cycles

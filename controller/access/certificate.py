@@ -5,7 +5,6 @@ with the one that the terminal shows. It is good for the names it was made for.
 """
 
 import ipaddress
-import os
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +19,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from controller.access.chance import key_bytes
 from controller.core.errors import DrylineError
+from controller.durable import make_folder
+from controller.whole_file import SECRET, replace_file
 
 CERTIFICATE, KEY = "tls-certificate.pem", "tls-key.pem"
 VALID_DAYS = 397
@@ -84,9 +85,9 @@ def _generate(certificate: Path, key: Path, names: Sequence[str], utc_s: float) 
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    certificate.parent.mkdir(parents=True, exist_ok=True)
-    _write(key, pem, 0o600)
-    _write(certificate, made.public_bytes(serialization.Encoding.PEM), 0o644)
+    make_folder(certificate.parent)
+    replace_file(key, pem, SECRET)
+    replace_file(certificate, made.public_bytes(serialization.Encoding.PEM))
 
 
 def _read(certificate: Path, key: Path, *, generated: bool) -> Certificate:
@@ -129,14 +130,3 @@ def _name(text: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(text))
     except ValueError:
         return x509.DNSName(text)
-
-
-def _write(path: Path, content: bytes, mode: int) -> None:
-    new = path.with_name(path.name + ".new")
-    new.unlink(missing_ok=True)
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    new.replace(path)

@@ -15,6 +15,7 @@ from typing import Any
 
 from controller.core.closing import Closing
 from controller.core.errors import StoreError
+from controller.durable import make_folder, write_ahead
 
 STORE = "access.db"
 APPLICATION_ID = 0x44524C41  # "DRLA"
@@ -48,6 +49,8 @@ CREATE TABLE invitation (
     hash TEXT PRIMARY KEY, boot TEXT NOT NULL, made_ns INTEGER NOT NULL) WITHOUT ROWID;
 """
 
+PASSING = ("session", "ending", "ticket", "invitation")  # tables of what is over soon anyway
+
 Row = tuple[Any, ...]
 
 
@@ -78,7 +81,7 @@ class Database(Closing):
         self.path = path
         self._turn = threading.RLock()
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             self._db = self._attach(factory)
         except (sqlite3.Error, OSError) as error:
@@ -96,8 +99,7 @@ class Database(Closing):
             identity = _number(db, "PRAGMA application_id")
             if not empty or identity:
                 self._require_ours(db, identity)
-            db.execute("PRAGMA journal_mode=WAL")
-            db.execute("PRAGMA synchronous=FULL")
+            write_ahead(db)
             if empty:
                 _create(db)
             _require_whole(db)

@@ -91,4 +91,6 @@ def act_of(verb: Verb, *, beyond_limits: bool = False, output: bool = False) -> 
             return Act.TUNE
         case Verb.DEPLOY:
             return Act.DEPLOY
+        case Verb.BYPASS | Verb.UNBYPASS:
+            return Act.BYPASS_INTERLOCK
     return Act.LEAD

@@ -33,6 +33,7 @@ from controller.access.users import (
 )
 from controller.audit.moment import Now
 from controller.audit.record import Category, Entry, Result, Value
+from controller.audit.refusals import mark_recorded
 from controller.audit.trail import Trail
 from controller.clock import NS
 from controller.core.errors import Refused, StoreError
@@ -252,9 +253,11 @@ class UserDesk:
                 yield change, told
         except Refused as refused:
             self._trail.note(entry(Result.REFUSED, refused.code, "; ".join(refused.reasons)))
+            mark_recorded(refused)
             raise
         except StoreError as error:
             self._trail.note(entry(Result.FAILED, "store", str(error)))
+            mark_recorded(error)
             raise
 
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from controller.access import factors, script_tokens, sessions
 from controller.access.chance import derived
-from controller.access.database import Database
+from controller.access.database import Change, Database
 from controller.access.desk import UserDesk
-from controller.access.identity import Actor, Identity, Via
+from controller.access.identity import TERMINAL, Actor, Identity, Via
 from controller.access.passwords import Match, Passwords
 from controller.access.roles import Permission, permissions_of
 from controller.access.secret import Secret
@@ -30,6 +30,7 @@ from controller.access.users import (
 from controller.access.web_guard import is_this_machine
 from controller.audit.moment import Moment, Now
 from controller.audit.record import Category, Entry, Result
+from controller.audit.refusals import mark_recorded
 from controller.audit.trail import Trail
 from controller.clock import NS
 from controller.core.errors import Refused
@@ -77,8 +78,9 @@ class Door:
         match = self._match(known, password)
         try:
             login = self._enter(known, match, password, code, address, moment)
-        except Refused:
+        except Refused as refused:
             self._tell_failure("login", known, address, origin, moment)
+            mark_recorded(refused)
             raise
         self.throttle.succeeded(account, address, origin)
         self._note("login", login.identity.actor, Result.ACCEPTED)
@@ -88,20 +90,36 @@ class Door:
         self, known: Credentials | None, match: Match, password: Secret, code: Secret,
         address: str, moment: Moment,
     ) -> Login:  # fmt: skip
-        if known is None or match is Match.WRONG or not known.user.active:
-            raise Refused("login", [WRONG])
         anew = self._passwords.hash(password) if match is Match.OUTDATED else ""
         with self._database.changing() as change:
-            current = credentials(change, known.user.name)
-            if current is None or current.user != known.user:  # changed while the hash was made
-                raise Refused("login", [WRONG])
-            if not factors.use_up(change, current, code, moment.utc_ns / NS):
-                raise Refused("login", [WRONG])
-            if anew:
-                renew_hash(change, known.user, known.password, anew)
-            own, key = sessions.begin(change, known.user, address, moment, strong=known.user.factor)
+            user = _proven(change, known, match, code, moment)
+            if anew and known is not None:
+                renew_hash(change, user, known.password, anew)
+            own, key = sessions.begin(change, user, address, moment, strong=user.factor)
             session = sessions.by_key(change, key, moment, self.settings)
         return Login(own, derived(own, CSRF), self._of_session(session))
+
+    def prove(self, name: str, password: Secret, code: Secret, action: str) -> Identity:
+        """Who sits at the terminal, for one act and without a session; Refused as at a login."""
+        moment, account, origin = self._now(), _account(name), Origin.CONSOLE
+        self._require_slow(account, TERMINAL, origin, moment)
+        with self._database.reading() as change:
+            known = credentials(change, account)
+        match = self._match(known, password)
+        try:
+            with self._database.changing() as change:
+                user = _proven(change, known, match, code, moment)
+        except Refused as refused:
+            self._tell_failure(action, known, TERMINAL, origin, moment)
+            mark_recorded(refused)
+            raise
+        self.throttle.succeeded(account, TERMINAL, origin)
+        self._note(action, Actor(user.name, TERMINAL), Result.ACCEPTED)
+        permissions, limited = self._rights(user)
+        return Identity(
+            user=user.name, display=user.display, roles=user.roles, permissions=permissions,
+            via=Via.TERMINAL, address=TERMINAL, key=TERMINAL, strong=user.factor, limited=limited,
+        )  # fmt: skip
 
     def logout(self, own: Secret) -> None:
         """End a session; nothing happens when it was over."""
@@ -147,7 +165,12 @@ class Door:
         """Whose script this is; Refused("token")."""
         moment = self._now()
         with self._database.reading() as change:
-            token = script_tokens.look_up(change, text, address, moment)
+            try:
+                token = script_tokens.look_up(change, text, address, moment)
+            except Refused as refused:
+                self._tell_token(script_tokens.named(change, text), address, moment)
+                mark_recorded(refused)
+                raise
             permissions = script_tokens.permissions_now(change, token)
             owner = credentials(change, token.owner)
         if not script_tokens.use_is_noted(token, moment):
@@ -222,7 +245,9 @@ class Door:
                 right = factors.use_up(change, known, code, moment.utc_ns / NS)
         if not right or known is None:
             self._tell_failure(action, known, address, origin, moment)
-            raise Refused("login", [WRONG])
+            refused = Refused("login", [WRONG])
+            mark_recorded(refused)
+            raise refused
         self.throttle.succeeded(user, address, origin)
         self._note(action, identity.actor, Result.ACCEPTED)
         return known
@@ -255,16 +280,20 @@ class Door:
 
     def _of_session(self, session: sessions.Session) -> Identity:
         user = session.user
-        permissions = permissions_of(user.roles)
-        lacking = not user.factor and bool(user.roles & self.settings.second_factor_for)
-        if lacking:
-            permissions &= {Permission.VIEW, Permission.REST}
+        permissions, limited = self._rights(user)
         return Identity(
             user=user.name, display=user.display, roles=user.roles, permissions=permissions,
             via=Via.SESSION, address=session.address, key=session.key,
-            idle=session.quiet_s >= self.settings.idle_s, strong=session.strong,
-            limited=WITHOUT_FACTOR if lacking else "",
+            idle=session.quiet_s >= self.settings.idle_s, strong=session.strong, limited=limited,
         )  # fmt: skip
+
+    def _rights(self, user: User) -> tuple[frozenset[Permission], str]:
+        """What somebody may do now, and why it is not more."""
+        permissions = permissions_of(user.roles)
+        lacking = not user.factor and bool(user.roles & self.settings.second_factor_for)
+        if lacking:
+            return permissions & {Permission.VIEW, Permission.REST}, WITHOUT_FACTOR
+        return permissions, ""
 
     def _origin(
         self, account: str, address: str, moment: Moment, *, forwarded: bool = False
@@ -289,6 +318,18 @@ class Door:
             detail = f"{count} failures, this is the last" if count > 1 else ""
             self._note(action, Actor(name, address), Result.REFUSED, detail)
 
+    def _tell_token(self, own: str, address: str, moment: Moment) -> None:
+        """A token that is not good, by its id if there is or was one of that; not each of many."""
+        count = self.throttle.failures_to_tell(Origin.UNKNOWN, moment.mono_ns / NS)
+        if count:
+            self._trail.note(
+                Entry(
+                    category=Category.TOKEN, action="use token", actor=NOBODY, source=address,
+                    target=own, result=Result.REFUSED, code="token",
+                    detail=f"{count} failures, this is the last" if count > 1 else "",
+                )
+            )  # fmt: skip
+
     def _note(self, action: str, by: Actor, result: Result, detail: str = "") -> None:
         """Kept in memory while the disk refuses: who must stop a station must get in."""
         self._trail.note(
@@ -310,6 +351,21 @@ def may_listen(address: str, *, encrypted: bool, administrator: bool) -> str:
     if not encrypted:
         return f"{address}: only this machine may connect without TLS"
     return ""
+
+
+def _proven(
+    change: Change, known: Credentials | None, match: Match, code: Secret, moment: Moment
+) -> User:
+    """The user, as he is now; Refused when he is not proven, or was changed while the password
+    was looked at."""
+    if known is None or match is Match.WRONG or not known.user.active:
+        raise Refused("login", [WRONG])
+    current = credentials(change, known.user.name)
+    if current is None or current.user != known.user:
+        raise Refused("login", [WRONG])
+    if not factors.use_up(change, current, code, moment.utc_ns / NS):
+        raise Refused("login", [WRONG])
+    return current.user
 
 
 def _account(name: str) -> str:

@@ -108,6 +108,8 @@ _VERBS: Mapping[Verb, Permission] = MappingProxyType(
         Verb.MODE: Permission.OPERATE,
         Verb.TUNE: Permission.TUNE,
         Verb.DEPLOY: Permission.DEPLOY,
+        Verb.BYPASS: Permission.BYPASS,
+        Verb.UNBYPASS: Permission.BYPASS,
     }
 )
 

@@ -108,6 +108,12 @@ def look_up(change: Change, text: Secret, address: str, moment: Moment) -> Scrip
     return token
 
 
+def named(change: Change, text: Secret) -> str:
+    """The id of a token that is or was there, "" for anything else: it may be a secret."""
+    match = _SHAPE.fullmatch(text.reveal())
+    return match[1] if match and _row(change, match[1]) else ""
+
+
 def permissions_now(change: Change, token: ScriptToken) -> frozenset[Permission]:
     """What it was made for, as far as its owner still may."""
     owner = found(change, token.owner)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Any
 
 from controller.access.door import Door
 from controller.access.identity import Identity, Via, require
@@ -17,6 +18,7 @@ from controller.access.roles import Permission
 from controller.access.secret import Secret
 from controller.audit.moment import Now
 from controller.audit.record import Category, Entry, Record, Result, hash_of
+from controller.audit.refusals import mark_recorded
 from controller.audit.trail import Trail
 from controller.core.errors import Refused
 
@@ -87,11 +89,38 @@ def sign(
 ) -> Signature:
     """Sign; Refused when he may not, the ticket is not for this, or a reason is missing."""
     try:
+        _require_person(identity)
         _require_signable(identity, wanted)
         door.redeem(identity, ticket, PURPOSE, wanted.ticket_subject)
     except Refused as refused:
         trail.note(_entry(identity, wanted, refused=refused))
+        mark_recorded(refused)
         raise
+    return _signed(trail, now, identity, wanted)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """Who somebody at the terminal says he is, and what proves it. code: empty when he has none."""
+
+    name: str
+    password: Secret
+    code: Secret
+
+
+def sign_at_terminal(door: Door, trail: Trail, now: Now, proof: Proof, wanted: Wanted) -> Signature:
+    """Sign at the terminal, where nobody has a session: with the password itself."""
+    identity = door.prove(proof.name, proof.password, proof.code, f"password for {PURPOSE}")
+    try:
+        _require_signable(identity, wanted)
+    except Refused as refused:
+        trail.note(_entry(identity, wanted, refused=refused))
+        mark_recorded(refused)
+        raise
+    return _signed(trail, now, identity, wanted)
+
+
+def _signed(trail: Trail, now: Now, identity: Identity, wanted: Wanted) -> Signature:
     members: dict[str, str | int] = {
         "signer": identity.user, "display": identity.display, "meaning": wanted.meaning.value,
         "subject": wanted.subject, "station": wanted.station,
@@ -126,15 +155,29 @@ def verify_signature(signature: Signature, content_hash: str, record: Record | N
     return found
 
 
+def signature_of(plain: Mapping[str, Any]) -> Signature | None:
+    """A signature as it lies in a file; None when that is none."""
+    try:
+        made = Signature(**plain)
+    except TypeError:
+        return None
+    numbers = {"utc_ns", "number"}
+    right = all(isinstance(v, int if k in numbers else str) for k, v in made.plain().items())
+    return made if right else None
+
+
 def digest_of(members: Mapping[str, str | int]) -> str:
     """SHA-256 of what a signature says."""
     text = json.dumps(members, sort_keys=True, separators=(",", ":"))
     return hash_of(text.encode("ascii"))
 
 
-def _require_signable(identity: Identity, wanted: Wanted) -> None:
+def _require_person(identity: Identity) -> None:
     if identity.via is not Via.SESSION:
-        raise Refused("forbidden", ["only a person can sign"])
+        raise Refused("forbidden", ["only a person can sign: log in"])
+
+
+def _require_signable(identity: Identity, wanted: Wanted) -> None:
     require(identity, _NEEDED[wanted.meaning], wanted.station)
     if not 0 < len(wanted.reason.strip()) <= MAX_REASON:
         raise Refused("reason", [f"a signature says why, in at most {MAX_REASON} characters"])

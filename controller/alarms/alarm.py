@@ -6,10 +6,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from controller.alarms.definition import AlarmDefinition
+from controller.alarms.limit import ON_DELAY_OVER, ON_SAMPLE, AlarmLimit, Condition, Seen
 from controller.alarms.rates import Chatter
 from controller.alarms.states import STANDING, AlarmState
-from controller.control.alarm import ON_DELAY_OVER, ON_SAMPLE, AlarmLimit, Seen
-from controller.control.alarm import AlarmState as Condition
 from controller.core.errors import Refused
 
 NS = 1_000_000_000
@@ -44,8 +43,9 @@ class Alarm:
     """The condition of one definition, judged sample by sample, and what became of it.
 
     limit: what holds now, NaN where only a recipe gives one and none does. occurrence: counts its
-    comings. judged: False while the state of the station suppresses it: then its condition is
-    unknown, and judging begins anew, with its delays, when that is over.
+    comings. remark: which of several is meant, said behind the text. judged: False while the state
+    of the station suppresses it: then its condition is unknown, and judging begins anew, with its
+    delays, when that is over.
     """
 
     __slots__ = (
@@ -65,6 +65,7 @@ class Alarm:
         "quality",
         "raised_ns",
         "relative",
+        "remark",
         "since_ns",
         "state",
         "value",
@@ -79,7 +80,7 @@ class Alarm:
         self.value, self.quality = math.nan, 0
         self.aside: Aside | None = None
         self.chatter = Chatter()
-        self.first = ""
+        self.first = self.remark = ""
         self.judged = True
         self._since_s = 0.0
         self._sign = 1.0 if definition.above else -1.0
@@ -102,6 +103,11 @@ class Alarm:
     def armed(self) -> bool:
         """There is a limit to judge by."""
         return not math.isnan(self.limit)
+
+    @property
+    def text(self) -> str:
+        """What is wrong, with the remark where there is one."""
+        return f"{self.definition.text}: {self.remark}" if self.remark else self.definition.text
 
     @property
     def active(self) -> bool:
@@ -128,6 +134,18 @@ class Alarm:
             new = ON_DELAY_OVER[new]
         self.condition = new
         return (old >= Condition.ACTIVE) is not (new >= Condition.ACTIVE)
+
+    def cut_short(self, now_s: float) -> bool:
+        """End the on-delay if at least half of it is over; True when the condition has come by it.
+
+        For a trip that waits as long as the alarm of its cause: it must not be the faster one.
+        """
+        if self.condition is not Condition.RISING:
+            return False
+        if 2.0 * (now_s - self._since_s) < self._on_delay_s:
+            return False
+        self.condition = Condition.ACTIVE
+        return True
 
     def _delay_s(self, condition: Condition) -> float:
         if condition is Condition.RISING:

@@ -4,7 +4,7 @@ One board each, so that stations stay independent. It is told the time and gives
 whoever asks it turns that into events (`transition.events`) and saves the station's memory.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from controller.alarms.alarm import Alarm, By, out_of_service, shelf
@@ -112,6 +112,12 @@ class AlarmBoard(ScannedAlarms):
 
     def _wrong(self, alarm: Alarm, what: str) -> Refused:
         return Refused("state", [f"{alarm.definition.id} {what}: it is {alarm.state.value}"])
+
+    def comings(self) -> Iterator[tuple[int, str]]:
+        """The last comings of every alarm: time and id."""
+        for key, alarm in self.alarms.items():
+            for time_ns in alarm.chatter.times:
+                yield time_ns, key
 
     # -- memory ----------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from controller.alarms.kinds.line import ALARMS as OF_LINE
 from controller.alarms.kinds.line import sink_alarms
 
 # Written by the station itself, so never Bad while it is scanned.
-OWN = frozenset({".LINK.AGE", ".INTERLOCK.BYPASSED"})
+OWN = frozenset({".LINK.AGE", ".INTERLOCK.BYPASSED", ".SCAN.FAULTED"})
 
 
 def rows_of(kind: str) -> tuple[AlarmDefinition, ...]:

@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 from enum import Enum, IntEnum
 from typing import Self
 
-from controller.control.alarm import Level
+from controller.alarms.limit import Level
 from controller.control.states import State
 
 NEVER: frozenset[State] = frozenset()
+_NO_PRODUCTION = frozenset(State) - {State.EXECUTE}
+_TRIPPED = frozenset({State.ABORTING, State.ABORTED})
 BAD = "bad"  # name of the alarm of a tag whose value is Bad
 WINDOW_S = 10.0  # alarms of a group that come so soon after its first belong to the same cause
 
@@ -127,8 +129,11 @@ class AlarmDefinition:
 def bad_value(
     tag: str, of: Sequence[AlarmDefinition], *, station: str = "", key: str = ""
 ) -> AlarmDefinition:
-    """The alarm of an alarmed tag that is Bad. of: the alarms that are blind then."""
-    together = frozenset.intersection(*(d.suppressed_in for d in of))
+    """The alarm of an alarmed tag that is Bad. of: the alarms that are blind then.
+
+    A trip does not suppress it: to a PLC a dead sensor may be the cause itself.
+    """
+    together = frozenset.intersection(*(d.suppressed_in for d in of)) - _TRIPPED
     grave = any(d.priority <= Priority.HIGH for d in of)
     return AlarmDefinition(
         tag=tag, name=BAD, above=True, limit=0.5, measure=Measure.QUALITY, station=station,
@@ -143,7 +148,10 @@ def bad_value(
 
 
 def from_recipe(tag: str, level: Level, station: str, title: str) -> AlarmDefinition:
-    """The alarm of a limit that a recipe gives and the station kind does not know."""
+    """The alarm of a limit that a recipe gives and the station kind does not know.
+
+    It is about the product, so it is judged in production only.
+    """
     beyond = "above" if level in (Level.HI, Level.HIHI) else "below"
     what = title or tag
     return AlarmDefinition(
@@ -153,7 +161,7 @@ def from_recipe(tag: str, level: Level, station: str, title: str) -> AlarmDefini
         consequence="the product of this run may be outside what the recipe promises",
         action="compare the trend with the recipe; hold the station and the lot if it does not "
         "come back, and tell the engineer of the recipe",
-        respond_s=600.0, key=f"recipe:{level.value}",
+        respond_s=600.0, key=f"recipe:{level.value}", suppressed_in=_NO_PRODUCTION,
     )  # fmt: skip
 
 

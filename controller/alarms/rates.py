@@ -25,6 +25,11 @@ class Chatter:
         self.burst = self.burst + 1 if close else 1
         times.append(time_ns)
 
+    @property
+    def times(self) -> tuple[int, ...]:
+        """The last comings."""
+        return tuple(self._times)
+
     def at(self, time_ns: int) -> bool:
         """Whether it chatters: so many comings within the time before now."""
         times = self._times
@@ -67,6 +72,12 @@ class FloodWatch:
         self.ended: list[tuple[int, int]] = []  # spans of floods that are over; the owner clears it
         self.now: FloodView | None = None
         self._last: deque[tuple[int, str, str]] = deque(maxlen=FLOOD_COUNT + 1)
+
+    @property
+    def recent(self) -> tuple[tuple[int, str, str], ...]:
+        """The last comings, oldest first: time, station, alarm. No more are kept than a flood
+        begins with."""
+        return tuple(self._last)
 
     def came(self, time_ns: int, station: str = "", alarm: str = "") -> bool:
         """An alarm has come; True when with it a flood begins."""

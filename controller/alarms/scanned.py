@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from controller.alarms.alarm import Alarm
 from controller.alarms.definition import WINDOW_S, AlarmDefinition, bad_value, from_recipe
+from controller.alarms.limit import AlarmLimit
 from controller.alarms.states import AlarmState, Move, next_state
 from controller.alarms.transition import Transition
 from controller.alarms.watch import Watch, Watches
-from controller.control.alarm import AlarmLimit
 from controller.control.states import State
 from controller.core.sample import FIRST_BAD, Quality, quality_text
 from controller.core.tag import Tag, Writer
@@ -18,6 +18,7 @@ NS = 1_000_000_000
 WINDOW_NS = int(WINDOW_S * NS)
 NEVER_NS = 2**62
 _OF_THE_LINK = (Quality.BAD_LINK, Quality.BAD_STALE)  # the link has an alarm of its own
+_TRIPPED = (State.ABORTING, State.ABORTED)
 _NOTHING: tuple[Transition, ...] = ()
 
 
@@ -40,6 +41,7 @@ class ScannedAlarms:
         self._picked: tuple[int, ...] = ()
         self._bad_open = True
         self._disarmed: list[Alarm] = []
+        self._adopted: set[str] = set()  # alarms of bad values that only a recipe has use for
         self._shelf_ends_ns = NEVER_NS
         self._groups: dict[str, tuple[int, str]] = {}
         self._settling: dict[str, float] = {}  # what has a meaning again, and when it is judged
@@ -66,6 +68,8 @@ class ScannedAlarms:
     ) -> tuple[Transition, ...]:
         """Judge the image; what changed. state: of the station, None where there is none."""
         if state is not self._state:
+            if state in _TRIPPED:
+                self._cut_short(state, now_s, utc_ns, v, q)
             self._enter(state, now_s, utc_ns)
         elif now_s >= self._settled_s:
             self._let_settled(now_s, utc_ns)
@@ -143,6 +147,22 @@ class ScannedAlarms:
         self._settled_s = min(self._settling.values(), default=math.inf)
         self._regroup()
 
+    def _cut_short(
+        self, state: State, now_s: float, utc_ns: int, v: Sequence[float], q: Sequence[int]
+    ) -> None:
+        """A trip has stopped the station: what is about to come and would be suppressed comes now.
+
+        Half of the delay must be over, so that what the stop itself brings stays suppressed.
+        """
+        for w in (*self._watches.plain, *self._watches.computed):
+            x, quality = w.read(now_s, v, q), max(q[k] for k in w.inputs)
+            bad = quality >= FIRST_BAD or not math.isfinite(x)
+            for alarm in w.alarms:
+                if state not in alarm.definition.suppressed_in or alarm.active:
+                    continue
+                if alarm.judge(now_s, x, bad) or alarm.cut_short(now_s):
+                    self._changed(alarm, x, quality, utc_ns)
+
     def _let_settled(self, now_s: float, utc_ns: int) -> None:
         """Judge what has had its time to come up."""
         for key in [key for key, until_s in self._settling.items() if now_s >= until_s]:
@@ -173,6 +193,7 @@ class ScannedAlarms:
             alarm.raised_ns = utc_ns
             alarm.chatter.came(utc_ns)
             alarm.first = self._first_of(alarm.definition, utc_ns)
+            reason = reason or alarm.remark
         alarm.state, alarm.since_ns = after, utc_ns
         self._told.append(
             Transition(
@@ -234,6 +255,8 @@ class ScannedAlarms:
                     self._adopt(tag, x)
         for key, alarm in self.alarms.items():
             alarm.use(given.get(key))
+            if key in self._adopted and alarm.definition.tag not in limits:
+                alarm.limit = math.nan
         self._regroup()
 
     def _adopt(self, tag: str, limit: AlarmLimit) -> None:
@@ -241,7 +264,9 @@ class ScannedAlarms:
         own = from_recipe(tag, limit.level, known.station, known.description)
         self._add(own)
         if known.writer is Writer.DEVICE and f"{tag}.bad" not in self.alarms:
-            self._add(bad_value(tag, [own], station=known.station, key="recipe:bad"))
+            bad = bad_value(tag, [own], station=known.station, key="recipe:bad")
+            self._add(bad)
+            self._adopted.add(bad.id)
 
     def _add(self, definition: AlarmDefinition) -> None:
         tag = self._tags[definition.tag]

@@ -22,17 +22,22 @@ def alarms_json(
     boards: Iterable[AlarmBoard], utc_ns: int, flood: FloodWatch | None = None
 ) -> dict[str, Any]:
     """Counts, and every alarm that is not normal: what asks first, the graver, the newer first."""
+    boards = tuple(boards)
     alarms = [a for board in boards for a in board.alarms.values()]
     shown = sorted((a for a in alarms if a.state is not AlarmState.NORMAL), key=_rank)
     return {
         "time_ns": utc_ns,
-        "counts": {
-            name: sum(1 for a in alarms if a.state in states) for name, states in LISTS.items()
-        }
-        | {"unacknowledged": sum(1 for a in alarms if a.state in ASKING)},
+        "counts": counts(*boards),
         "flood": flood_json(flood, utc_ns) if flood else None,
         "alarms": [alarm_json(a, utc_ns) for a in shown],
     }
+
+
+def counts(*boards: AlarmBoard) -> dict[str, int]:
+    """How many alarms are in each list, and how many ask for an acknowledgement."""
+    states = [a.state for board in boards for a in board.alarms.values()]
+    listed = {name: sum(s in wanted for s in states) for name, wanted in LISTS.items()}
+    return {**listed, "unacknowledged": sum(s in ASKING for s in states)}
 
 
 def alarm_json(alarm: Alarm, utc_ns: int) -> dict[str, Any]:
@@ -56,7 +61,7 @@ def alarm_json(alarm: Alarm, utc_ns: int) -> dict[str, Any]:
         "relative_to": d.reference if alarm.relative else "",
         "unit": d.unit,
         "quality": alarm.quality,
-        "text": d.text,
+        "text": alarm.text,
         "cause": d.cause,
         "consequence": d.consequence,
         "action": d.action,

@@ -6,6 +6,8 @@ from typing import Any
 
 from controller.access.demands import DEMANDS, Act
 from controller.access.identity import Identity, require_act
+from controller.access.roles import Permission
+from controller.alarms.definition import AlarmDefinition, Priority
 from controller.api.alarm_watch import AlarmImage
 from controller.api.carrying import Carrier, Order
 from controller.api.changes import Changes
@@ -16,7 +18,6 @@ from controller.api.proposals import Change, Proposal
 from controller.audit.record import Category
 
 OP = "alarm"
-CRITICAL = 1
 ACTS: Mapping[str, Act] = {
     "acknowledge": Act.ACKNOWLEDGE,
     "reset": Act.ACKNOWLEDGE,
@@ -38,22 +39,23 @@ class AlarmWish:
 
 
 class AlarmActs:
-    """Acts on alarms. priorities: of every alarm that the tables have, by id."""
+    """Acts on alarms. table: every alarm that is defined, by id."""
 
     def __init__(
         self, image: AlarmImage, facts: LineFacts, changes: Changes, carrier: Carrier,
-        priorities: Mapping[str, int],
+        table: Mapping[str, AlarmDefinition],
     ) -> None:  # fmt: skip
         self._image, self._facts, self._changes = image, facts, changes
-        self._carrier, self._priorities = carrier, priorities
+        self._carrier, self._table = carrier, table
 
     async def do(self, identity: Identity, wish: AlarmWish) -> CommandRecord | dict[str, Any]:
         """The record of what was done; or a proposal, where two steps are asked for."""
         station = self._station(wish.alarm)
         act = self._act(wish)
         require_act(identity, act, wish.reason, station)
+        engineer = Permission.BYPASS in identity.permissions
         request = {"op": OP, "station": station, "alarm": wish.alarm, "act": wish.name,
-                   "reason": wish.reason, **wish.more}  # fmt: skip
+                   "reason": wish.reason, "engineer": engineer, **wish.more}  # fmt: skip
         if DEMANDS[act].two_steps:
             change = Change(
                 station=station, verb=wish.name, target=wish.alarm, request=request,
@@ -81,18 +83,21 @@ class AlarmActs:
 
     def _act(self, wish: AlarmWish) -> Act:
         act = ACTS[wish.name]
-        shown = self._image.find(wish.alarm)
-        priority = shown.get("priority") if shown else self._priorities.get(wish.alarm)
-        if wish.name == "shelve" and priority == CRITICAL:
+        shown, defined = self._image.find(wish.alarm), self._table.get(wish.alarm)
+        priority = shown.get("priority") if shown else defined.priority if defined else None
+        if wish.name == "shelve" and priority == Priority.CRITICAL:
             return Act.SHELVE_CRITICAL
         return act
 
     def _station(self, alarm: str) -> str:
-        """Whose controller has an alarm: it says so, or the name does."""
-        shown = self._image.find(alarm)
+        """Whose controller has an alarm: it says so itself, or the table or the name does."""
+        shown, defined = self._image.find(alarm), self._table.get(alarm)
         if shown is not None:
             return str(shown["asked"])
-        for name, facts in self._facts.stations.items():
-            if alarm.startswith(f"{facts.prefix}."):
-                return name
+        if defined is not None and defined.station:
+            return defined.station
+        if alarm.startswith("LINE."):  # of the whole line, or of the part with these stations
+            named = alarm.split(".")
+            of = [name for name, facts in self._facts.stations.items() if facts.prefix in named]
+            return next(iter([*of, *self._facts.stations]))
         raise Problem("unknown", ["no such alarm, or it is normal"])

@@ -4,9 +4,11 @@ States may be conflated here: what happened in which order is in the journal.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from controller.alarms.rates import FloodWatch
+from controller.alarms.view import flood_json
 from controller.api.asking import Controllers
 from controller.api.mirror import Mirror
 from controller.core.errors import DrylineError
@@ -19,6 +21,7 @@ PRIORITIES = (1, 2, 3, 4)
 MOST_GONE = 2_000
 OP = "alarms"
 Alarm = Mapping[str, Any]
+Coming = tuple[int, str, str]  # time, station, alarm
 
 
 class AlarmImage:
@@ -82,11 +85,41 @@ class AlarmImage:
             del self._ticks[own]
 
 
+class Floods:
+    """The floods that controllers tell of. Where several share a line, each sees a part of what
+    its operator gets, so their alarms are counted together here."""
+
+    def __init__(self) -> None:
+        self._all = FloodWatch()
+        self._seen: dict[Coming, None] = {}
+
+    def together(self, replies: Sequence[Mapping[str, Any]], utc_ns: int) -> list[Any]:
+        """The floods now, from what each controller has answered."""
+        for coming in sorted({c for reply in replies for c in _comings(reply)}):
+            if coming not in self._seen:
+                self._seen[coming] = None
+                self._all.came(*coming)
+        while len(self._seen) > MOST_GONE:
+            del self._seen[next(iter(self._seen))]
+        whole = flood_json(self._all, utc_ns)
+        self._all.ended.clear()
+        told = {str(reply.get("operator", "")): reply.get("flood") for reply in replies}
+        if len(told) > 1 and whole is not None:
+            return [whole]
+        return [flood for flood in told.values() if flood]
+
+
+def _comings(reply: Mapping[str, Any]) -> Iterator[Coming]:
+    for time_ns, station, alarm in reply.get("comings", ()):
+        yield int(time_ns), str(station), str(alarm)
+
+
 class AlarmWatch:
     """Asks the controllers that are heard for their alarms, twice a second."""
 
     def __init__(self, controllers: Controllers, image: AlarmImage, clock: Clock) -> None:
         self._controllers, self._image, self._clock = controllers, image, clock
+        self._floods = Floods()
 
     async def run(self) -> None:
         """Ask for ever."""
@@ -97,7 +130,7 @@ class AlarmWatch:
     async def look(self) -> None:
         """Ask once for each station. Who does not answer keeps what he said last."""
         alarms = {own: a for own, a in self._image.by_id.items() if a["asked"] not in self._heard()}
-        floods: dict[str, Any] = {}
+        replies = []
         for station in self._heard():
             try:
                 reply = await self._controllers.ask(station, {"op": OP, "station": station})
@@ -107,9 +140,9 @@ class AlarmWatch:
                 continue
             for alarm in (*reply.get("alarms", ()), *reply.get("line", ())):
                 alarms.setdefault(alarm["id"], {**alarm, "asked": station})
-            if reply.get("flood"):
-                floods[str(reply["flood"].get("operator", station))] = reply["flood"]
-        self._image.take(alarms, list(floods.values()))
+            replies.append(reply)
+        utc_ns = max((int(reply.get("time_ns", 0)) for reply in replies), default=0)
+        self._image.take(alarms, self._floods.together(replies, utc_ns))
 
     def _heard(self) -> list[str]:
         found = self._image.mirror.controllers().items()

@@ -18,7 +18,7 @@ from controller.api.declared import MARK, Declared, Routes
 from controller.api.guarded import GuardedRoute, problem_response
 from controller.api.live import converse, no_place
 from controller.api.openapi import DESCRIPTION, complete, operation
-from controller.api.outer import Outer
+from controller.api.outer import App, Outer
 from controller.api.parts import Parts
 from controller.api.problems import Problem, problem_of
 from controller.api.routes import ALL
@@ -56,7 +56,7 @@ def bare_app(routes: Sequence[Routes] = ALL) -> FastAPI:
     return app
 
 
-def outer(app: FastAPI, parts: Parts, *, strict_transport: bool = False) -> Outer:
+def outer(app: App, parts: Parts, *, strict_transport: bool = False) -> Outer:
     """With everything around it, as it is served."""
     return Outer(
         app, lambda: parts.door.settings, parts.counts, parts.given.clock.link_s,

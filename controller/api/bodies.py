@@ -1,6 +1,6 @@
 """What requests may contain: strict, bounded, and nothing that is not known."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -21,7 +21,8 @@ Text = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_no_controls)]
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_no_controls)]
 Hidden = Annotated[str, Field(max_length=MAX_SECRET, json_schema_extra={"format": "password"})]
 Moment = Annotated[int, Field(ge=0, lt=2**53, description="server time `t` of a frame, ms")]
-Version = Annotated[int, Field(ge=0, lt=2**31)]
+Version = Annotated[int, Field(ge=0, lt=2**53)]
+Number = Annotated[int, Field(ge=0, lt=2**31)]
 
 
 class Body(BaseModel):
@@ -125,10 +126,12 @@ class StationChange(Body):
 
 class Execute(Body):
     """seen_t: `t` of the newest frame that was seen; ticket: of session/reauth, where the proposal
-    asks for a password."""
+    asks for a password; password, code: in its place at the terminal, which has no session."""
 
     seen_t: Moment
     ticket: Hidden = ""
+    password: Hidden = ""
+    code: Hidden = ""
 
 
 class Deploy(Body):
@@ -136,7 +139,7 @@ class Deploy(Body):
     that was seen as the requested one, 0 for none; because: the run whose result led to it."""
 
     recipe: Name
-    expected: Version
+    expected: Number
     reason: Text
     because: Annotated[str, Field(max_length=200)] = ""
 
@@ -144,7 +147,7 @@ class Deploy(Body):
 class Rollback(Body):
     """As a deployment, of what was deployed before."""
 
-    expected: Version
+    expected: Number
     reason: Text
     because: Annotated[str, Field(max_length=200)] = ""
 
@@ -156,7 +159,7 @@ class TrialStart(Body):
     question: Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_no_controls)]
     minutes: float | None = None
     metres: float | None = None
-    expected: Version
+    expected: Number
 
 
 class RehearsalRecord(Body):
@@ -217,6 +220,58 @@ class Bypass(Body):
 
     for_s: Annotated[float, Field(gt=0, le=8 * 3600)]
     reason: Text
+
+
+class EnergyBaseline(Body):
+    """The dry room to compare with. kw: its mean power; uncertainty_pct: of that, either way;
+    method: where the number comes from; limit_degc: only time with a frost point no higher counts;
+    expected: version that was seen."""
+
+    kw: Annotated[float, Field(gt=0.0, le=100_000.0)]
+    uncertainty_pct: Annotated[float, Field(ge=0.0, lt=100.0)]
+    method: Annotated[str, Field(min_length=1, max_length=2_000), AfterValidator(_no_controls)]
+    limit_degc: Annotated[float, Field(ge=-110.0, le=20.0)] = -60.0
+    expected: Number
+    reason: Text
+
+
+class Fault(Body):
+    """A fault of the simulated plant. after_s, for_s: plant seconds; without for_s until it is
+    cleared; level: its strength, by default that of the table."""
+
+    station: Name
+    name: Name
+    after_s: Annotated[float, Field(ge=0, le=86_400)] = 0.0
+    for_s: Annotated[float, Field(gt=0, le=7 * 86_400)] | None = None
+    level: Annotated[float, Field(ge=-1e6, le=1e6)] | None = None
+
+
+class ClearFault(Body):
+    """Which fault shall end."""
+
+    station: Name
+    name: Name
+
+
+class PlcAction(Body):
+    """What shall become of a simulated PLC; one that is killed comes back by itself."""
+
+    station: Name
+    action: Literal["pause", "resume", "kill", "stop", "start", "restart"]
+
+
+class Rehearse(Body):
+    """As the options of `dryline rehearse`. recipe: NAME@VERSION, or NAME for its newest; against:
+    a version to compare with; faults: names, separated by commas; minutes: of production."""
+
+    kind: Annotated[str, Field(min_length=1, max_length=40, pattern="^[a-z][a-z0-9_]*$")]
+    recipe: Annotated[str, Field(min_length=1, max_length=120, pattern="^[A-Za-z0-9]")]
+    against: Annotated[str, Field(max_length=120, pattern="^([A-Za-z0-9][A-Za-z0-9@._-]*)?$")] = ""
+    faults: Annotated[str, Field(max_length=200, pattern="^[a-z0-9_, ]*$")] = ""
+    seeds: Annotated[int, Field(ge=1, le=10)] = 1
+    first_seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
+    minutes: Annotated[float, Field(ge=1.0, le=1_440.0)] = 60.0
+    neighbours: Literal["ideal", "standing", "real"] = "ideal"
 
 
 class StationAction(Body):

@@ -5,6 +5,7 @@ before the person is told. What brings a station to rest does not wait for a dis
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -14,12 +15,17 @@ from controller.access.chance import short_id
 from controller.access.identity import Identity
 from controller.api.asking import Controllers
 from controller.api.commands import CommandBook, CommandRecord, CommandState
+from controller.api.logs import members
 from controller.api.problems import Problem
 from controller.api.recording import Recording
 from controller.audit.record import Category, Entry, Result
+from controller.audit.refusals import mark_recorded
 from controller.audit.trail import SAFE_VERBS
 from controller.console import ANSWER_S
 
+log = logging.getLogger("dryline.api")
+
+NS_PER_MS = 1_000_000
 REST_WAITS_S = 0.3  # for the audit trail, before a STOP goes out all the same
 
 
@@ -52,7 +58,7 @@ class Carrier:
 
     async def carry_out(self, identity: Identity, order: Order) -> CommandRecord:
         """The record of what was done; Problem with its id when it was not, or nobody knows."""
-        record = self._book.keep(
+        record = self._book.begin(
             CommandRecord(
                 id=short_id(), actor=identity.actor.name, station=order.station, verb=order.verb,
                 target=order.target, requested=order.content, reason=order.reason,
@@ -67,7 +73,9 @@ class Carrier:
             raise
         try:
             reply = await self._controllers.ask(
-                order.station, {**order.request, "actor": record.actor}, order.timeout_s
+                order.station,
+                {**order.request, "actor": record.actor, "id": record.id},
+                order.timeout_s,
             )
         except Problem as problem:
             unknown = problem.code == "no answer"
@@ -87,9 +95,10 @@ class Carrier:
             raise _with_id(Problem(code, reasons), record.id)
         state = CommandState.ACCEPTED if order.read_back else CommandState.CONFIRMED
         rest = {k: v for k, v in reply.items() if k not in ("accepted", "code", "reasons")}
-        done = self._book.done(
+        done = self._book.keep(
             replace(record, state=state, done_ns=self._now_ns(), result=rest or None)
         )
+        _tell(done)
         await self._after(entry, Result.DONE, "ok", ())
         return done
 
@@ -116,9 +125,10 @@ class Carrier:
         self, record: CommandRecord, state: CommandState, code: str,
         reasons: list[str] | tuple[str, ...],
     ) -> None:  # fmt: skip
-        self._book.keep(
-            replace(record, state=state, code=code, reasons=tuple(reasons), done_ns=self._now_ns())
+        ended = replace(
+            record, state=state, code=code, reasons=tuple(reasons), done_ns=self._now_ns()
         )
+        _tell(self._book.keep(ended))
 
 
 def _entry(identity: Identity, order: Order, own: str) -> Entry:
@@ -130,6 +140,19 @@ def _entry(identity: Identity, order: Order, own: str) -> Entry:
     )  # fmt: skip
 
 
+def _tell(record: CommandRecord) -> None:
+    """One line for a command, whatever became of it."""
+    took_ms = round(((record.done_ns or record.asked_ns) - record.asked_ns) / NS_PER_MS)
+    said = members(
+        id=record.id, by=record.actor, station=record.station, verb=record.verb,
+        target=record.target, value="" if record.requested is None else record.requested,
+        state=record.state.value, code=record.code, why="; ".join(record.reasons),
+        reason=record.reason, plant_ms=took_ms,
+    )  # fmt: skip
+    log.info("command %s", said)
+
+
 def _with_id(problem: Problem, own: str) -> Problem:
     problem.extra["command"] = own
+    mark_recorded(problem)
     return problem

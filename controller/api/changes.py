@@ -9,7 +9,7 @@ from typing import Any
 from controller.access.demands import DEMANDS, Act, act_of
 from controller.access.identity import Identity, require_act
 from controller.api.carrying import Carrier, Order
-from controller.api.commands import CommandBook, CommandRecord
+from controller.api.commands import CommandBook, CommandRecord, CommandState
 from controller.api.line_facts import LineFacts, StationFacts, needs_target
 from controller.api.mirror import Mirror, Source
 from controller.api.problems import Problem
@@ -19,6 +19,11 @@ from controller.core.event import Verb
 from controller.core.sample import FIRST_BAD, quality_text
 
 NS_PER_MS = 1_000_000
+_DID = {
+    CommandState.SENT: "is changing",
+    CommandState.REJECTED: "tried to change",
+    CommandState.UNKNOWN: "perhaps changed",
+}
 COMMAND = "command"
 
 
@@ -56,7 +61,8 @@ class Changes:
         """Open a proposal; Refused or Problem when it could not be executed."""
         facts = self.station(wish.station)
         self.source(wish.station)
-        act = act_of(wish.verb, output=wish.target in facts.outputs)
+        beyond = self._beyond(identity, wish)
+        act = act_of(wish.verb, beyond_limits=beyond, output=wish.target in facts.outputs)
         require_act(identity, act, wish.reason, wish.station)
         self._require_target(wish, facts)
         self._require_version(wish.station, wish.target or wish.verb, wish.version)
@@ -67,6 +73,7 @@ class Changes:
             request={
                 "op": COMMAND, "station": wish.station, "verb": wish.verb.value,
                 "target": wish.target, "value": wish.value, "reason": wish.reason,
+                **({"engineer": beyond} if wish.verb is Verb.SET else {}),
             },
         )  # fmt: skip
         return self.open(identity, change, wish.reason, act)
@@ -146,6 +153,23 @@ class Changes:
         except ValueError:
             return ""
 
+    def _beyond(self, identity: Identity, wish: Wish) -> bool:
+        """It goes beyond what operators may choose; Problem("beyond") to one of them."""
+        if wish.verb is not Verb.SET:
+            return False
+        limits = self._facts.limits
+        told = limits.beyond(wish.station, wish.target, wish.value)
+        span = limits.of(wish.station, wish.target)
+        if not told or span is None or self._out_of_range(wish.target, wish.value):
+            return False  # nobody may choose what the range does not hold: that is told instead
+        may = identity.permissions
+        if DEMANDS[Act.SET].permission in may and DEMANDS[Act.SET_BEYOND].permission not in may:
+            more = {"low": span[0], "high": span[1]}
+            raise Problem(
+                "beyond", [f"{told}; further only an engineer, with a reason"], extra=more
+            )
+        return True
+
     def _require_target(self, wish: Wish, facts: StationFacts) -> None:
         verb, target, value = wish.verb, wish.target, wish.value
         if not needs_target(verb):
@@ -165,10 +189,16 @@ class Changes:
             raise Problem("unknown", [f"no such set point in {facts.name}"])
         if isinstance(value, str) or not math.isfinite(value):
             raise Problem("value", [f"{target}: the value must be a number"])
-        tag = self._mirror.tags[self._mirror.index(target)]
-        if not tag.low <= value <= tag.high:
+        if self._out_of_range(target, value):
+            tag = self._mirror.tags[self._mirror.index(target)]
             told = f"{target} = {value:g}: allowed {tag.low:g} to {tag.high:g} {tag.unit}".rstrip()
             raise Problem("range", [told], extra={"low": tag.low, "high": tag.high})
+
+    def _out_of_range(self, target: str, value: object) -> bool:
+        if target not in self._mirror or not isinstance(value, float | int):
+            return False
+        tag = self._mirror.tags[self._mirror.index(target)]
+        return not tag.low <= value <= tag.high
 
     def _require_version(self, station: str, target: str, version: int | None) -> None:
         now = self._book.version(station, target)
@@ -177,7 +207,8 @@ class Changes:
         last = self._book.last(station, target)
         told = f"{target} has version {now}, you saw {version}: look again"
         if last is not None:
-            told = f"{last.actor} changed {target} to {last.requested} meanwhile: look again"
+            did = _DID.get(last.state, "changed")
+            told = f"{last.actor} {did} {target} to {last.requested} meanwhile: look again"
         raise Problem("changed", [told], extra={
             "version": now, "by": last.actor if last else "",
             "when_ns": last.done_ns if last else None, "value": last.requested if last else None,

@@ -30,7 +30,7 @@ class CommandRecord:
     """One command and its three numbers.
 
     requested: as it was asked; accepted: the set point in the controller; read_back: from the PLC,
-    None where it is not sent there. version: counts the changes of the target. Times: UTC ns.
+    None where it is not sent there. version: of the target, after it. Times: UTC ns.
     """
 
     id: str
@@ -63,9 +63,14 @@ class CommandRecord:
 
 
 class CommandBook:
-    """The newest commands, and how often each target was changed."""
+    """The newest commands, and the version of each target: one more with every change of it.
 
-    def __init__(self) -> None:
+    first: the version of what was not changed yet, greater with every start of the process, so that
+    what somebody saw before a restart is never taken for what is there after it.
+    """
+
+    def __init__(self, first: int = 0) -> None:
+        self._first = first
         self._records: OrderedDict[str, CommandRecord] = OrderedDict()
         self._versions: dict[tuple[str, str], int] = {}
         self._last: dict[tuple[str, str], str] = {}
@@ -87,10 +92,10 @@ class CommandBook:
             self._open.discard(oldest)
         return kept
 
-    def done(self, record: CommandRecord) -> CommandRecord:
-        """A command was carried out: its target has another version now."""
+    def begin(self, record: CommandRecord) -> CommandRecord:
+        """A command goes out: from now on nobody changes its target who has not seen that."""
         place = (record.station, record.target or record.verb)
-        self._versions[place] = self._versions.get(place, 0) + 1
+        self._versions[place] = self._versions.get(place, self._first) + 1
         self._last[place] = record.id
         return self.keep(replace(record, version=self._versions[place]))
 
@@ -99,16 +104,20 @@ class CommandBook:
         return self._records.get(own)
 
     def version(self, station: str, target: str) -> int:
-        """How often a target was changed by way of this process; 0 for never."""
-        return self._versions.get((station, target), 0)
+        """Of a target now."""
+        return self._versions.get((station, target), self._first)
 
     def last(self, station: str, target: str) -> CommandRecord | None:
         """The newest change of a target."""
         return self._records.get(self._last.get((station, target), ""))
 
-    def newest(self, limit: int, station: str = "") -> list[CommandRecord]:
+    def newest(self, limit: int, station: str = "", target: str = "") -> list[CommandRecord]:
         """Newest first."""
-        found = (r for r in reversed(self._records.values()) if not station or r.station == station)
+        found = (
+            record for record in reversed(self._records.values())
+            if record.station == (station or record.station)
+            if record.target == (target or record.target)
+        )  # fmt: skip
         return [record for record, _ in zip(found, range(limit), strict=False)]
 
     def newer(self, actor: str, change: int) -> Iterator[CommandRecord]:

@@ -30,7 +30,8 @@ Needs = Anybody | Act | tuple[Act, ...]  # of several acts one must be possible;
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
     """What a route is. repeats: it takes an Idempotency-Key; ticket: a password entered again for
-    just this; words: of the reference page."""
+    just this; told: the outer layer writes a line into the log, for a proposal is no change and
+    what is carried out is told by who does it; words: of the reference page."""
 
     method: str
     path: str
@@ -40,6 +41,7 @@ class Declared:
     status: int = 200
     repeats: bool = True
     ticket: bool = False
+    told: bool = True
     answers: Mapping[str, Any] | None = None
     codes: Sequence[str] = ()
     openapi: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
@@ -74,10 +76,10 @@ class More(TypedDict, total=False):
 
 
 class Routes:
-    """The routes of one subject, collected for `create_app`."""
+    """The routes of one subject, collected for `create_app`. told: as in `Declared`."""
 
-    def __init__(self, group: str) -> None:
-        self.group = group
+    def __init__(self, group: str, *, told: bool = True) -> None:
+        self.group, self.told = group, told
         self.all: list[tuple[Declared, Callable[..., Any]]] = []
 
     def get(self, path: str, needs: Needs, **more: Unpack[More]) -> Callable[[Endpoint], Endpoint]:
@@ -104,8 +106,9 @@ class Routes:
         def declare(endpoint: Endpoint) -> Endpoint:
             words = " ".join((endpoint.__doc__ or "").split())
             declared = Declared(
-                method=method, path=path, needs=needs, group=self.group, words=words, **more
-            )
+                method=method, path=path, needs=needs, group=self.group, words=words,
+                told=self.told, **more,
+            )  # fmt: skip
             setattr(endpoint, MARK, declared)
             self.all.append((declared, endpoint))
             return endpoint

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from controller.access.demands import Act
-from controller.access.identity import Identity, Via, require_act
+from controller.access.identity import Identity, require_act
 from controller.access.secret import Secret
 from controller.access.signature import PURPOSE, Meaning, Signature, Wanted
 from controller.api.carrying import Carrier, Order
@@ -29,21 +29,35 @@ from controller.recipe_library import RecipeLibrary, Stored
 
 DEPLOY, ROLLBACK, TRIAL, END_TRIAL = "DEPLOY", "ROLLBACK", "TRIAL", "END TRIAL"
 DEPLOY_S = 10.0  # reading and checking a recipe, one scan, the disk
-Signing = Callable[[Identity, Secret, Wanted], Signature]
 InThread = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proven:
+    """What shows that somebody entered his password: a ticket of his session; at the terminal the
+    password itself."""
+
+    ticket: Secret
+    password: Secret
+    code: Secret
+
+
+Signing = Callable[[Identity, Proven, Wanted], Signature | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """files, sessions: run work in threads of those pools; ask: one question to a controller;
+    """files, passwords: run work in threads of those pools; ask: one question to a controller;
+    sign: None where there are no users; signed: Refused for a release that nobody has signed;
     told: in it, problems of recipes do not name the folder they lie in."""
 
     library: RecipeLibrary
     kinds: Mapping[str, Any]
     files: InThread
-    sessions: InThread
+    passwords: InThread
     ask: Callable[..., Any]
     sign: Signing
+    signed: Callable[[Stored], None]
     told: Callable[[], AbstractContextManager[None]]
 
 
@@ -86,22 +100,22 @@ class Deployments:
         }  # fmt: skip
         return self._changes.open(identity, change, str(wish["reason"]), Act.DEPLOY, more)
 
-    async def execute(self, identity: Identity, proposal: Proposal, ticket: str) -> CommandRecord:
-        """The second step: signed, then carried out."""
+    async def execute(
+        self, identity: Identity, proposal: Proposal, proven: Proven
+    ) -> CommandRecord:
+        """The second step: signed, then carried out. The station keeps the signature."""
         change = proposal.change
-        signature = None
-        if identity.via is Via.SESSION:
-            wanted = _wanted(change, proposal.reason)
-            work = partial(self._tools.sign, identity, Secret(ticket), wanted)
-            signature = await self._tools.sessions(work)
+        work = partial(self._tools.sign, identity, proven, _wanted(change, proposal.reason))
+        signature = await self._tools.passwords(work)
+        plain = signature.plain() if signature else None
         order = Order(
             station=change.station, verb=change.verb, target=change.target, old=change.was,
             content=change.value, reason=proposal.reason, category=Category.DEPLOY,
-            request=change.request, timeout_s=DEPLOY_S,
+            request={**change.request, "signature": plain}, timeout_s=DEPLOY_S,
         )  # fmt: skip
         record = await self._carrier.carry_out(identity, order)
-        if signature is not None and record.result is not None:
-            record.result["signature"] = signature.plain()
+        if plain is not None and record.result is not None:
+            record.result["signature"] = plain
         return record
 
     def propose_end(self, identity: Identity, station: str, reason: str) -> dict[str, Any]:
@@ -127,6 +141,7 @@ class Deployments:
             raise Problem("kind", [f"{recipe} is not for a station of kind {kind}"])
         with self._tools.told():
             stored = released(library, library.find(kind, name))
+            self._tools.signed(stored)
         return str(stored.recipe.id), stored.content_hash, self._changed(kind, stored, now)
 
     def _changed(self, kind: str, stored: Stored, now: Json | None) -> dict[str, Any] | None:

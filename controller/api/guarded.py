@@ -1,5 +1,6 @@
 """What every request of a route goes through: who, may he, was it asked before."""
 
+import json
 import logging
 from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,10 @@ from controller.access.identity import Identity, Via, require
 from controller.access.secret import Secret
 from controller.api.declared import MARK, Anybody, Declared
 from controller.api.problems import PROBLEM, Problem, problem_of
+from controller.api.refusals import refusal
 from controller.api.repeats import Reply, fingerprint_of
 from controller.api.who import headers_of
+from controller.audit.refusals import is_recorded, mark_recorded
 from controller.core.errors import DrylineError, Refused
 
 if TYPE_CHECKING:
@@ -49,6 +52,7 @@ class _Passage:
     def __init__(self, request: Request, declared: Declared, inner: Answering) -> None:
         self._request, self._declared, self._inner = request, declared, inner
         self._parts: Parts = request.app.state.parts
+        self._body = b""  # as far as it was read
 
     async def answer(self) -> Response:
         """Problems become answers here, also those of the route itself."""
@@ -61,7 +65,7 @@ class _Passage:
                 return await self._inner(self._request)
             return await self._once(identity)
         except (DrylineError, RequestValidationError) as error:
-            return self._refusal(error)
+            return await self._refused(error)
 
     async def _admitted(self) -> Identity | None:
         request, declared, parts = self._request, self._declared, self._parts
@@ -81,6 +85,7 @@ class _Passage:
             station = str(request.path_params.get("station", ""))
             why = "; ".join(refused.reasons)
             await parts.recording.denied(identity, what, station, refused.code, why)
+            mark_recorded(refused)
             raise
         if declared.changes and identity.via is Via.SESSION and declared.acts:
             await parts.pools.door.do(parts.door.acted, identity)
@@ -88,15 +93,12 @@ class _Passage:
 
     async def _readable(self) -> None:
         """The body as JSON, if it is said to be: what the framework's parser could choke on."""
-        body = await self._request.body()
+        body = self._body = await self._request.body()
         if len(body) > self._declared.openapi.get("x-max-body", MAX_BODY):
             raise Problem("too large", [f"at most {MAX_BODY} bytes"])
         kind = self._request.headers.get("content-type", "")
         if body and "json" in kind:
-            try:
-                orjson.loads(body)
-            except ValueError:
-                raise Problem("request", ["the body is not JSON"]) from None
+            _require_plain(body)
 
     async def _once(self, identity: Identity) -> Response:
         request = self._request
@@ -121,7 +123,7 @@ class _Passage:
                 await self._redeem(request.state.caller.identity)
             response = await self._inner(request)
         except (DrylineError, RequestValidationError) as error:
-            response = self._refusal(error)
+            response = await self._refused(error)
         headers = tuple((k.decode(), v.decode()) for k, v in response.raw_headers)
         return Reply(response.status_code, headers, bytes(response.body))
 
@@ -135,7 +137,18 @@ class _Passage:
             self._parts.door.redeem, identity, ticket, act.value, self._request.url.path
         )
 
-    def _refusal(self, error: DrylineError | RequestValidationError) -> Response:
+    async def _refused(self, error: DrylineError | RequestValidationError) -> Response:
+        """The answer; what a known person wanted to change in vain is in the audit trail first."""
+        problem = self._problem(error)
+        known = getattr(getattr(self._request.state, "caller", None), "identity", None)
+        told = isinstance(error, DrylineError) and is_recorded(error)
+        if known is not None and self._declared.changes and not told:
+            await self._parts.recording.refused(
+                refusal(self._request, self._declared, known, problem, self._body)
+            )
+        return problem_response(problem)
+
+    def _problem(self, error: DrylineError | RequestValidationError) -> Problem:
         if isinstance(error, RequestValidationError):
             problem = Problem("request", [_told(e) for e in error.errors()[:MAX_ERRORS]])
         else:
@@ -143,7 +156,7 @@ class _Passage:
             problem.reasons = tuple(self._parts.inside(r) for r in problem.reasons)
             if problem.code in ("failed", "store"):
                 log.warning("%s", error)
-        return problem_response(problem)
+        return problem
 
 
 def _require(identity: Identity, declared: Declared, station: str) -> None:
@@ -158,6 +171,22 @@ def _require(identity: Identity, declared: Declared, station: str) -> None:
             return
     if first is not None:
         raise first
+
+
+def _require_plain(body: bytes) -> None:
+    """JSON that two readers understand alike: no member twice, no number that is none."""
+    try:
+        orjson.loads(body)  # stricter than the other, and it bears any depth
+        json.loads(body, object_pairs_hook=_different)
+    except (ValueError, RecursionError):
+        raise Problem("request", ["the body is not JSON, or has a member twice"]) from None
+
+
+def _different(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError
+    return found
 
 
 def problem_response(problem: Problem) -> Response:

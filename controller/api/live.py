@@ -34,6 +34,7 @@ from controller.api.live_client import (
 from controller.api.live_view import FrameMaker
 from controller.api.mirror import Mirror
 from controller.api.pools import Pools
+from controller.api.station_watch import StationImage
 from controller.core.errors import Refused
 from controller.core.ports import Clock
 from controller.supervise import together
@@ -68,13 +69,13 @@ class LiveHub:
     """All connections. `fed` is set by whoever feeds the mirror."""
 
     def __init__(
-        self, mirror: Mirror, alarms: AlarmImage, book: CommandBook, facts: LineFacts,
-        clock: Clock, counts: Counts,
+        self, mirror: Mirror, alarms: AlarmImage, stations: StationImage, book: CommandBook,
+        facts: LineFacts, clock: Clock, counts: Counts,
     ) -> None:  # fmt: skip
         self._mirror, self._book, self._clock, self.counts = mirror, book, clock, counts
         self.boot = secrets.token_hex(4)
         self.app = version("dryline")
-        self.frames = FrameMaker(mirror, alarms, facts, counts)
+        self.frames = FrameMaker(mirror, alarms, stations, facts, counts)
         self.connections: set[Connection] = set()
         self.count = 0
         self.ending = False

@@ -105,13 +105,14 @@ class LiveClient:
             raise Broken(NO_SENSE, "hello comes first")
         number, tags, rate = message.get("id"), message.get("tags"), message.get("rate", HZ)
         if not _is_whole(number) or not isinstance(tags, list) or not _is_rate(rate):
-            raise Broken(NO_SENSE, "view: id, tags, alarms, rate 1 to 10")
+            raise Broken(NO_SENSE, "view: id, tags, alarms, stations, rate 1 to 10")
         patterns = texts(tags)
         if patterns is None:
             raise Broken(NO_SENSE, "view: too many tags, or names that can be none")
         self._number = number
         self._every = round(HZ / rate)
-        self._view = view_of(self._mirror, patterns, alarms=message.get("alarms") is True)
+        alarms, stations = message.get("alarms") is True, message.get("stations") is True
+        self._view = view_of(self._mirror, patterns, alarms=alarms, stations=stations)
         self._position, self._resume = (self._resume if self._resume is not None else NEVER), None
         return self._introduce(self._view)
 
@@ -139,7 +140,9 @@ class LiveClient:
         said = [_command(record) for record in self._commands()]
         view = self._view
         if len(self._mirror) > view.size:  # a controller came: patterns may mean more now
-            view = self._view = view_of(self._mirror, view.patterns, alarms=view.alarms)
+            view = self._view = view_of(
+                self._mirror, view.patterns, alarms=view.alarms, stations=view.stations
+            )
             said += self._introduce(view)
             self._position = NEVER
         beat = count % BEAT == 0

@@ -19,6 +19,7 @@ from controller.api.alarm_watch import AlarmImage
 from controller.api.counts import Counts
 from controller.api.line_facts import LineFacts
 from controller.api.mirror import Mirror
+from controller.api.station_watch import StationImage
 from controller.core.sample import GOOD
 from controller.live_frames import TagMeta
 
@@ -28,26 +29,31 @@ MOST_TAGS = 4_000
 MOST_PATTERNS = 500
 NEVER = -1  # the position of who has seen nothing
 Row = list[Any]
+Key = tuple[bytes, bool, bool]
 
 
 @dataclass(frozen=True, eq=False)
 class View:
     """What one window shows. patterns: names of tags, * for any part of one; rows: in the mirror;
-    size: of the mirror when it was made, a larger one may have more; alarms: it shows them too."""
+    size: of the mirror when it was made, a larger one may have more; alarms, stations: it shows
+    them too."""
 
     patterns: tuple[str, ...]
     rows: NDArray[np.intp]
     size: int
     alarms: bool
+    stations: bool
     unknown: tuple[str, ...]
 
     @cached_property
-    def key(self) -> tuple[bytes, bool]:
+    def key(self) -> Key:
         """Equal for views that show the same."""
-        return self.rows.tobytes(), self.alarms
+        return self.rows.tobytes(), self.alarms, self.stations
 
 
-def view_of(mirror: Mirror, patterns: Sequence[str], *, alarms: bool) -> View:
+def view_of(
+    mirror: Mirror, patterns: Sequence[str], *, alarms: bool = False, stations: bool = False
+) -> View:
     """The view of some patterns; those that name nothing are `unknown`."""
     found: dict[int, None] = {}
     unknown = []
@@ -61,7 +67,7 @@ def view_of(mirror: Mirror, patterns: Sequence[str], *, alarms: bool) -> View:
             unknown.append(pattern)
         found |= dict.fromkeys(matching)
     rows = np.array(sorted(found)[:MOST_TAGS], np.intp)
-    return View(tuple(patterns), rows, len(mirror), alarms, tuple(unknown))
+    return View(tuple(patterns), rows, len(mirror), alarms, stations, tuple(unknown))
 
 
 def _matches(name: str, pattern: str) -> bool:
@@ -94,15 +100,17 @@ class FrameMaker:
     """Makes and keeps the frames of the present tick."""
 
     def __init__(
-        self, mirror: Mirror, alarms: AlarmImage, facts: LineFacts, counts: Counts
-    ) -> None:
-        self._mirror, self._alarms, self._counts = mirror, alarms, counts
+        self, mirror: Mirror, alarms: AlarmImage, stations: StationImage, facts: LineFacts,
+        counts: Counts,
+    ) -> None:  # fmt: skip
+        self._mirror, self._alarms, self._stations = mirror, alarms, stations
+        self._counts = counts
         self._scans: Mapping[str, tuple[str, str]] = {
             s.prefix: (f"{s.prefix}.SCAN.COUNT", f"{s.prefix}.SCAN.OVERRUNS")
             for s in facts.stations.values()
         }
         self._made: dict[tuple[Any, ...], bytes] = {}
-        self._newest: dict[tuple[bytes, bool], int] = {}
+        self._newest: dict[Key, int] = {}
         self._tick = -1
         self._beat: bytes = b""
 
@@ -120,6 +128,8 @@ class FrameMaker:
             newest = int(self._mirror.changed[view.rows].max()) if len(view.rows) else 0
             if view.alarms:
                 newest = max(newest, self._alarms.changed)
+            if view.stations:
+                newest = max(newest, self._stations.changed)
             self._newest[view.key] = newest
         return newest > position
 
@@ -143,6 +153,8 @@ class FrameMaker:
             body["a"] = self._alarms.since(position)
             body["n"] = self._alarms.unacknowledged
             body["fl"] = self._alarms.floods
+        if view.stations and self._stations.changed > position:
+            body["ss"] = self._stations.since(position)
         return orjson.dumps(body)[1:-1] + self._beat + b"}"
 
     def _values(self, view: View, position: int, t_ms: int) -> list[Row]:

@@ -13,6 +13,7 @@ from controller.access.settings import AccessSettings
 from controller.access.web_guard import SAFE_METHODS, wrong_host
 from controller.access.web_headers import security_headers
 from controller.api.counts import Counts
+from controller.api.declared import MARK
 from controller.api.logs import members
 from controller.api.problems import PROBLEM, Problem
 from controller.api.who import AT_TERMINAL
@@ -143,6 +144,9 @@ class _Exchange:
         """One line for a change, whatever became of it; reading is no news."""
         scope = self._scope
         if scope["method"] in SAFE_METHODS or not 200 <= self._status < 300:
+            return
+        declared = getattr(getattr(scope.get("route"), "endpoint", None), MARK, None)
+        if not getattr(declared, "told", True):
             return
         caller = scope.get("state", {}).get("caller")
         identity = getattr(caller, "identity", None)

@@ -5,10 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+from controller.access.certificate import Certificate
 from controller.access.door import Door
-from controller.access.signature import sign
+from controller.access.identity import Identity, Via
+from controller.access.signature import Proof, Signature, Wanted, sign, sign_at_terminal
 from controller.alarms.catalogue import line_alarms, station_alarms
+from controller.alarms.definition import AlarmDefinition
 from controller.api.alarm_acts import AlarmActs
 from controller.api.alarm_watch import AlarmImage
 from controller.api.asking import Controllers
@@ -16,7 +20,8 @@ from controller.api.carrying import Carrier
 from controller.api.changes import Changes
 from controller.api.commands import CommandBook
 from controller.api.counts import Counts
-from controller.api.deployments import Deployments, Tools
+from controller.api.deployments import Deployments, Proven, Tools
+from controller.api.energy import EnergyTags
 from controller.api.line_facts import LineFacts
 from controller.api.live import LiveHub
 from controller.api.mirror import Mirror
@@ -24,11 +29,16 @@ from controller.api.pools import Pools
 from controller.api.read_back import ReadBacks
 from controller.api.recipe_work import RecipeWork
 from controller.api.recording import Recording
+from controller.api.rehearsing import Rehearsals
 from controller.api.repeats import Repeats
+from controller.api.simulator import Simulator
+from controller.api.station_meta import stations_meta
+from controller.api.station_watch import StationImage
 from controller.api.who import Guard
 from controller.audit.moment import Now
 from controller.audit.trail import Trail
 from controller.config import LineConfig
+from controller.core.errors import Refused
 from controller.core.ports import Clock
 from controller.queries.service import HistoryService
 from controller.recipe_kind import RecipeKind, recipe_kinds
@@ -50,6 +60,7 @@ class Given:
     recipes: RecipeStore
     proxies: frozenset[str] = frozenset()
     encrypted: bool = False
+    certificate: Certificate | None = None
     on_stop: Callable[[], None] | None = None
 
 
@@ -59,6 +70,8 @@ class Parts:
 
     given: Given
     facts: LineFacts
+    meta: dict[str, Any]
+    energy: EnergyTags
     kinds: dict[str, RecipeKind]
     mirror: Mirror
     pools: Pools
@@ -70,9 +83,12 @@ class Parts:
     changes: Changes
     read_backs: ReadBacks
     alarms: AlarmImage
+    stations: StationImage
     alarm_acts: AlarmActs
     deployments: Deployments
     recipes: RecipeWork
+    simulator: Simulator
+    rehearsals: Rehearsals
     hub: LiveHub
     guard: Guard
     fed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -82,31 +98,53 @@ class Parts:
         clock = given.clock
         self.given, self.fed, self.ready = given, asyncio.Event(), False
         self.facts, self.kinds = LineFacts.of(given.config), recipe_kinds(given.config)
+        self.meta = stations_meta(given.config, self.facts)
+        self.energy = EnergyTags.of(given.config)
         self.mirror, self.pools, self.counts = Mirror(), Pools(), Counts()
         self.recording = Recording(given.trail, self.pools.trail, clock.link_s)
-        self.repeats, self.book = Repeats(clock.link_s), CommandBook()
+        self.repeats = Repeats(clock.link_s)
+        self.book = CommandBook(given.now().utc_ns // 1_000_000)
         self.carrier = Carrier(given.controllers, self.book, self.recording, self.now_ns)
         self.changes = Changes(self.facts, self.mirror, self.carrier, self.book, clock.link_s)
         self.read_backs = ReadBacks(self.book, self.mirror, self.facts, clock)
         self.alarms = AlarmImage(self.mirror)
         self.alarm_acts = AlarmActs(
-            self.alarms, self.facts, self.changes, self.carrier, _priorities(given.config)
+            self.alarms, self.facts, self.changes, self.carrier, _alarm_table(given.config)
         )
         self.recipes = RecipeWork(
-            given.recipes, self.kinds, given.recipes.root, given.run, given.trail.path,
-            partial(sign, given.door, given.trail, given.now),
+            given.recipes, self.kinds, given.recipes.root, given.run, given.trail,
+            given.door.desk, partial(sign, given.door, given.trail, given.now),
         )  # fmt: skip
         self.deployments = Deployments(self.changes, self.carrier, self._tools())
-        self.hub = LiveHub(self.mirror, self.alarms, self.book, self.facts, clock, self.counts)
+        self.simulator = Simulator(given.run)
+        self.rehearsals = Rehearsals(
+            given.run, given.config.folder, given.recipes.root, lambda: given.now().utc_ns
+        )
+        self.stations = StationImage(self.mirror)
+        self.hub = LiveHub(
+            self.mirror, self.alarms, self.stations, self.book, self.facts, clock, self.counts
+        )
         self.guard = Guard(given.door, self.pools, given.proxies, given.encrypted)
 
     def _tools(self) -> Tools:
         given, pools = self.given, self.pools
         return Tools(
             library=given.recipes, kinds=self.kinds, files=pools.files.do,
-            sessions=pools.door.do, ask=given.controllers.ask,
-            sign=partial(sign, given.door, given.trail, given.now), told=self.recipes.told,
+            passwords=pools.passwords.do, ask=given.controllers.ask, sign=self._sign,
+            signed=self.recipes.require_signed, told=self.recipes.told,
         )  # fmt: skip
+
+    def _sign(self, by: Identity, proven: Proven, wanted: Wanted) -> Signature | None:
+        """In a session with its ticket; at the terminal with the password, if there are users."""
+        door, trail, now = self.given.door, self.given.trail, self.given.now
+        if by.via is not Via.TERMINAL:
+            return sign(door, trail, now, by, proven.ticket, wanted)
+        if not door.desk.users():
+            return None
+        if not proven.password:
+            raise Refused("ticket", ["sign it with a password: there are users on this line"])
+        proof = Proof(name=by.user, password=proven.password, code=proven.code)
+        return sign_at_terminal(door, trail, now, proof, wanted)
 
     @property
     def door(self) -> Door:
@@ -126,10 +164,10 @@ class Parts:
         return heard or self.given.clock.utc_ns()
 
 
-def _priorities(config: LineConfig) -> dict[str, int]:
-    """Of every alarm in the tables, by id."""
+def _alarm_table(config: LineConfig) -> dict[str, AlarmDefinition]:
+    """Every alarm in the tables, by id."""
     sinks = [sink.name for sink in config.sinks]
     rows = [*line_alarms("LINE", sinks)]
     for station in config.stations:
         rows += station_alarms(station.kind, station.name, station.prefix)
-    return {row.id: int(row.priority) for row in rows}
+    return {row.id: row for row in rows}

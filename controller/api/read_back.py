@@ -37,6 +37,8 @@ class ReadBacks:
         waiting = {record.id: record for record in self._book.open()}
         self._until_s = {own: self._until_s.get(own, now_s + PATIENCE_S) for own in waiting}
         for own, record in waiting.items():
+            if self._comes_nearer(record):
+                self._until_s[own] = now_s + PATIENCE_S
             self._compare(record, over=now_s >= self._until_s[own])
         return self._book.change != change
 
@@ -58,6 +60,14 @@ class ReadBacks:
         else:
             state = record.state
         self._book.keep(replace(record, accepted=accepted, read_back=back, state=state))
+
+    def _comes_nearer(self, record: CommandRecord) -> bool:
+        """It is on its way: a set point is led to its value at the rate of its point."""
+        tag, wanted = self._written.get(record.target), record.requested
+        back = None if tag is None else self._value(tag)
+        if back is None or record.read_back is None or not isinstance(wanted, float | int):
+            return False
+        return abs(wanted - back) < abs(wanted - record.read_back)
 
     def _value(self, tag: str) -> float | None:
         if tag not in self._mirror:

@@ -3,27 +3,31 @@
 Everything here blocks on the disk and runs in a thread.
 """
 
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from controller.access.desk import UserDesk
 from controller.access.identity import Identity, Via
+from controller.access.ledger_witness import LedgerWitness, against_release, require_signed
 from controller.access.secret import Secret
-from controller.access.signature import Meaning, Signature, Wanted, verify_signature
+from controller.access.signature import Signature, Wanted
 from controller.api import bodies
 from controller.api.problems import Problem
-from controller.audit.reading import after
+from controller.audit.refusals import mark_recorded
+from controller.audit.trail import Trail
 from controller.core.errors import ConfigError, Refused
 from controller.core.errors import Problem as FileProblem
 from controller.core.recipe import RecipeId, Version
+from controller.core.run import BUILT_IN
 from controller.recipe_diff import Proven, as_json, diff
 from controller.recipe_file import as_plain, parse_recipe
 from controller.recipe_kind import RecipeKind
-from controller.recipe_ledger import Entry, locked, replace_file
-from controller.recipe_library import SIGNATURES, Listed
+from controller.recipe_ledger import Action, Entry
+from controller.recipe_library import Listed, Stored
 from controller.recipe_schema import schema
 from controller.recipe_store import RecipeStore, Rehearsal
 from controller.run_store import STORE, RunReader
@@ -43,7 +47,8 @@ class RecipeWork:
     kinds: Mapping[str, RecipeKind]
     root: Path
     run: Path
-    trail: Path
+    trail: Trail
+    desk: UserDesk
     sign: Signing
 
     # -- looking ---------------------------------------------------------------------------------
@@ -64,8 +69,20 @@ class RecipeWork:
             **as_plain(stored.recipe), "recipe": str(own), "status": stored.status.value,
             "content_hash": stored.content_hash, "text": stored.file.text,
             "history": [_entry(e) for e in history],
-            "signatures": self._signatures(own, stored.content_hash),
+            "signatures": self._signatures(own, history),
         }  # fmt: skip
+
+    def phases(self, kind: str, title: str) -> list[Plain]:
+        """The phases of a deployed recipe, KIND/NAME@VERSION; none of the built-in procedure."""
+        if title == BUILT_IN:
+            return []
+        with self.told():
+            recipe = self.store.load(self.store.find(kind, title.partition("/")[2])).recipe
+        return [
+            {"number": number, "name": phase.name, "title": phase.title,
+             "timeout_s": phase.timeout_s, "prompt": phase.prompt.text if phase.prompt else ""}
+            for number, phase in enumerate(recipe.phases, 1)
+        ]  # fmt: skip
 
     def compared(self, kind: str, old: str, new: str) -> Plain:
         """What changed between two versions, in process words."""
@@ -112,25 +129,44 @@ class RecipeWork:
             rehearsal = Rehearsal(
                 passed=proof.passed, content_hash=proof.content_hash, summary=proof.summary
             )
-        arguments = (own, by.user, body.reason, rehearsal, body.override)
-        with self.told():
-            stored = self.store.releasable(*arguments)
-            if stored.content_hash != body.content_hash:
-                raise Problem("changed", ["the draft is not what you looked at: look again"])
-            signature = None
-            if by.via is Via.SESSION:
-                wanted = release_wanted(own, body.content_hash, body.reason, stored.recipe.author)
-                signature = self.sign(by, Secret(body.ticket), wanted)
-            entry = self.store.release(*arguments)
-            if signature is not None:
-                self._keep(own, signature)
-        return {"recipe": str(own), "entry": _entry(entry),
-                "signature": signature.plain() if signature else None}  # fmt: skip
+        witness = self._witness(by, body.ticket)
+        try:
+            with self.told():
+                self._require_seen(own, body.content_hash)
+                entry = self.store.release(
+                    own, by.user, body.reason, rehearsal, body.override, witness
+                )
+        except (Refused, Problem) as error:
+            witness.refused(own, Action.RELEASE, body.reason, error.code, error.reasons)
+            mark_recorded(error)
+            raise
+        return {"recipe": str(own), "entry": _entry(entry), "signature": entry.signature}
+
+    def _require_seen(self, own: RecipeId, content_hash: str) -> None:
+        if self.store.load(own).content_hash != content_hash:
+            raise Problem("changed", ["the draft is not what you looked at: look again"])
 
     def obsolete(self, own: RecipeId, by: Identity, reason: str) -> Plain:
         """Retire a released version."""
-        with self.told():
-            return {"recipe": str(own), "entry": _entry(self.store.obsolete(own, by.user, reason))}
+        witness = self._witness(by, "")
+        try:
+            with self.told():
+                entry = self.store.obsolete(own, by.user, reason, witness)
+        except (Refused, Problem) as error:
+            witness.refused(own, Action.OBSOLETE, reason, error.code, error.reasons)
+            mark_recorded(error)
+            raise
+        return {"recipe": str(own), "entry": _entry(entry)}
+
+    def require_signed(self, stored: Stored) -> None:
+        """Refused("unsigned") where there are users and none of them has signed a release."""
+        if self.desk.users():
+            require_signed(self.trail.path, stored)
+
+    def _witness(self, by: Identity, ticket: str) -> LedgerWitness:
+        signing = partial(self.sign, by, Secret(ticket)) if by.via is Via.SESSION else None
+        users = self.desk.users()
+        return LedgerWitness(trail=self.trail, by=by.actor, users=users, signing=signing)
 
     # -- parts -----------------------------------------------------------------------------------
 
@@ -152,31 +188,13 @@ class RecipeWork:
         with RunReader(self.run / STORE) as reader:
             return proven_ranges(reader.good_recipes(kind), self.kinds)
 
-    def _signatures(self, own: RecipeId, content_hash: str) -> list[Plain]:
+    def _signatures(self, own: RecipeId, history: Sequence[Entry]) -> list[Plain]:
         """Those of a version, each with everything that speaks against it."""
-        found = []
-        for plain in _read(self._place(own)):
-            if plain.get("subject") != subject_of(own):
-                continue
-            try:
-                signature = Signature(**plain)
-                records = after(self.trail, signature.number - 1, 1)
-                against = verify_signature(signature, content_hash, records[0] if records else None)
-            except TypeError:
-                against = ["the signature cannot be read"]
-            found.append({**plain, "against": against})
-        return found
-
-    def _keep(self, own: RecipeId, signature: Signature) -> None:
-        """A copy beside the recipe; the signature itself is in the audit trail."""
-        place = self._place(own)
-        at = f"signature of {own.version}"
-        with locked(place.parent, signature.signer, at, str(signature.utc_ns)):
-            kept = [*_read(place), signature.plain()]
-            replace_file(place, json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
-
-    def _place(self, own: RecipeId) -> Path:
-        return self.store.path(own).with_name(SIGNATURES)
+        return [
+            {**entry.signature, "against": against_release(self.trail.path, own, entry)}
+            for entry in history
+            if entry.signature is not None
+        ]
 
     @contextmanager
     def told(self) -> Iterator[None]:
@@ -208,29 +226,6 @@ class RecipeWork:
         }  # fmt: skip
 
 
-def subject_of(own: RecipeId) -> str:
-    """How a signature calls a version."""
-    return str(own)
-
-
-def release_wanted(own: RecipeId, content_hash: str, reason: str, author: str) -> Wanted:
-    """What an approver signs."""
-    return Wanted(
-        meaning=Meaning.APPROVED, subject=subject_of(own), content_hash=content_hash,
-        reason=reason, author=author,
-    )  # fmt: skip
-
-
 def _entry(entry: Entry) -> Plain:
     plain: Plain = entry.model_dump(mode="json")
     return plain
-
-
-def _read(place: Path) -> list[Plain]:
-    try:
-        found = json.loads(place.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return []
-    except (OSError, ValueError):
-        return [{"subject": "", "unreadable": True}]
-    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []

@@ -1,8 +1,11 @@
 """Audit records of what comes through the API: durable before the answer goes out."""
 
+import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 
 from controller.access.identity import Identity
 from controller.api.pools import Pool
@@ -13,6 +16,7 @@ from controller.core.errors import StoreError
 
 log = logging.getLogger("dryline.api")
 
+REFUSAL_WAITS_S = 0.3
 TOLD_DENIALS = 60  # records of denied requests a minute; the rest is counted
 WINDOW_S = 60.0
 
@@ -39,7 +43,18 @@ class Recording:
         await self._pool.do(self.trail.note, entry)
 
     async def denied(self, by: Identity, what: str, station: str, code: str, why: str) -> None:
-        """Somebody tried what he may not; of a flood of such tries not every one is recorded."""
+        """Somebody tried what he may not."""
+        await self.refused(
+            Entry(
+                category=Category.COMMAND, action=what, actor=by.actor.name,
+                source=by.actor.source, station=station, result=Result.REFUSED, code=code,
+                detail=why,
+            )
+        )  # fmt: skip
+
+    async def refused(self, entry: Entry) -> None:
+        """Somebody tried in vain; of a flood of such tries not every one is recorded, and a disk
+        that stands still does not hold up the answer."""
         now_s = self._link_s()
         while self._denials and self._denials[0] <= now_s - WINDOW_S:
             self._denials.popleft()
@@ -48,11 +63,7 @@ class Recording:
             return
         self._denials.append(now_s)
         count, self._untold = self._untold, 0
-        more = f"; {count} more were denied before" if count else ""
-        actor = by.actor
-        await self.note(
-            Entry(
-                category=Category.COMMAND, action=what, actor=actor.name, source=actor.source,
-                station=station, result=Result.REFUSED, code=code, detail=why + more,
-            )
-        )  # fmt: skip
+        more = f"; {count} more were refused before" if count else ""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(REFUSAL_WAITS_S):
+                await self.note(replace(entry, detail=entry.detail + more))

@@ -1,14 +1,12 @@
-"""Fence of uvicorn: listening at an address and at a socket of the run folder."""
+"""Fence of uvicorn: answering at an address and at a socket of the run folder."""
 
 import asyncio
 import contextlib
 import errno
 import logging
-import os
 import socket
 import ssl
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import h11
@@ -18,8 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from controller.access.certificate import Certificate
 from controller.api.outer import App, Receive, Scope, Send
 from controller.api.who import AT_TERMINAL
-from controller.console import PATH_LIMIT
-from controller.core.errors import DrylineError
+from controller.folder_socket import BACKLOG
 from controller.metrics.settings import Address
 
 log = logging.getLogger("dryline.api")
@@ -31,7 +28,6 @@ IDLE_S = 15.0  # a connection without a request
 MAX_HEAD = 32 * 1024
 MAX_VALUE = 7_000  # of one header of an upgrade
 MAX_MESSAGE = 64 * 1024  # of a WebSocket
-BACKLOG = 256
 AGAIN_S = 5.0
 _REASONS = {
     errno.EADDRINUSE: "another program listens there",
@@ -131,27 +127,6 @@ def at_terminal(app: App) -> App:
         await app({**scope, AT_TERMINAL: True}, receive, send)
 
     return marked
-
-
-def folder_socket(path: Path) -> socket.socket:
-    """A listening socket in the run folder that only this user can open."""
-    if len(os.fsencode(path)) > PATH_LIMIT:
-        told = f"{path}: longer than {PATH_LIMIT} characters; choose a shorter run folder (--run)"
-        raise DrylineError(told)
-    path.unlink(missing_ok=True)
-    listening = socket.socket(socket.AF_UNIX)
-    try:
-        before = os.umask(0o177)
-        try:
-            listening.bind(str(path))
-        finally:
-            os.umask(before)
-        listening.listen(BACKLOG)
-    except BaseException:
-        listening.close()
-        raise
-    listening.setblocking(False)
-    return listening
 
 
 def network_socket(address: Address) -> socket.socket:

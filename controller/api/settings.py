@@ -64,6 +64,9 @@ class ApiSettings(BaseModel):
     consoles: list[_Name] = Field(
         default=[], max_length=MOST_NAMES, description="addresses of control room panels"
     )
+    screens: _Path | None = Field(
+        default=None, description=f"folder of screens of your own, or {OFF} for none"
+    )
     second_factor_for: list[Annotated[Role, Field(strict=False)]] = Field(
         default=[], description="roles that may only look until they have one"
     )
@@ -80,6 +83,15 @@ class ApiSettings(BaseModel):
     def address(self) -> Address | None:
         """Where it listens; None for the socket in the run folder alone."""
         return None if self.listen == OFF else parse_address(self.listen)
+
+    @property
+    def home(self) -> str:
+        """What a person types into a browser of this machine; "" where nothing listens."""
+        own = self.address
+        if own is None:
+            return ""
+        host = "localhost" if own.host in ("0.0.0.0", "::") else str(own).rpartition(":")[0]  # noqa: S104
+        return f"{'https' if self.tls else 'http'}://{host}:{own.port}/"
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from controller.core.errors import Refused
 
 AT_TERMINAL = "dryline.terminal"  # in the scope of what came through the run folder's socket
 ACTOR = "x-dryline-actor"  # there: in whose name, as the option --by has it
+USER = "x-dryline-user"  # there: the user of this machine who typed it
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +95,18 @@ def deny(denial: Denial | None) -> None:
 
 def _terminal(headers: Headers) -> Identity:
     """Whoever owns the run folder; only he can open its socket."""
-    given = [value for key, value in headers if key.lower() == ACTOR]
-    user = _shown(unquote(given[0])) if given else getpass.getuser()
+    typed = _header(headers, USER) or getpass.getuser()
+    user = _header(headers, ACTOR) or typed
+    address = TERMINAL if user == typed else f"{TERMINAL} of {typed}"
     return Identity(
         user=user, display=user, roles=frozenset(Role), permissions=frozenset(Permission),
-        via=Via.TERMINAL, address=TERMINAL, key=TERMINAL,
+        via=Via.TERMINAL, address=address, key=TERMINAL,
     )  # fmt: skip
+
+
+def _header(headers: Headers, name: str) -> str:
+    given = [value for key, value in headers if key.lower() == name]
+    return _shown(unquote(given[0])) if given and given[0] else ""
 
 
 def _shown(name: str) -> str:

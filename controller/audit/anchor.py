@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from controller.durable import make_folder
+from controller.whole_file import SECRET, replace_file
+
 SLOT = re.compile(rb"([0-9]{20}) ([0-9a-f]{64}) ([0-9a-f]{16})\n")
 SLOT_BYTES = 20 + 1 + 64 + 1 + 16 + 1
 ENVIRONMENT = "DRYLINE_ANCHORS"
@@ -53,10 +56,11 @@ class AnchorFile:
         return whole, AnchorState.WHOLE if intact else AnchorState.DAMAGED
 
     def write(self, number: int, content_hash: str) -> None:
-        """Put down a newer head, durably. OSError when the disk refuses."""
+        """Put down a newer head, durably. OSError or StoreError when the disk refuses."""
         slot = _slot(number, content_hash)
         if not self.path.exists():
-            self._create(slot)
+            make_folder(self.path.parent, 0o700)
+            replace_file(self.path, slot * 2, SECRET)
             return
         descriptor = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
         try:
@@ -72,18 +76,6 @@ class AnchorFile:
         finally:
             os.close(descriptor)
 
-    def _create(self, slot: bytes) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        new = self.path.with_name(self.path.name + ".new")
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        try:
-            _write_all(descriptor, slot * 2, 0)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        new.replace(self.path)
-        sync_folder(self.path.parent)
-
 
 def default_anchor(trail: Path, folder: Path | None = None) -> AnchorFile:
     """The anchor of the trail at a path: in `folder`, or where this user's programs keep state."""
@@ -98,15 +90,6 @@ def _state_folder() -> Path:
         return Path(given)
     state = os.environ.get("XDG_STATE_HOME")
     return (Path(state) if state else Path.home() / ".local" / "state") / "dryline" / "anchors"
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _slot(number: int, content_hash: str) -> bytes:

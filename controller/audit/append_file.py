@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from controller.audit.anchor import sync_folder
 from controller.core.errors import StoreError
+from controller.durable import sync_folder
 
 TRIES = 1_000
 PAUSE_S = 0.002

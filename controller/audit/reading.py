@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from controller.audit.record import Category, Record, decode
 from controller.core.errors import StoreError
@@ -37,7 +38,7 @@ class Wish:
 def newest(path: Path, wish: Wish, limit: int, before: int | None = None) -> list[Record]:
     """The newest `limit` records that are wanted, oldest first. before: only lower numbers."""
     found: list[Record] = []
-    for record in _backwards(path):
+    for record in newest_first(path):
         if before is not None and record.number >= before:
             continue
         if wish.met(record):
@@ -50,7 +51,7 @@ def newest(path: Path, wish: Wish, limit: int, before: int | None = None) -> lis
 def after(path: Path, number: int, limit: int) -> list[Record]:
     """The `limit` records that follow a number, oldest first: how to read on."""
     found: list[Record] = []
-    for record in _backwards(path):
+    for record in newest_first(path):
         if record.number <= number:
             break
         found.append(record)
@@ -66,8 +67,57 @@ def matching(path: Path, wish: Wish) -> Iterator[Record]:
         raise StoreError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _backwards(path: Path) -> Iterator[Record]:
-    """Newest first, a block at a time."""
+def numbered(path: Path, number: int) -> Record | None:
+    """The record of a number, found by halving; None where there is no such record."""
+    try:
+        with path.open("rb") as stream:
+            low, high = 0, stream.seek(0, 2)
+            while high - low > BLOCK:
+                middle = (low + high) // 2
+                start, record = _next_record(stream, middle, high)
+                if record is None or record.number > number:
+                    high = middle
+                else:
+                    low = start
+            stream.seek(low)
+            for line in stream:
+                record = decode(line)
+                if record is not None and record.number >= number:
+                    return record if record.number == number else None
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be read: {error.strerror}") from error
+    return None
+
+
+def kept(path: Path, number: int, content_hash: str) -> Record | None:
+    """The record of a number in a trail, or in what was kept of it when it was found broken.
+
+    Where several have the number that of the hash, else any of them.
+    """
+    found = None
+    for place in (path, *sorted(path.parent.glob(f"{path.name}.broken-*"))):
+        record = numbered(place, number)
+        if record is not None and record.hash == content_hash:
+            return record
+        found = found or record
+    return found
+
+
+def _next_record(stream: BinaryIO, start: int, stop: int) -> tuple[int, Record | None]:
+    """The first whole record that begins after an offset, and where; None before `stop`."""
+    stream.seek(start)
+    stream.readline()
+    while (place := stream.tell()) < stop:
+        record = decode(stream.readline())
+        if record is not None:
+            return place, record
+    return stop, None
+
+
+def newest_first(path: Path) -> Iterator[Record]:
+    """Every record, a block at a time."""
     try:
         with path.open("rb") as stream:
             left = stream.seek(0, 2)

@@ -40,6 +40,7 @@ class Category(StrEnum):
     SETTING = "setting"  # certificates, trust, limits
     EXPORT = "export"  # history, runs or this trail given out
     CLOCK = "clock"  # the wall clock was set
+    PROCESS = "process"  # programs of the line: started, stopped
     TRAIL = "trail"  # this trail itself: begun, broken, continued
 
 

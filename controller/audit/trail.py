@@ -14,11 +14,11 @@ it, and the break stays in the record until somebody answers for it.
 import threading
 import uuid
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from controller.audit.anchor import Anchor, AnchorFile, AnchorState, default_anchor, sync_folder
+from controller.audit.anchor import Anchor, AnchorFile, AnchorState, default_anchor
 from controller.audit.append_file import AppendFile, TurnLock, free_name
 from controller.audit.ending import Ending, Head, continuation, ending_of
 from controller.audit.moment import Moment, Now, clock_step_s
@@ -35,12 +35,12 @@ from controller.audit.record import (
 from controller.core.closing import Closing
 from controller.core.errors import StoreError
 from controller.core.event import Verb
+from controller.durable import sync_folder
 
 TRAIL = "audit.jsonl"
 SAFE_VERBS = frozenset({Verb.STOP, Verb.HOLD, Verb.ABORT})
 CLOCK_STEP_S = 1.0
 MAX_OWED = 1_000
-HEAD_EVERY = 100  # records between two heads that are told outside
 WARN_BYTES = 1_000_000_000  # about two million records
 PROGRAM = ""  # the actor of what the program does by itself
 
@@ -58,15 +58,10 @@ class _Wanted:
 
 
 class Trail(Closing):
-    """The one door to the audit trail of a run folder; all its methods may block on the disk.
-
-    on_head: told the newest record at the start, every 100 records and at the end, to be kept
-    where an attacker of this folder does not reach: the history and what it is sent to.
-    """
+    """The one door to the audit trail of a run folder; all its methods may block on the disk."""
 
     def __init__(
         self, path: Path, now: Now, anchor: AnchorFile | None = None,
-        on_head: Callable[[Anchor], None] | None = None,
         file_type: type[AppendFile] = AppendFile,
     ) -> None:  # fmt: skip
         self.path, self._now, self._file_type = path, now, file_type
@@ -75,9 +70,7 @@ class Trail(Closing):
         self.anchor_failing = ""  # why the anchor cannot be written
         self.broken = ""  # what was found broken since this program runs
         self.dropped = 0  # records that memory could not keep while the disk refused
-        self._on_head = on_head
         self._head: Head | None = None
-        self._told = -1
         self._end = 0
         self._last: Moment | None = None
         self._own: list[Entry] = []  # about the trail itself, for the next batch
@@ -93,7 +86,6 @@ class Trail(Closing):
             raise StoreError(f"{path}: the audit trail cannot be opened: {error}") from error
         with self._turn:
             self._carry_out([])
-        self._tell_head()
 
     @property
     def head(self) -> Anchor:
@@ -108,7 +100,6 @@ class Trail(Closing):
 
     def close(self) -> None:
         """Let go of the file."""
-        self._tell_head(always=True)
         with self._turn:
             self._file.close()
             self._lock.close()
@@ -125,7 +116,6 @@ class Trail(Closing):
             wanted.called.wait()
         if not wanted.finished:
             self._lead()
-        self._tell_head()
         if wanted.error is not None:
             raise wanted.error
         return wanted.records
@@ -141,6 +131,13 @@ class Trail(Closing):
                     self.dropped += 1
                     return
                 self._owed.append((moment, entry))
+
+    def look_at_clock(self) -> None:
+        """Record that the wall clock was set, if it was; the next record would tell, too, but not
+        of a clock that was set back in time. StoreError when the disk refuses."""
+        if self._last is not None and _step(self._last, self._now()):
+            with self._turn:
+                self._carry_out([])
 
     def may_act(self, verb: Verb) -> str:
         """Why a command may not be carried out now, "" when it may.
@@ -295,6 +292,8 @@ class Trail(Closing):
         plan += [(entry, moment, True, None) for moment, entry in owed]
         plan += [(e, wanted.moment, False, wanted) for wanted in batch for e in wanted.entries]
         if not plan:
+            plan = [(step, now, False, None) for step in _step(self._last, now)]
+        if not plan:
             return
         self._put(plan)
         self._own.clear()
@@ -309,7 +308,9 @@ class Trail(Closing):
         made: list[tuple[_Wanted, Record]] = []
         for entry, moment, late, wanted in plan:
             todo = [entry]
-            if not late:
+            if entry.category is Category.CLOCK:
+                last = moment  # it tells itself
+            elif not late:
                 todo = [*_step(last, moment), entry]
                 last = moment
             for one in todo:
@@ -354,13 +355,6 @@ class Trail(Closing):
 
     def _say(self, action: str, result: Result = Result.DONE, detail: str = "") -> None:
         self._own.append(_about_trail(action, result, detail))
-
-    def _tell_head(self, *, always: bool = False) -> None:
-        number = self.head.number
-        if self._on_head is None or (not always and number // HEAD_EVERY == self._told):
-            return
-        self._told = number // HEAD_EVERY
-        self._on_head(self.head)
 
 
 def _about_trail(action: str, result: Result, detail: str) -> Entry:

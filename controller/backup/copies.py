@@ -1,7 +1,7 @@
 """Copies of stores that are being written: all of one moment, without holding up their writers.
 
 A read transaction in every store keeps the moment; commits go on beside it in the write-ahead log,
-which cannot be folded back until the copy is made. Pages are copied a few at a time, with rests.
+which cannot be folded back until the copy is made. Pages are copied a few at a time.
 """
 
 import os
@@ -10,13 +10,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
+from controller.access.database import PASSING
 from controller.backup.archive import PIECE, Progress
-from controller.backup.manifest import BackupError
+from controller.backup.manifest import BackupError, Kind
 from controller.backup.sources import Source
 
 BUSY_MS = 5_000
 PAGES_AT_ONCE = 256
-REST_S = 0.0
 
 
 class Snapshot:
@@ -32,6 +32,7 @@ class Snapshot:
     def copy(self, source: Source, target: Path, told: Progress) -> None:
         """Write a store of that moment as a file. BackupError when it cannot be read or written."""
         connection = self._connections[source.name]
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         page_bytes = self.size(source) // max(1, _pages(connection))
         left = [_pages(connection)]
 
@@ -42,7 +43,9 @@ class Snapshot:
         try:
             with closing(sqlite3.connect(target)) as copy:
                 copy.execute("PRAGMA synchronous=OFF")  # it is read once more and then deleted
-                connection.backup(copy, pages=PAGES_AT_ONCE, progress=step, sleep=REST_S)
+                connection.backup(copy, pages=PAGES_AT_ONCE, progress=step)
+                if source.kind is Kind.ACCESS:
+                    _without_sessions(copy)
         except sqlite3.Error as error:
             raise BackupError(f"{source.path}: cannot be copied to {target}: {error}") from error
 
@@ -88,6 +91,14 @@ def file_pieces(path: Path) -> Iterator[bytes]:
     with path.open("rb") as stream:
         while piece := stream.read(PIECE):
             yield piece
+
+
+def _without_sessions(copy: sqlite3.Connection) -> None:
+    """Who is logged in now is not logged in on another machine, nor here again."""
+    for table in PASSING:
+        copy.execute(f"DELETE FROM {table}")  # noqa: S608 - our own words
+    copy.commit()
+    copy.execute("VACUUM")  # nothing of them is left in free pages
 
 
 def _reading(path: Path) -> sqlite3.Connection:

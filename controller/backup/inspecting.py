@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from controller.access.database import STORE as ACCESS
+from controller.audit.trail import TRAIL
+from controller.backup.access_check import access_damage, trail_damage
 from controller.backup.archive import Progress
 from controller.backup.history_check import check_history
 from controller.backup.making import Begin
@@ -63,19 +66,25 @@ def inspect_run(config: LineConfig, run: Path, begin: Begin) -> Report:
         raise BackupError(f"{run}: there is no such run folder; name it with --run")
     report = Report()
     for path, look in _stores(config, run):
-        if not path.is_file():
-            continue
-        looked = Looked(path.relative_to(run).as_posix())
-        report.files.append(looked)
-        told = begin(looked.name, path.stat().st_size)
-        try:
-            look(path, looked, told)
-        except (sqlite3.Error, DrylineError, OSError) as error:
-            looked.damage.append(f"cannot be read: {error}")
-        looked.notes += _kept_aside(path)
+        if path.is_file():
+            report.files.append(_looked(path, look, run, begin))
     if not report.files:
         raise BackupError(f"{run}: no history and no station memory in it; has a line run there?")
+    for path, look in ((run / ACCESS, _access), (run / TRAIL, _trail)):
+        if path.is_file():
+            report.files.append(_looked(path, look, run, begin))
     return report
+
+
+def _looked(path: Path, look: "Look", run: Path, begin: Begin) -> Looked:
+    looked = Looked(path.relative_to(run).as_posix())
+    told = begin(looked.name, path.stat().st_size)
+    try:
+        look(path, looked, told)
+    except (sqlite3.Error, DrylineError, OSError) as error:
+        looked.damage.append(f"cannot be read: {error}")
+    looked.notes += _kept_aside(path)
+    return looked
 
 
 Look = Callable[[Path, Looked, Progress], None]
@@ -135,6 +144,20 @@ def _stations(path: Path, looked: Looked, told: Progress) -> None:
         looked.damage += _recipes(db)
         looked.damage += _runs(db)
     told(path.stat().st_size)
+
+
+def _access(path: Path, looked: Looked, told: Progress) -> None:
+    with _reading(path) as db:
+        looked.damage += _structure(db)
+        looked.figures, damage = access_damage(db)
+        looked.damage += damage
+    told(path.stat().st_size)
+
+
+def _trail(path: Path, looked: Looked, told: Progress) -> None:
+    looked.figures, damage, notes = trail_damage(path, told)
+    looked.damage += damage
+    looked.notes += notes
 
 
 def _memories(db: sqlite3.Connection) -> Iterator[str]:

@@ -1,24 +1,22 @@
 """Making a backup: one file that is there whole or not at all."""
 
-import errno
-import fcntl
-import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 from controller.backup import copies
 from controller.backup.archive import Progress, Writer, Written
 from controller.backup.content import content_of
 from controller.backup.manifest import BackupError, Kind, Manifest, Member, content_sum
 from controller.backup.sources import Source
-from controller.durable import sync_folder
+from controller.whole_file import PART, SECRET, whole_file
 
-NOTES = ("users, tokens, passwords, private keys and certificates are not in a backup",)
-PART = ".part"
-COPY = ".copy"
+NOTES = (
+    "with users and tokens, their secrets hashed, and with private keys: keep it as you keep these",
+    "sessions are not in it, nor files that line.toml names outside the run folder",
+)
+NO_SECRETS = ("without users, tokens, private keys and certificates", NOTES[1])
+COPY = PART + ".copy"  # beside the backup that is being written, and of him who writes that
 SPARE_BYTES = 2**20
 
 Begin = Callable[[str, int], Progress]  # name of a file and the bytes to be dealt with
@@ -28,38 +26,37 @@ def make(
     target: Path, sources: Sequence[Source], line: str, software: str, made_utc: str,
     begin: Begin, *, force: bool = False,
 ) -> Manifest:  # fmt: skip
-    """Write a backup beside a line that may run; BackupError, and nothing left, if that fails.
+    """Write a backup beside a line that may run; DrylineError, and nothing left, if that fails.
 
     force: an older file of that name is replaced, once the new one is whole.
     """
-    if target.exists() and not force:
-        raise BackupError(f"{target}: is there already; take another name, or --force")
     if not target.parent.is_dir():
         raise BackupError(f"{target.parent}: there is no such folder")
-    try:
-        with _part_of(target) as (stream, part), copies.snapshot(sources) as moment:
-            _require_room(target, sources, moment)
-            with Writer(stream) as writer:
-                members = tuple(_member(writer, source, moment, part, begin) for source in sources)
-                manifest = Manifest(
-                    line=line, software=software, made_utc=made_utc, members=members,
-                    content=content_sum(members), notes=NOTES,
-                )  # fmt: skip
-                writer.finish(manifest)
-            stream.flush()
-            os.fsync(stream.fileno())
-            part.replace(target)
-            sync_folder(target.parent)
-    except OSError as error:
-        raise BackupError(_in_words(target, error)) from error
+    copy = target.with_name(target.name + COPY)
+    with (
+        whole_file(target, force=force, mode=SECRET) as stream,
+        copies.snapshot(sources) as moment,
+        Writer(stream) as writer,
+    ):
+        _require_room(target, sources, moment)
+        members = tuple(_member(writer, source, moment, copy, begin) for source in sources)
+        manifest = Manifest(
+            line=line, software=software, made_utc=made_utc, members=members,
+            content=content_sum(members), notes=_notes(sources),
+        )  # fmt: skip
+        writer.finish(manifest)
     return manifest
 
 
+def _notes(sources: Sequence[Source]) -> tuple[str, ...]:
+    return NOTES if any(source.kind.is_secret for source in sources) else NO_SECRETS
+
+
 def _member(
-    writer: Writer, source: Source, moment: copies.Snapshot, part: Path, begin: Begin
+    writer: Writer, source: Source, moment: copies.Snapshot, copy: Path, begin: Begin
 ) -> Member:
     if source.kind.is_store:
-        done, content = _store(writer, source, moment, part, begin)
+        done, content = _store(writer, source, moment, copy, begin)
     else:
         size = source.path.stat().st_size
         told = begin(source.name, size)
@@ -71,9 +68,8 @@ def _member(
 
 
 def _store(
-    writer: Writer, source: Source, moment: copies.Snapshot, part: Path, begin: Begin
+    writer: Writer, source: Source, moment: copies.Snapshot, copy: Path, begin: Begin
 ) -> tuple[Written, str]:
-    copy = part.with_name(part.name + COPY)
     told = begin(source.name, 2 * moment.size(source))
     copy.unlink(missing_ok=True)
     try:
@@ -88,25 +84,6 @@ def _store(
     return done, content
 
 
-@contextmanager
-def _part_of(target: Path) -> Iterator[tuple[BinaryIO, Path]]:
-    """The file that becomes the backup; taken away when it does not."""
-    part = target.with_name(target.name + PART)
-    handle = os.open(part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "r+b") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BackupError(f"{part}: another backup is being written there") from None
-        stream.truncate(0)
-        try:
-            yield stream, part
-        except BaseException:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
-            raise
-
-
 def _require_room(target: Path, sources: Sequence[Source], moment: copies.Snapshot) -> None:
     """BackupError before anything is written that would not fit anyway."""
     stores = [moment.size(s) for s in sources if s.kind.is_store]
@@ -119,10 +96,3 @@ def _require_room(target: Path, sources: Sequence[Source], moment: copies.Snapsh
             f"{target.parent}: {free / 1e6:,.0f} MB are free, about {needed / 1e6:,.0f} MB are "
             "needed (the backup, and once more the largest store while it is copied)"
         )
-
-
-def _in_words(target: Path, error: OSError) -> str:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"{target}: the disk is full; nothing was left there"
-    what = error.strerror or str(error)
-    return f"{error.filename or target}: {what}; no backup was made"

@@ -1,20 +1,19 @@
 """The manifest of a backup: what is in it, and the sums by which any change shows."""
 
-import hashlib
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from controller.core.errors import DrylineError
+from controller.manifests import SealedList, Shape, Sum, sum_of_sums
 
 MANIFEST = "manifest.json"
 MAX_BYTES = 16 * 2**20
 MAX_MEMBERS = 20_000
 NAME = r"^(run|recipes|line)(/[A-Za-z0-9_+@-][A-Za-z0-9._+@-]{0,120}){1,5}$"
-Sum = Field(pattern=r"^[0-9a-f]{64}$")
 
 
 class BackupError(DrylineError):
@@ -27,19 +26,22 @@ class Kind(StrEnum):
     HISTORY = "history"
     STATIONS = "stations"
     LEDGER = "ledger"
+    ACCESS = "access"  # users with their hashed passwords, tokens
     PLAIN = "plain"
+    SECRET = "secret"  # noqa: S105 - a kind: private keys, and what lies with them
 
     @property
     def is_store(self) -> bool:
         """It is an SQLite file, whose content has a hash of its own."""
-        return self is not Kind.PLAIN
+        return self not in (Kind.PLAIN, Kind.SECRET)
+
+    @property
+    def is_secret(self) -> bool:
+        """Only its owner may read it, also where it is restored."""
+        return self in (Kind.ACCESS, Kind.SECRET)
 
 
-class _Shape(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
-
-
-class Member(_Shape):
+class Member(Shape):
     """One file. sha256: of its bytes; content: of what it says, for a plain file the same."""
 
     name: str = Field(pattern=NAME)
@@ -59,7 +61,7 @@ class Member(_Shape):
         return PurePosixPath(*PurePosixPath(self.name).parts[1:])
 
 
-class Manifest(_Shape):
+class Manifest(SealedList):
     """Everything in a backup, files in the order of their names. made_utc: ISO 8601.
 
     content: see `content_sum`. notes: what is not in it and why, in words.
@@ -79,19 +81,13 @@ class Manifest(_Shape):
         """Bytes of all files unpacked."""
         return sum(member.size for member in self.members)
 
-    def to_bytes(self) -> bytes:
-        """The file."""
-        return (self.model_dump_json(indent=1) + "\n").encode()
-
     @classmethod
     def from_bytes(cls, raw: bytes) -> Self:
         """Read it; BackupError says what is wrong, and nothing else is raised."""
         try:
-            found = cls.model_validate_json(raw)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            place = ".".join(str(part) for part in first["loc"])
-            raise BackupError(f"{MANIFEST}: {place or 'the text'}: {first['msg']}") from None
+            found = cls.parse(raw)
+        except ValueError as error:
+            raise BackupError(f"{MANIFEST}: {error}") from None
         names = [m.name for m in found.members]
         if names != sorted(set(names)) or len({n.lower() for n in names}) != len(names):
             raise BackupError(f"{MANIFEST}: files are not in order, or one is named twice")
@@ -105,6 +101,4 @@ class Manifest(_Shape):
 
 def content_sum(members: Iterable[Member]) -> str:
     """SHA-256 over what all files say: one line `SUM  NAME` a file, in the order of names."""
-    ordered = sorted(members, key=lambda m: m.name)
-    lines = "".join(f"{m.content}  {m.name}\n" for m in ordered)
-    return hashlib.sha256(lines.encode()).hexdigest()
+    return sum_of_sums((m.content, m.name) for m in sorted(members, key=lambda m: m.name))

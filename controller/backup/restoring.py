@@ -5,6 +5,7 @@ into them by renaming at the very end, the run folder last. A history becomes an
 sinks (`renew_identity`): what it says and what the original says go different ways from here.
 """
 
+import os
 import secrets
 import shutil
 import sqlite3
@@ -12,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
+from controller.audit.trail import TRAIL
 from controller.backup.archive import Archive, Progress, opened
 from controller.backup.content import content_of, open_still
 from controller.backup.making import Begin
@@ -104,8 +106,10 @@ def _room(place: Path) -> Iterator[Path]:
 
 def _unpack(archive: Archive, member: Member, path: Path, begin: Begin) -> None:
     told = begin(member.name, member.size)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("xb") as stream:
+    _make_folders(path.parent, 0o700 if member.kind is Kind.SECRET else 0o777)
+    mode = 0o600 if member.kind.is_secret or path.name.startswith(TRAIL) else 0o666
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    with os.fdopen(os.open(path, flags, mode), "wb") as stream:
         for piece in archive.pieces(member):
             stream.write(piece)
             told(len(piece))
@@ -113,6 +117,13 @@ def _unpack(archive: Archive, member: Member, path: Path, begin: Begin) -> None:
         _require_sound(path, member)
     if member.kind is Kind.HISTORY:
         _renew(path, member)
+
+
+def _make_folders(folder: Path, mode: int) -> None:
+    """With their mode, each of them: `parents` would not give it to the outer ones."""
+    if not folder.is_dir():
+        _make_folders(folder.parent, mode)
+        folder.mkdir(mode)
 
 
 def _require_sound(path: Path, member: Member) -> None:

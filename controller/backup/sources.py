@@ -1,8 +1,9 @@
 """What belongs to a backup, and where it lies.
 
 Everything a line needs on an empty machine: histories, station memory with runs and trials, ledgers
-of sinks, the audit trail, recipes with their ledgers, the configuration. Never: users and tokens,
-private keys, sockets, locks, files that a sink writes anew every second.
+of sinks, the audit trail, recipes with their ledgers, the configuration, and, unless they are left
+out, its secrets: users and tokens (hashed), private keys, whom it trusts. Never: sessions, sockets,
+locks, files that a sink writes anew every second.
 """
 
 import re
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from controller.access.database import STORE as ACCESS
 from controller.backup.manifest import NAME, BackupError, Kind
 from controller.config import LineConfig
 from controller.epoch import EPOCH
@@ -20,7 +22,9 @@ from controller.run_store import STORE
 from controller.sinks.places import FOLDER as SINKS
 
 RECIPE_FILES = (".yaml", ".json", ".md")
-TRAILS = "audit*.jsonl"
+TRAILS = ("audit*.jsonl", "audit.jsonl.broken-*")
+SECRETS = ("pki", "tls")  # folders of keys and certificates
+UNSAVED = frozenset({"lock"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +46,15 @@ class Folders:
     line: Path
 
 
-def sources(config: LineConfig, folders: Folders) -> list[Source]:
+def sources(config: LineConfig, folders: Folders, *, secrets: bool = True) -> list[Source]:
     """Everything that is there; BackupError when there is nothing to keep."""
     if not folders.run.is_dir():
         raise BackupError(f"{folders.run}: there is no such run folder; name it with --run")
     found = [*_stores(config, folders.run), *_plain(config, folders)]
-    if not any(source.kind.is_store for source in found):
+    kept = any(source.kind.is_store for source in found)
+    if secrets:
+        found += _secrets(folders.run)
+    if not kept:
         raise BackupError(
             f"{folders.run}: no history and no station memory in it; has a line run there?"
         )
@@ -64,9 +71,18 @@ def _stores(config: LineConfig, run: Path) -> Iterator[Source]:
         yield Source(_named("run", run, path), Kind.LEDGER, path)
 
 
+def _secrets(run: Path) -> Iterator[Source]:
+    if (run / ACCESS).is_file():
+        yield Source(f"run/{ACCESS}", Kind.ACCESS, run / ACCESS)
+    for folder in SECRETS:
+        for path in sorted((run / folder).rglob("*")):
+            if path.is_file() and not path.is_symlink() and path.name not in UNSAVED:
+                yield Source(_named("run", run, path), Kind.SECRET, path)
+
+
 def _plain(config: LineConfig, folders: Folders) -> Iterator[Source]:
     run = folders.run
-    for path in sorted(run.glob(TRAILS)):
+    for path in sorted(path for pattern in TRAILS for path in run.glob(pattern)):
         yield Source(_named("run", run, path), Kind.PLAIN, path, whole_lines=True)
     if (run / EPOCH).is_file():
         yield Source(f"run/{EPOCH}", Kind.PLAIN, run / EPOCH)

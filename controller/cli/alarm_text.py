@@ -44,6 +44,15 @@ def shown(alarm: dict[str, Any]) -> Iterator[str]:
     yield f"  within       {alarm['respond_s']:g} s"
 
 
+def alarms_told(counts: dict[str, int]) -> str:
+    """'2 alarms, 1 not acknowledged, 1 shelved'."""
+    parts = [f"{counts['active']} alarm{'' if counts['active'] == 1 else 's'}"]
+    parts += [f"{counts['unacknowledged']} not acknowledged"] if counts["unacknowledged"] else []
+    for name in ("shelved", "out-of-service"):
+        parts += [f"{counts[name]} {name.replace('-', ' ')}"] if counts[name] else []
+    return ", ".join(parts)
+
+
 def kpi_rows(r: kpi.Report) -> Iterator[tuple[str, str, str, str]]:
     """Figure, value, what is good, and a mark where it is not."""
     low, high, critical = r.split

@@ -5,6 +5,7 @@ to the controller's console, as they also do for whoever must bring a station to
 stands still.
 """
 
+import getpass
 import http.client
 import json
 import secrets
@@ -15,14 +16,17 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
-from controller.core.errors import DrylineError
+from controller.access.signature import Proof
+from controller.core.errors import DrylineError, Refused
 from controller.run_folder import api_socket
 
 Json = dict[str, Any]
 BASE = "/api/v1"
+FIRST_ERROR = 400
 LOOK_S = 5.0
 DO_S = 15.0  # reading and checking a recipe, one scan, the disk
 REST = frozenset({"STOP", "HOLD", "ABORT"})
+GIVEN = frozenset({"SET", "BYPASS", "UNBYPASS"})  # their reason is never made up
 NO_REASON = "no reason was given at the terminal"
 NOWHERE = (FileNotFoundError, ConnectionRefusedError)
 ALARM_ROUTES: Mapping[str, str] = MappingProxyType(
@@ -35,6 +39,9 @@ ALARM_ROUTES: Mapping[str, str] = MappingProxyType(
         "put-back": "in-service",
     }
 )
+
+
+_INTERLOCK: Mapping[str, str] = MappingProxyType({"BYPASS": "bypass", "UNBYPASS": "restore"})
 
 
 class _Unix(http.client.HTTPConnection):
@@ -62,8 +69,8 @@ class ApiClient:
         """The answer; a Problem body has `code` and `reasons`. status: under "status"."""
         connection = _Unix(self._path, within_s)
         headers = {
-            "X-Dryline-Actor": quote(self._actor), "Idempotency-Key": secrets.token_hex(16),
-            "Content-Type": "application/json",
+            "X-Dryline-Actor": quote(self._actor), "X-Dryline-User": quote(getpass.getuser()),
+            "Idempotency-Key": secrets.token_hex(16), "Content-Type": "application/json",
         }  # fmt: skip
         try:
             content = json.dumps(body) if body is not None else None
@@ -81,9 +88,9 @@ class ApiClient:
         return {**found, "http": answer.status}
 
 
-def give(run: Path, request: Mapping[str, Any]) -> Json | None:
+def give(run: Path, request: Mapping[str, Any], proof: Proof | None = None) -> Json | None:
     """What the console would answer to a request, by way of the API; None when there is no API to
-    take it, and it is to be given to the console."""
+    take it, and it is to be given to the console. proof: of who signs, where that is asked for."""
     if not api_socket(run).exists():
         return None
     client = ApiClient(run, str(request.get("actor", "")))
@@ -92,17 +99,40 @@ def give(run: Path, request: Mapping[str, Any]) -> Json | None:
         return None
     try:
         proposed = way(client, request)
-        if proposed.get("code") == "reason" and request.get("op") == "command":
+        if proposed.get("code") == "reason" and request.get("verb") not in GIVEN:
             proposed = way(client, {**request, "reason": NO_REASON})
     except (*NOWHERE, TimeoutError, http.client.HTTPException, ConnectionError):
         return None  # nothing is done by a proposal
+    if proposed.get("code") == "not controlled":
+        return None  # it has just been started, and has not heard the controllers yet
     if "token" not in proposed:
         return _answer(proposed)
-    return _executed(client, proposed, request)
+    return _executed(client, proposed, request, proof)
 
 
-def _executed(client: ApiClient, proposed: Json, request: Mapping[str, Any]) -> Json | None:
+def change(run: Path, method: str, path: str, body: Json) -> Json | None:
+    """A change in one step by way of the API; Refused as the API refuses it, None when no API runs
+    for this folder. DrylineError when nobody knows whether it was done."""
+    if not api_socket(run).exists():
+        return None
+    try:
+        answer = ApiClient(run, getpass.getuser()).ask(method, path, body, DO_S)
+    except NOWHERE:
+        return None
+    except (OSError, http.client.HTTPException) as error:
+        told = f"the API did not answer ({type(error).__name__}): look at what became of it"
+        raise DrylineError(told) from error
+    if answer["http"] >= FIRST_ERROR:
+        raise Refused(str(answer.get("code", "failed")), answer.get("reasons", []))
+    return answer
+
+
+def _executed(
+    client: ApiClient, proposed: Json, request: Mapping[str, Any], proof: Proof | None
+) -> Json | None:
     body = {"seen_t": proposed["t"]}
+    if proof is not None:
+        body |= {"password": proof.password.reveal(), "code": proof.code.reveal()}
     try:
         done = client.ask("POST", f"/changes/{proposed['token']}/execute", body, DO_S)
     except (OSError, http.client.HTTPException) as error:
@@ -123,10 +153,21 @@ def _answer(said: Json) -> Json:
 
 
 def _command(client: ApiClient, request: Mapping[str, Any]) -> Json:
-    body = {"verb": str(request["verb"]).upper(), "reason": request.get("reason", "")}
+    verb = str(request["verb"]).upper()
+    if verb in _INTERLOCK:
+        return _interlock(client, request, verb)
+    body = {"verb": verb, "reason": request.get("reason", "")}
     if request.get("target"):
         body |= {"target": request["target"], "value": request.get("value")}
     return client.ask("POST", f"/stations/{_quoted(request, 'station')}/changes", body)
+
+
+def _interlock(client: ApiClient, request: Mapping[str, Any], verb: str) -> Json:
+    body = _some(request, "reason")
+    if request.get("value") is not None:
+        body["for_s"] = request["value"]
+    place = f"/stations/{_quoted(request, 'station')}/interlocks/{_quoted(request, 'target')}"
+    return client.ask("POST", f"{place}/{_INTERLOCK[verb]}", body)
 
 
 def _deploy(client: ApiClient, request: Mapping[str, Any]) -> Json:
@@ -165,6 +206,8 @@ _WAYS: Mapping[str, Callable[[ApiClient, Mapping[str, Any]], Json]] = MappingPro
         "alarm": _alarm,
     }
 )
+
+ORDERS = frozenset(_WAYS)
 
 
 def _some(request: Mapping[str, Any], *names: str) -> Json:

@@ -1,8 +1,7 @@
 """Commands for backups: `dryline backup|restore|inspect`."""
 
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,8 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
+from controller.audit.reading import Wish, newest
+from controller.audit.trail import TRAIL
 from controller.backup.inspecting import Report, inspect_run
 from controller.backup.making import Begin, make
 from controller.backup.manifest import Manifest
@@ -32,7 +33,6 @@ from controller.config import load_line
 from controller.line import SOFTWARE
 from controller.process import RECIPES
 
-NICENESS = 10
 BackupFile = Annotated[Path, typer.Argument(help="File of the backup, for example line.backup.zip")]
 SHOWN = 20
 
@@ -46,6 +46,9 @@ def backup(
         bool, typer.Option("--verify", help="Make nothing: check every byte of FILE.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an older file.")] = False,
+    secrets: Annotated[
+        bool, typer.Option(help="With users, tokens (hashed) and private keys, or without.")
+    ] = True,
     json: AsJson = False,
 ) -> None:
     """Save everything a line needs on an empty machine to one file, while the line runs."""
@@ -55,8 +58,6 @@ def backup(
             manifest = told(lambda: verify_file(file, begin(file.name, file.stat().st_size)))
         _print(manifest, file, "is whole", begun_s, json)
         return
-    with suppress(OSError):
-        os.nice(NICENESS)  # the controller goes first
     config = told(lambda: load_line(line))
     folders = Folders(run, recipes, line.parent if line.is_file() else line)
     made_utc = datetime.fromtimestamp(SystemClock().utc_ns() / NS, UTC).strftime(
@@ -65,9 +66,10 @@ def backup(
     with _bar() as begin:
         manifest = told(
             lambda: make(
-                file, sources(config, folders), config.name, SOFTWARE, made_utc, begin, force=force
+                file, sources(config, folders, secrets=secrets), config.name, SOFTWARE, made_utc,
+                begin, force=force,
             )
-        )
+        )  # fmt: skip
     _print(manifest, file, "is written", begun_s, json)
 
 
@@ -97,8 +99,19 @@ def restore(
     left = [root for root, place in places.items() if place is None]
     for root in left:
         _say(f"Left out: {root}; --{root} DIR puts them somewhere.")
-    _say(
-        "Not in a backup: users, tokens, passwords, keys and certificates; put them back yourself."
+    for note in manifest.notes:
+        _say(f"Note: {note}.")
+    if (run / TRAIL).is_file():
+        _say(_audit_head(run / TRAIL))
+
+
+def _audit_head(trail: Path) -> str:
+    """To be compared with one that was noted elsewhere."""
+    last = newest(trail, Wish(), 1)
+    if not last:
+        return "The audit trail is empty."
+    return (
+        f"Audit trail: head {last[0].number}:{last[0].hash}; check it with `dryline audit verify`"
     )
 
 

@@ -1,6 +1,5 @@
 """Commands around the recipe of a running station: deploy, rollback, deployed, confirm, lot."""
 
-import getpass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,10 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from controller.cli import EXIT_FAILED, AsJson, RunFolder, errors, print_json, screen, told
-from controller.cli.api_client import give
 from controller.cli.operate import command
+from controller.cli.ordering import order
+from controller.cli.signing import PasswordFile
 from controller.clock import NS
-from controller.consoles import ask_station
 
 DEPLOY_S = 10.0  # reading and checking a recipe, one scan, the disk
 
@@ -23,10 +22,12 @@ Expect = Annotated[
 ]
 
 
-def ask_of(run: Path, station: str, by: str, **request: Any) -> dict[str, Any]:
+def ask_of(
+    run: Path, station: str, by: str, password_file: Path | None = None, **request: Any
+) -> dict[str, Any]:
     """One question about a station, in somebody's name."""
-    body = {"actor": by or getpass.getuser(), "station": station, **request}
-    return told(lambda: give(run, body) or ask_station(run, station, body, DEPLOY_S))
+    body = {"actor": by, "station": station, **request}
+    return told(lambda: order(run, body, DEPLOY_S, password_file))
 
 
 def require_accepted(answer: dict[str, Any], what: str) -> None:
@@ -47,19 +48,20 @@ def expected_by(run: Path, station: str, expect: int | None) -> int:
     return int(seen["number"]) if seen else 0
 
 
-def deploy(
+def deploy(  # noqa: PLR0913, PLR0917 - an argument for each option
     station: StationName,
     recipe: Annotated[str, typer.Argument(help="NAME@VERSION, NAME (the newest), or built-in")],
     reason: Annotated[str, typer.Option(help="Why; recorded.")],
     by: Actor = "",
     because: Because = "",
     expect: Expect = None,
+    password_file: PasswordFile = None,
     run: RunFolder = Path("run"),
     json: AsJson = False,
 ) -> None:
     """Give a station the recipe that its next START takes; a run under way keeps its own."""
     answer = ask_of(
-        run, station, by, op="deploy", recipe=recipe, reason=reason, because=because,
+        run, station, by, password_file, op="deploy", recipe=recipe, reason=reason, because=because,
         expected=expected_by(run, station, expect),
     )  # fmt: skip
     _report(station, answer, json)
@@ -71,12 +73,13 @@ def rollback(
     by: Actor = "",
     because: Because = "",
     expect: Expect = None,
+    password_file: PasswordFile = None,
     run: RunFolder = Path("run"),
     json: AsJson = False,
 ) -> None:
     """Deploy the recipe that was deployed before the present one."""
     answer = ask_of(
-        run, station, by, op="rollback", reason=reason, because=because,
+        run, station, by, password_file, op="rollback", reason=reason, because=because,
         expected=expected_by(run, station, expect),
     )  # fmt: skip
     _report(station, answer, json)
@@ -116,6 +119,8 @@ def deployed(station: StationName, run: RunFolder = Path("run"), json: AsJson = 
         _say(f"{d['number']:3}  {_time(d['time_ns'])}  {_short(d)}  {d['actor']}: {d['reason']}")
         if d["because"]:
             _say(f"     because of run {d['because']}")
+        if signature := d.get("signature"):
+            _say(f"     signed by {signature['signer']}, audit record {signature['number']}")
 
 
 def _named(deployment: dict[str, Any] | None) -> str:

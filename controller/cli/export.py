@@ -57,43 +57,52 @@ SHORTEST_NS = 1_000_000  # shortest step
 Zone = Annotated[
     str, typer.Option(help="Time zone as Europe/Berlin, of times without one.", show_default=False)
 ]
+ExportFile = Annotated[
+    Path, typer.Argument(help="NAME.csv, NAME.csv.gz or NAME.parquet; - is standard output.")
+]
+Patterns = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[TAGS]...", help="Tags, for example 'COAT.*' ENC.DP.ZONE"),
+]
+Stations = Annotated[
+    list[str] | None, typer.Option(help="Only this station; may be given several times.")
+]
+RunId = Annotated[
+    str, typer.Option(help="Window and station of this run: an id, or a station: its newest.")
+]
+Since = Annotated[
+    str,
+    typer.Option(
+        "--from", help="2026-11-22 14:00, with +01:00 or Z, or -8h: before the newest sample."
+    ),
+]
+Taken = Annotated[
+    Take, typer.Option(help="With --wide and --every: what of a step stands in the cell.")
+]
+Comment = Annotated[
+    bool, typer.Option("--comment", help="CSV begins with a line about the tags, for import.")
+]
 
 
 def export_(  # noqa: PLR0913, PLR0917 - each is an option of the command
-    file: Annotated[
-        Path, typer.Argument(help="NAME.csv, NAME.csv.gz or NAME.parquet; - is standard output.")
-    ],
-    patterns: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[TAGS]...", help="Tags, for example 'COAT.*' ENC.DP.ZONE"),
-    ] = None,
-    station: Annotated[
-        list[str] | None, typer.Option(help="Only this station; may be given several times.")
-    ] = None,
-    run_id: Annotated[
-        str, typer.Option(help="Window and station of this run: an id, or a station: its newest.")
-    ] = "",
-    since: Annotated[
-        str, typer.Option("--from", help="2026-11-22 14:00, with +01:00 or Z, or -8h: before the "
-                          "newest sample.")
-    ] = "",
+    file: ExportFile,
+    patterns: Patterns = None,
+    station: Stations = None,
+    run_id: RunId = "",
+    since: Since = "",
     until: Annotated[str, typer.Option("--to", help="As --from; not included.")] = "",
     zone: Zone = "",
     wide: Annotated[bool, typer.Option("--wide", help="One column a tag.")] = False,
     every: Annotated[str, typer.Option(help="Means of such steps: 1s, 10s, 1min, 1h")] = "",
-    take: Annotated[
-        Take, typer.Option(help="With --wide and --every: what of a step stands in the cell.")
-    ] = Take.MEAN,
+    take: Taken = Take.MEAN,
     events: Annotated[bool, typer.Option("--events", help="Events too, in NAME.events.*")] = False,
     form: Annotated[str, typer.Option("--format", help="csv, csv.gz or parquet")] = "",
-    comment: Annotated[
-        bool, typer.Option("--comment", help="CSV begins with a line about the tags, for import.")
-    ] = False,
+    comment: Comment = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,
     source: Annotated[str, typer.Option(help="local, or the name of a sink of line.toml.")] = LOCAL,
     run: RunFolder = Path("run"),
     line: LineFolder = SHIPPED_LINE,
-) -> None:  # fmt: skip
+) -> None:
     """Write history into CSV or Parquet: samples with unit and quality, or means of steps."""
     config = told(lambda: load_line(line))
     wanted = told(

@@ -21,6 +21,8 @@ from controller.cli import (
     screen,
     told,
 )
+from controller.cli.alarm_text import alarms_told
+from controller.cli.interlocks import remarkable
 from controller.clock import NS
 from controller.config import load_line, tag_dictionary
 from controller.consoles import ask_station, controlled
@@ -88,10 +90,20 @@ def status(run: RunFolder = Path("run"), json: AsJson = False) -> None:
             screen.print(f"  step {s['step']}, times out in {s['left_s']:g} s", highlight=False)
         for reason in s["waiting_for"]:
             screen.print(f"  waits for {reason}", markup=False, highlight=False)
+        _print_alarms(s)
         for key, x in s["loops"].items():
             text = f"  {key:4} {x['mode']:4} {x['status']:12} PV {x['pv']:9.3f}"
             screen.print(f"{text}  SP {x['sp']:9.3f}  OP {x['out']:9.3f}", highlight=False)
     _print_controllers(answer)
+
+
+def _print_alarms(s: dict[str, Any]) -> None:
+    """How many alarms ask for somebody, and interlocks that have tripped or are bypassed."""
+    alarms = s.get("alarms", {})
+    if alarms.get("active") or alarms.get("shelved") or alarms.get("out-of-service"):
+        screen.print(f"  {alarms_told(alarms)}", style="red", markup=False, highlight=False)
+    for text in remarkable(s.get("interlocks", [])):
+        screen.print(f"  {text}", style="red", markup=False, highlight=False, soft_wrap=True)
 
 
 def _print_controllers(answer: dict[str, Any]) -> None:
@@ -147,6 +159,8 @@ def _live_table(run: Path, station: str, pattern: str) -> Table:
     clock = _clock_text(answer["time_ns"])
     title = f"{station}  {head['state']}"
     title += f", step {head['step']}" if head["step"] else ""
+    alarms = head.get("alarms", {})
+    title += f", {alarms_told(alarms)}" if alarms.get("active") else ""
     rows = [r for r in answer["tags"] if pattern.upper() in r["tag"]]
     lines = max(5, screen.height - 5)
     columns = max(1, min(screen.width // COLUMN_WIDTH, -(-len(rows) // lines)))

@@ -1,6 +1,5 @@
 """Commands that act on a running line: start, stop, set, mode, tune, fault, plc."""
 
-import getpass
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,9 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from controller.cli import EXIT_FAILED, AsJson, RunFolder, errors, print_json, screen, told
-from controller.cli.api_client import give
+from controller.cli.ordering import order
 from controller.console import ask
-from controller.consoles import ask_station, owner, status
+from controller.consoles import owner, status
 from controller.core.errors import DrylineError
 
 PLANT_SOCKET = "plant.sock"
@@ -38,10 +37,10 @@ def _stations(run: Path, station: str) -> list[str]:
     return list(status(run)["line_stations"]) if station == "all" else [station]
 
 
-def _ask(run: Path, name: str, request: dict[str, Any], asked_for: str) -> dict[str, Any]:
+def _ask(run: Path, request: dict[str, Any], asked_for: str) -> dict[str, Any]:
     """Of "all", one that cannot be asked counts as a refusal: the others get their command."""
     try:
-        return give(run, request) or ask_station(run, name, request)
+        return order(run, request)
     except DrylineError as error:
         if asked_for != "all":
             raise
@@ -53,8 +52,8 @@ def command(run: Path, station: str, json: bool, **request: Any) -> None:
     refused = False
     answers = {}
     for name in told(lambda: _stations(run, station)):
-        body = {"op": "command", "actor": getpass.getuser(), "station": name, **request}
-        answer = told(lambda n=name, b=body: _ask(run, n, b, station))  # type: ignore[misc]
+        body = {"op": "command", "station": name, **request}
+        answer = told(lambda b=body: _ask(run, b, station))  # type: ignore[misc]
         answers[name] = answer
         refused = refused or not answer["accepted"]
         if json:

@@ -27,12 +27,13 @@ from controller.core.recipe import Recipe, Target, Version
 from controller.recipe_diff import Proven, as_json, diff, rows
 from controller.recipe_file import as_plain
 from controller.recipe_kind import RecipeKind, recipe_kinds
-from controller.recipe_ledger import Entry, replace_file
+from controller.recipe_ledger import Action, Entry
 from controller.recipe_library import SCHEMA, Listed
 from controller.recipe_schema import schema_text
-from controller.recipe_store import RecipeStore, Rehearsal
+from controller.recipe_store import RecipeStore
 from controller.run_store import STORE, RunReader
 from controller.runs.recipe_changes import proven_ranges
+from controller.whole_file import replace_file
 
 Folder = Annotated[Path, typer.Option("--recipes", help="Folder of the recipes.")]
 KindName = Annotated[str, typer.Argument(help="enclosure, coater or calender")]
@@ -96,14 +97,14 @@ def list_recipes(
         print_json([_listed(x) for x in found])
         return
     for x in found:
-        _say(f"{x.id!s:34}  {x.status.value:8}  {x.title}".rstrip())
+        say(f"{x.id!s:34}  {x.status.value:8}  {x.title}".rstrip())
         if x.entry:
-            _say(f"  {x.entry.action} by {x.entry.actor} at {x.entry.time_utc}: {x.entry.reason}")
+            say(f"  {x.entry.action} by {x.entry.actor} at {x.entry.time_utc}: {x.entry.reason}")
         if x.problems:
-            _say(f"  {len(x.problems)} problem(s): `dryline recipe check` tells them")
+            say(f"  {len(x.problems)} problem(s): `dryline recipe check` tells them")
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
     screen.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -165,7 +166,7 @@ def show(
     screen.print(f"base {r.base or 'none'}, SHA-256 {stored.content_hash}", highlight=False,
                  soft_wrap=True)  # fmt: skip
     for entry in history:
-        screen.print(_told_entry(entry), markup=False, highlight=False, soft_wrap=True)
+        screen.print(told_entry(entry), markup=False, highlight=False, soft_wrap=True)
     _show_formula(r, kinds[kind])
     _show_phases(r)
     for tag, limits in r.limits.items():
@@ -201,11 +202,16 @@ def _show_formula(recipe: Recipe, kind: RecipeKind) -> None:
     screen.print(table)
 
 
-def _told_entry(entry: Entry) -> str:
-    proof = f"rehearsal: {entry.rehearsal}" if entry.rehearsal else ""
-    proof = f"without rehearsal: {entry.override}" if entry.override else proof
+def told_entry(entry: Entry) -> str:
+    """'release by grace at 2026-01-01T00:00:00Z: good runs (rehearsal: passed; unsigned)'."""
+    proof = [f"rehearsal: {entry.rehearsal}"] if entry.rehearsal else []
+    proof = [f"without rehearsal: {entry.override}"] if entry.override else proof
+    if entry.signature is not None:
+        proof.append(f"signed, audit record {entry.signature.get('number')}")
+    elif entry.action is Action.RELEASE:
+        proof.append("unsigned")
     text = f"{entry.action} by {entry.actor} at {entry.time_utc}: {entry.reason}"
-    return f"{text} ({proof})" if proof else text
+    return f"{text} ({'; '.join(proof)})" if proof else text
 
 
 @commands.command("diff")
@@ -232,7 +238,7 @@ def compare(
     if json:
         print_json(as_json(found))
         return
-    _say(f"{found.old} -> {found.new}: {found.reason}")
+    say(f"{found.old} -> {found.new}: {found.reason}")
     if found.empty:
         screen.print("nothing that the process would notice", highlight=False)
         return
@@ -327,7 +333,7 @@ def new(
     number = tell_recipe_errors(lambda: _number(version))
     who = author or getpass.getuser()
     path = tell_recipe_errors(lambda: store.create(origin, number, who, reason, name))
-    _say(f"{path} is a draft: edit it, then `dryline recipe check`")
+    say(f"{path} is a draft: edit it, then `dryline recipe check`")
 
 
 def _number(version: str) -> Version:
@@ -335,44 +341,6 @@ def _number(version: str) -> Version:
         return Version.parse(version)
     except ValueError as error:
         raise DrylineError(f"version {version!r} {error}") from None
-
-
-@commands.command()
-def release(
-    kind: KindName,
-    recipe: Which,
-    reason: Reason,
-    approver: Actor = "",
-    rehearsal: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="Record of a passed rehearsal (JSON).")
-    ] = None,
-    override: Annotated[str, typer.Option(help="Why no rehearsal is asked for; recorded.")] = "",
-    recipes: Folder = RECIPES,
-    line: LineFolder = SHIPPED_LINE,
-) -> None:
-    """Fix the content of a draft for good; another person than its author has to do it."""
-    store, _ = tell_recipe_errors(lambda: store_of(line, recipes))
-    own = tell_recipe_errors(lambda: store.find(kind, recipe))
-    proof = tell_recipe_errors(lambda: Rehearsal.read(rehearsal)) if rehearsal else None
-    who = approver or getpass.getuser()
-    entry = tell_recipe_errors(lambda: store.release(own, who, reason, proof, override))
-    screen.print(f"{own}: {_told_entry(entry)}", markup=False, highlight=False, soft_wrap=True)
-
-
-@commands.command()
-def obsolete(
-    kind: KindName,
-    recipe: Which,
-    reason: Reason,
-    actor: Actor = "",
-    recipes: Folder = RECIPES,
-    line: LineFolder = SHIPPED_LINE,
-) -> None:
-    """Retire a released version: it stays readable and can no longer be deployed."""
-    store, _ = tell_recipe_errors(lambda: store_of(line, recipes))
-    own = tell_recipe_errors(lambda: store.find(kind, recipe))
-    entry = tell_recipe_errors(lambda: store.obsolete(own, actor or getpass.getuser(), reason))
-    screen.print(f"{own}: {_told_entry(entry)}", markup=False, highlight=False, soft_wrap=True)
 
 
 def add_to(app: typer.Typer) -> None:

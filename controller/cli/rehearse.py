@@ -60,6 +60,7 @@ def rehearse(  # noqa: PLR0913, PLR0917 - each is an option of the command
     recipes: Folder = RECIPES,
     line: LineFolder = SHIPPED_LINE,
     json: AsJson = False,
+    tell: Annotated[bool, typer.Option("--tell", hidden=True)] = False,
 ) -> None:  # fmt: skip
     """Rehearse a recipe on the simulated plant: verdict, figures, trajectory, before it is
     deployed."""
@@ -68,7 +69,7 @@ def rehearse(  # noqa: PLR0913, PLR0917 - each is an option of the command
         "seeds": seeds, "first_seed": first_seed, "minutes": minutes,
         "operator_s": operator_delay, "neighbours": neighbours.value, "beside": beside or [],
         "out": str(out) if out else None, "json": json,
-        "recipes": str(recipes), "line": str(line), "workers": workers,
+        "recipes": str(recipes), "line": str(line), "workers": workers, "tell": tell,
     }  # fmt: skip
     command = [sys.executable, "-m", "plc_sim", "rehearse", json_text.dumps(wish)]
     os.execv(sys.executable, command)  # noqa: S606

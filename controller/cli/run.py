@@ -23,6 +23,7 @@ from controller.cli import (
     start_logging,
     told,
 )
+from controller.cli.api import api_settings
 from controller.cli.children import Child, Children
 from controller.clock import SystemClock
 from controller.config import LineConfig, load_line
@@ -72,15 +73,21 @@ def up(  # noqa: PLR0913, PLR0917 - an argument for each option
     api: Annotated[
         bool, typer.Option("--api/--no-api", help="Also the API, for screens and scripts.")
     ] = True,
+    listen: Annotated[
+        str, typer.Option(help="Screens and API at ADDRESS:PORT, or off; default: line.toml.")
+    ] = "",
+    screens: Annotated[str, typer.Option(help="Folder of other screens, or off.")] = "",
 ) -> None:
     """Start the simulated plant, the controller and the API as processes; Ctrl-C stops them all."""
     config = told(lambda: load_line(line))
     told(lambda: _endpoint(config, metrics))
+    served = told(lambda: api_settings(config, listen, screens))
     make_folder(run)
     common = ["--line", str(line), "--run", str(run), "--speed", str(speed)]
     common += ["--epoch", repr(shared_epoch(run, speed, SystemClock().now_s()))]
     plant = [*common, "--seed", str(seed), *(["--faults", str(faults)] if faults else [])]
     parts = [["--station", s.name] for s in config.stations] if split else [[]]
+    at = [*(["--listen", listen] if listen else []), *(["--screens", screens] if screens else [])]
     names = list(config.line_stations)
     children = Children(
         [
@@ -92,7 +99,7 @@ def up(  # noqa: PLR0913, PLR0917 - an argument for each option
                 )
                 for part in parts
             ),
-            *([_api_child([*common, "--recipes", str(recipes)])] if api else []),
+            *([_api_child([*common, "--recipes", str(recipes), *at])] if api else []),
         ],
         lambda text: errors.print(text, markup=False, highlight=False, soft_wrap=True),
     )
@@ -102,6 +109,8 @@ def up(  # noqa: PLR0913, PLR0917 - an argument for each option
         screen.print(f"[bold]{config.title}[/bold] is starting, {speed:g} x real time.")
         screen.print(f"Watch it:  dryline watch enclosure --run {run}")
         screen.print(f"Start it:  dryline start all --run {run}     Stop it: Ctrl-C here")
+        if api and served.address is not None:
+            screen.print(f"Screens:   {served.home}")
         if start:
             _start_all(run, children)
         children.watch()

@@ -28,6 +28,7 @@ from controller.cli.deploy import (
     require_accepted,
 )
 from controller.cli.recipes import RECIPES, Folder, store_of, tell_recipe_errors
+from controller.cli.signing import PasswordFile
 from controller.clock import NS
 from controller.core.recipe import RecipeId, Version
 from controller.found_run import find_trial
@@ -81,19 +82,21 @@ def _next(store: RecipeStore, kind: str, name: str, base: RecipeId) -> Version:
 
 
 @commands.command()
-def start(
+def start(  # noqa: PLR0913, PLR0917 - an argument for each option
     station: StationName,
     recipe: Annotated[str, typer.Argument(help="NAME@VERSION of the trial recipe, released")],
     question: Annotated[str, typer.Option(help="What the trial shall answer.")],
     minutes: Annotated[float | None, typer.Option(help="Window, from the first EXECUTE.")] = None,
     metres: Annotated[float | None, typer.Option(help="Window, from the first EXECUTE.")] = None,
     by: Actor = "",
+    password_file: PasswordFile = None,
     run: RunFolder = Path("run"),
     json: AsJson = False,
 ) -> None:
     """Deploy a trial recipe; its base comes back by itself when the window is over."""
     answer = ask_of(
-        run, station, by, op="trial", recipe=recipe, question=question, minutes=minutes,
+        run, station, by, password_file, op="trial", recipe=recipe, question=question,
+        minutes=minutes,
         metres=metres, reason=question, expected=expected_by(run, station, None),
     )  # fmt: skip
     if json:

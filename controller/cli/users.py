@@ -1,8 +1,8 @@
 """Commands for users: `dryline user add|list|role|disable|enable|password|...`.
 
-They work on the run folder itself, while the line runs and when it does not: whoever owns the
-folder is its terminal. Passwords are typed, or read from standard input; never an argument, which
-every user of the machine could read.
+Changes go through the API where one runs, else they are made in the run folder itself: whoever
+owns the folder is its terminal. Passwords are typed, or read from standard input; never an
+argument, which every user of the machine could read.
 """
 
 import getpass
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
+from urllib.parse import quote
 
 import typer
 from rich.markup import escape
@@ -23,11 +24,12 @@ from controller.access.passwords import Passwords
 from controller.access.roles import Permission, Role
 from controller.access.script_tokens import Scope, ScriptToken
 from controller.access.secret import Secret
-from controller.access.users import User, roles_text
+from controller.access.users import User, roles_text, tidy_name
 from controller.audit.export import utc_text
 from controller.audit.moment import moments
 from controller.audit.trail import TRAIL, Trail
 from controller.cli import AsJson, RunFolder, print_json, screen, told
+from controller.cli.api_client import NO_REASON, change
 from controller.core.errors import DrylineError
 from controller.runs.bundle_check import printable
 
@@ -60,6 +62,16 @@ def _do(run: Path, work: Callable[[UserDesk, Actor], Result]) -> Result:
     return told(done)
 
 
+def _changed(run: Path, method: str, path: str, **body: Any) -> dict[str, Any] | None:
+    """By way of the API; None where none runs, and the folder itself is to be changed."""
+    body["reason"] = body["reason"] or NO_REASON
+    return told(lambda: change(run, method, path, body))
+
+
+def _path(*parts: str) -> str:
+    return "".join(f"/{quote(part, safe='')}" for part in parts)
+
+
 def _new_password() -> Secret:
     """Typed twice, or one line of standard input."""
     if not sys.stdin.isatty():
@@ -82,8 +94,11 @@ def add(
 ) -> None:  # fmt: skip
     """Add a user; asks for the password."""
     password = told(_new_password)
-    user = _do(run, lambda desk, by: desk.add(by, name, role, password, display, reason))
-    _say(f"{user.name} added: {roles_text(user.roles)}")
+    given = {"password": password.reveal(), "display": display, "reason": reason}
+    done = _changed(run, "POST", "/users", name=name, roles=[r.value for r in role], **given)
+    if done is None:
+        _do(run, lambda desk, by: desk.add(by, name, role, password, display, reason))
+    _say(f"{tidy_name(name)} added: {roles_text(frozenset(role))}")
 
 
 @commands.command("list")
@@ -107,21 +122,25 @@ def list_(run: RunFolder = Path("run"), json: AsJson = False) -> None:
 @commands.command("role")
 def role_(name: Name, role: Roles, run: RunFolder = Path("run"), reason: Reason = "") -> None:
     """Give a user these roles in place of those he has; his sessions end."""
-    user = _do(run, lambda desk, by: desk.set_roles(by, name, role, reason))
-    _say(f"{user.name}: {roles_text(user.roles)}")
+    body = {"roles": [r.value for r in role], "reason": reason}
+    if _changed(run, "PUT", _path("users", name, "roles"), **body) is None:
+        _do(run, lambda desk, by: desk.set_roles(by, name, role, reason))
+    _say(f"{tidy_name(name)}: {roles_text(frozenset(role))}")
 
 
 @commands.command()
 def disable(name: Name, run: RunFolder = Path("run"), reason: Reason = "") -> None:
     """Let a user in no more; his sessions end. Names are never deleted: records name them."""
-    _do(run, lambda desk, by: desk.disable(by, name, reason))
+    if _changed(run, "POST", _path("users", name, "disable"), reason=reason) is None:
+        _do(run, lambda desk, by: desk.disable(by, name, reason))
     _say(f"{name} is disabled")
 
 
 @commands.command()
 def enable(name: Name, run: RunFolder = Path("run"), reason: Reason = "") -> None:
     """Let a disabled user in again."""
-    _do(run, lambda desk, by: desk.enable(by, name, reason))
+    if _changed(run, "POST", _path("users", name, "enable"), reason=reason) is None:
+        _do(run, lambda desk, by: desk.enable(by, name, reason))
     _say(f"{name} may log in again")
 
 
@@ -129,7 +148,9 @@ def enable(name: Name, run: RunFolder = Path("run"), reason: Reason = "") -> Non
 def password(name: Name, run: RunFolder = Path("run"), reason: Reason = "") -> None:
     """Give a user another password; his sessions end."""
     new = told(_new_password)
-    _do(run, lambda desk, by: desk.set_password(by, name, new, reason))
+    body = {"password": new.reveal(), "reason": reason}
+    if _changed(run, "PUT", _path("users", name, "password"), **body) is None:
+        _do(run, lambda desk, by: desk.set_password(by, name, new, reason))
     _say(f"{name} has a new password")
 
 
@@ -146,7 +167,8 @@ def remove_factor(
     run: RunFolder = Path("run"),
 ) -> None:  # fmt: skip
     """Take away the second factor of somebody who lost telephone and codes."""
-    _do(run, lambda desk, by: desk.remove_factor(by, name, reason))
+    if _changed(run, "POST", _path("users", name, "remove-factor"), reason=reason) is None:
+        _do(run, lambda desk, by: desk.remove_factor(by, name, reason))
     _say(f"{name} logs in with the password alone")
 
 
@@ -195,7 +217,8 @@ def end_token(
     run: RunFolder = Path("run"), reason: Reason = "",
 ) -> None:  # fmt: skip
     """Make a token good for nothing."""
-    _do(run, lambda desk, by: desk.end_token(by, own, reason))
+    if _changed(run, "POST", _path("tokens", own, "end"), reason=reason) is None:
+        _do(run, lambda desk, by: desk.end_token(by, own, reason))
     _say(f"token {own} is over")
 
 

@@ -4,7 +4,6 @@ Nobody in the containers is root. Whoever makes the files owns them and belongs 
 each reader; a reader belongs to its group alone.
 """
 
-import contextlib
 import os
 import secrets
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from controller.core.errors import DrylineError
+from controller.whole_file import SECRET, whole_file
 
 MODE = 0o440  # the owner and the one group
 BYTES = 32
@@ -39,7 +39,8 @@ def make_secrets(folder: Path, wanted: Sequence[Secret] = RANDOM) -> list[str]:
     made = []
     for secret in wanted:
         if read_secret(folder, secret):
-            _restrict(folder / secret.name, secret.group)
+            with (folder / secret.name).open("rb") as stream:
+                _restrict(stream.fileno(), folder / secret.name, secret.group)
         else:
             write_secret(folder, secret, secrets.token_hex(BYTES))
             made.append(secret.name)
@@ -58,28 +59,19 @@ def read_secret(folder: Path, secret: Secret) -> str:
 
 def write_secret(folder: Path, secret: Secret, text: str) -> None:
     """Replace the file, whole or not at all; at no moment may others read it."""
-    path, fresh = folder / secret.name, folder / f".{secret.name}"
-    try:
-        with contextlib.suppress(FileNotFoundError):
-            fresh.unlink()
-        number = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(number, "wb") as stream:
-            stream.write(text.encode("ascii"))
-            stream.flush()
-            os.fsync(number)
-        _restrict(fresh, secret.group)
-        fresh.replace(path)
-    except OSError as error:
-        raise DrylineError(f"{path}: cannot be written: {error.strerror}") from error
+    path = folder / secret.name
+    with whole_file(path, force=True, mode=SECRET) as stream:
+        stream.write(text.encode("ascii"))
+        _restrict(stream.fileno(), path, secret.group)
 
 
-def _restrict(path: Path, group: int) -> None:
+def _restrict(fd: int, path: Path, group: int) -> None:
     try:
-        found = path.stat()
+        found = os.fstat(fd)
         if found.st_gid != group:
-            os.chown(path, -1, group)
+            os.fchown(fd, -1, group)
         if found.st_mode & 0o777 != MODE:
-            path.chmod(MODE)
+            os.fchmod(fd, MODE)
     except OSError as error:
         raise DrylineError(
             f"{path}: cannot be given to group {group}: {error.strerror}; "

@@ -30,6 +30,8 @@ class CommandDesk:
             Verb.DEPLOY: recipes.deploy,
             Verb.CONFIRM: recipes.confirm,
             Verb.LOT: recipes.lot,
+            Verb.BYPASS: station.interlock_desk.bypass,
+            Verb.UNBYPASS: station.interlock_desk.unbypass,
         }
 
     def execute(self, command: Command) -> Answer:
@@ -53,9 +55,9 @@ class CommandDesk:
         s, verb = self._s, command.verb
         next_state(s.procedure.state, verb)  # a wrong state is the first thing to say
         if verb in TO_MOTION:
-            s.require_permissives()
+            s.interlock_desk.require_permissives()
         if verb in (Verb.START, Verb.UNHOLD, Verb.RESET):
-            s.reset_trips()
+            s.interlock_desk.reset_trips()
         if verb in TO_MOTION and s.recipes.run is None:
             s.recipes.start(command)  # also for a machine that was found active: nothing unrecorded
         who = f"{verb} by {command.actor}"

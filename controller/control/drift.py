@@ -98,7 +98,7 @@ class DriftWatch:
             return None
         held = s.offset[tag + READ_BACK]
         point = s.writable[k]
-        if s.q[held] >= FIRST_BAD:
+        if s.q[held] >= FIRST_BAD or s.takeover.stage.on_its_way(k):
             return None
         return self._judge(tag, wanted, s.v[held], point.unit, point.resolution)
 

@@ -9,7 +9,10 @@ from controller.core.errors import ConfigError, Problem, Refused
 from controller.core.sample import FIRST_BAD, quality_text
 
 UNKNOWN_REMEDY = "wait for the link, or check the sensor"
-_MAX_BYPASS_S = 8 * 3600.0  # one shift: a bypass has to be thought about again
+NS = 1_000_000_000
+MAX_BYPASS_NS = 8 * 3600 * NS  # one shift: a bypass has to be thought about again
+NEVER_NS = 2**62
+MAX_REASON = 500
 
 
 class Comparison(Enum):
@@ -33,7 +36,8 @@ class Permissive:
     """A condition that must hold before something may start. A bad value never meets it.
 
     text: what is looked at, in the operator's words. limit: for ABOVE and BELOW, in `unit`.
-    remedy: what a person does about it, "close the door".
+    remedy: what a person does about it, "close the door". bypassable: a person may put it out of
+    force; not what protects people, nor what the PLC would refuse all the same.
     """
 
     name: str
@@ -42,6 +46,7 @@ class Permissive:
     limit: float = 0.0
     unit: str = ""
     remedy: str = ""
+    bypassable: bool = True
 
     def holds(self, value: float) -> bool:
         """The bare comparison; not-a-number passes none of them."""
@@ -82,20 +87,25 @@ class Permissive:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bypass:
-    """Who has put a condition out of force, why, and until when (plant time)."""
+    """Who has put a condition out of force, why, since when and until when (UTC)."""
 
     name: str
     actor: str
     reason: str
-    until_s: float
+    since_ns: int
+    until_ns: int
 
 
 class Bypasses:
-    """The bypasses of one group of conditions. Each needs a reason and ends by itself."""
+    """The bypasses of one group of conditions. Each needs a reason and ends by itself.
 
-    __slots__ = ("_by_index", "_names", "_until_s")
+    A bypass covers its condition until `expire` is told a time at which it is over.
+    """
 
-    def __init__(self, names: Sequence[str]) -> None:
+    __slots__ = ("_by_index", "_conditions", "_names", "_next_end_ns")
+
+    def __init__(self, conditions: Sequence[Permissive]) -> None:
+        names = [c.name for c in conditions]
         repeated = sorted({n for n in names if names.count(n) > 1})
         if repeated:
             raise ConfigError(
@@ -105,40 +115,59 @@ class Bypasses:
                 ]
             )
         self._names = tuple(names)
+        self._conditions = tuple(conditions)
         self._by_index: dict[int, Bypass] = {}
-        self._until_s = [-math.inf] * len(self._names)
+        self._next_end_ns = NEVER_NS
 
-    def add(self, bypass: Bypass, now_s: float) -> None:
+    def __contains__(self, name: str) -> bool:
+        return name in self._names
+
+    def add(self, bypass: Bypass) -> None:
         """Put one condition out of force; Refused without a reason or without a sensible end."""
-        problems = []
-        if bypass.name not in self._names:
-            problems.append(f"{bypass.name}: no such condition")
+        name, problems = bypass.name, []
+        if name not in self._names:
+            problems.append(f"{name}: no such condition")
+        elif not self._conditions[self._names.index(name)].bypassable:
+            problems.append(f"{name} may not be bypassed: the PLC would stop the machine anyway")
         if not bypass.reason.strip():
-            problems.append(f"{bypass.name}: a bypass needs a reason")
-        if not 0.0 < bypass.until_s - now_s <= _MAX_BYPASS_S:
-            problems.append(
-                f"{bypass.name}: a bypass of {bypass.until_s - now_s:g} s "
-                f"is not within 0 .. {_MAX_BYPASS_S:g} s"
-            )
+            problems.append(f"{name}: a bypass needs a reason")
+        elif len(bypass.reason) > MAX_REASON:
+            problems.append(f"{name}: a reason has at most {MAX_REASON} characters")
+        lasts_ns = bypass.until_ns - bypass.since_ns
+        if not 0 < lasts_ns <= MAX_BYPASS_NS:
+            told = f"{name}: a bypass of {lasts_ns / NS:g} s is not within 0 .. "
+            problems.append(f"{told}{MAX_BYPASS_NS // NS} s")
         if problems:
             raise Refused("bypass", problems)
-        k = self._names.index(bypass.name)
-        self._by_index[k] = bypass
-        self._until_s[k] = bypass.until_s
+        self._by_index[self._names.index(name)] = bypass
+        self._find_next_end()
 
-    def remove(self, name: str) -> None:
-        """End a bypass before its time."""
-        k = self._names.index(name)
-        self._by_index.pop(k, None)
-        self._until_s[k] = -math.inf
+    def remove(self, name: str) -> Bypass | None:
+        """End a bypass before its time; None when there is none."""
+        ended = self._by_index.pop(self._names.index(name), None)
+        self._find_next_end()
+        return ended
 
-    def covers(self, k: int, now_s: float) -> bool:
+    def expire(self, utc_ns: int) -> tuple[Bypass, ...]:
+        """Time goes on: end what is over; returns it."""
+        if utc_ns < self._next_end_ns:
+            return ()
+        over = tuple(b for b in self._by_index.values() if utc_ns >= b.until_ns)
+        for bypass in over:
+            self.remove(bypass.name)
+        return over
+
+    def covers(self, k: int) -> bool:
         """True while condition number k is out of force."""
-        return now_s < self._until_s[k]
+        return k in self._by_index
 
-    def in_force(self, now_s: float) -> tuple[Bypass, ...]:
+    @property
+    def in_force(self) -> tuple[Bypass, ...]:
         """All bypasses that have not expired."""
-        return tuple(b for b in self._by_index.values() if now_s < b.until_s)
+        return tuple(self._by_index.values())
+
+    def _find_next_end(self) -> None:
+        self._next_end_ns = min((b.until_ns for b in self._by_index.values()), default=NEVER_NS)
 
 
 class Permissives:
@@ -148,28 +177,26 @@ class Permissives:
 
     def __init__(self, conditions: Sequence[Permissive]) -> None:
         self.conditions = tuple(conditions)
-        self.bypasses = Bypasses([c.name for c in self.conditions])
+        self.bypasses = Bypasses(self.conditions)
 
-    def met(self, now_s: float, values: Sequence[float], qualities: Sequence[int]) -> bool:
+    def met(self, values: Sequence[float], qualities: Sequence[int]) -> bool:
         """True when nothing stands in the way."""
         for k, condition in enumerate(self.conditions):
-            if not condition.met(values[k], qualities[k]) and not self.bypasses.covers(k, now_s):
+            if not condition.met(values[k], qualities[k]) and not self.bypasses.covers(k):
                 return False
         return True
 
-    def unmet(
-        self, now_s: float, values: Sequence[float], qualities: Sequence[int]
-    ) -> tuple[str, ...]:
+    def unmet(self, values: Sequence[float], qualities: Sequence[int]) -> tuple[str, ...]:
         """Every reason why not, with its live value."""
         return tuple(
             c.reason(values[k], qualities[k])
             for k, c in enumerate(self.conditions)
-            if not c.met(values[k], qualities[k]) and not self.bypasses.covers(k, now_s)
+            if not c.met(values[k], qualities[k]) and not self.bypasses.covers(k)
         )
 
-    def require(self, now_s: float, values: Sequence[float], qualities: Sequence[int]) -> None:
+    def require(self, values: Sequence[float], qualities: Sequence[int]) -> None:
         """Refused("permissive") with all reasons unless everything is met."""
-        reasons = self.unmet(now_s, values, qualities)
+        reasons = self.unmet(values, qualities)
         if reasons:
             raise Refused("permissive", reasons)
 
@@ -206,7 +233,7 @@ class Trips:
 
     def __init__(self, causes: Sequence[Trip]) -> None:
         self.causes = tuple(causes)
-        self.bypasses = Bypasses([t.cause.name for t in self.causes])
+        self.bypasses = Bypasses([t.cause for t in self.causes])
         self.latched = [False] * len(self.causes)
         self.tripped = False
         self.first_out = ""  # name of the cause that came first, until reset
@@ -225,7 +252,7 @@ class Trips:
             bad = qualities[k] >= FIRST_BAD or math.isnan(values[k])
             if bad and trip.on_bad is OnBad.IGNORE:
                 continue
-            if not (bad or trip.cause.holds(values[k])) or self.bypasses.covers(k, now_s):
+            if not (bad or trip.cause.holds(values[k])) or self.bypasses.covers(k):
                 held[k] = -1.0
                 continue
             held[k] = held[k] + dt_s if held[k] >= 0.0 else 0.0
@@ -233,13 +260,13 @@ class Trips:
                 new = (*new, self._latch(k, now_s, values[k], qualities[k]))
         return new
 
-    def reset(self, now_s: float, values: Sequence[float], qualities: Sequence[int]) -> None:
+    def reset(self, values: Sequence[float], qualities: Sequence[int]) -> None:
         """Clear the latches; Refused with live values while a latched cause is still there."""
         reasons = tuple(
             f"{t.cause.text} is still {t.cause.shown(values[k], qualities[k])}"
             for k, t in enumerate(self.causes)
             if self.latched[k]
-            and not self.bypasses.covers(k, now_s)
+            and not self.bypasses.covers(k)
             and (qualities[k] >= FIRST_BAD or math.isnan(values[k]) or t.cause.holds(values[k]))
         )
         if reasons:

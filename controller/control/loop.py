@@ -1,5 +1,7 @@
 """Loop: a Pid wired to tags, with the mode it is meant to have while the station runs."""
 
+from dataclasses import replace
+
 from controller.control.pid import Pid
 from controller.control.pid_config import Limited, LoopMode, LoopStatus
 from controller.core.errors import Refused
@@ -82,6 +84,12 @@ class Loop:
         self._pv = offset[self.pv]
         self._out = offset[self.out] if self.out else -1
         self._base = offset[f"{self.name}.SP"]
+
+    def keep_to(self, rate_per_s: float) -> None:
+        """Move the output no faster than this: what follows it could not, and the integral would
+        wind up against it."""
+        config = self.pid.config
+        self.pid.config = replace(config, out_rate=min(config.out_rate, rate_per_s))
 
     def adopt(self, v: list[float], held: float) -> None:
         """Take what the plant holds as the output, so that the first step is bumpless.

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from controller.control.alarm import AlarmLimit, Level
+from controller.alarms.limit import AlarmLimit, Level
 from controller.control.drift import DriftWatch
 from controller.control.procedure import NOTHING_LEFT, Step
 from controller.control.run import Run, RunState, run_id
@@ -91,6 +91,7 @@ class RecipeDesk:
         new = Deployment(
             number=number + 1, master=master, actor=command.actor, reason=command.reason.strip(),
             time_ns=s.utc_ns, because=order.because, trial=order.trial,
+            signature=order.signature,
         )  # fmt: skip
         before = self.deployments[:-1] if self.unread else self.deployments
         self.deployments, self.unread = [*before[1 - KEPT :], new], None
@@ -101,6 +102,7 @@ class RecipeDesk:
         s.tell(
             EventKind.RECIPE, new.title, text, command.actor,
             number=new.number, reason=new.reason, because=new.because, trial=new.trial,
+            signature=new.signature,
         )  # fmt: skip
 
     def start(self, command: Command) -> None:
@@ -128,6 +130,7 @@ class RecipeDesk:
             EventKind.RUN, head.id, text, command.actor, recipe=head.recipe, reason=command.reason,
             content_hash=head.content_hash, deployment=self.current.number,
             lots_in=list(head.lots_in), software=head.software, trial=head.trial,
+            signature=self.current.signature,
         )  # fmt: skip
 
     def confirm(self, command: Command) -> None:
@@ -177,7 +180,7 @@ class RecipeDesk:
             self.run = None
             self.drift.clear()
             self._use_steps()
-            s.rebuild_alarms()
+            s.alarm_desk.use_limits()
 
     def plc_read(self, boot: float) -> None:
         """All of the PLC has been read; one that has restarted has lost what phases had set."""
@@ -259,7 +262,7 @@ class RecipeDesk:
             self.current = replace(built_in, master=master)
         self.run = Run(self._s, head, self.current, RunState(**memory.state))
         self.run.recalled()
-        self._s.rebuild_alarms()
+        self._s.alarm_desk.use_limits()
 
     def masters(self) -> dict[str, MasterRecipe]:
         """Every recipe that `memory` names, by hash."""
@@ -277,7 +280,7 @@ class RecipeDesk:
             if parameter.setting and master:
                 value = master.recipe.formula[parameter.name].value
                 s.v[s.settings[parameter.setting]] = value
-        s.rebuild_alarms()
+        s.alarm_desk.use_limits()
 
     def _use_steps(self) -> None:
         for state in (State.STARTING, *_BACK):
@@ -317,6 +320,7 @@ def _plain(d: Deployment) -> dict[str, Any]:
     return {
         "number": d.number, "hash": d.master.content_hash if d.master else "", "actor": d.actor,
         "reason": d.reason, "time_ns": d.time_ns, "because": d.because, "trial": d.trial,
+        "signature": d.signature,
     }  # fmt: skip
 
 

@@ -9,9 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from struct import Struct
 from typing import ClassVar
 
-from controller.control.alarm import AlarmLimit, LimitAlarm
+from controller.alarms.catalogue import station_alarms
+from controller.alarms.definition import AlarmDefinition
+from controller.control.alarm_desk import AlarmDesk
 from controller.control.command_desk import CommandDesk
-from controller.control.interlock import Permissive, Permissives, Trip, Trips
+from controller.control.interlock import Permissive, Trip
+from controller.control.interlock_desk import InterlockDesk
 from controller.control.loop import Loop
 from controller.control.procedure import Procedure, Step
 from controller.control.recipe_desk import RecipeDesk
@@ -45,16 +48,18 @@ class Station:
     """Base of all station kinds; a kind adds its loops, its steps and its interlocks.
 
     A kind calls `super().__init__` first and defines `loops_of`, `steps`, `control` and, where it
-    needs them, `start_permissives`, `trips`, `ALARMS`, `SETTINGS` (name -> (default, low, high,
-    unit, text): the values of its built-in procedure, each a tag PREFIX.SET.name), `FOREIGN`
+    needs them, `start_permissives`, `trips`, `SETTINGS` (name -> (default, low, high, unit,
+    text): the values of its built-in procedure, each a tag PREFIX.SET.name), `FOREIGN`
     (tags of other stations it may read; their quality counts as anybody else's) and `COMPUTED`
     (outputs that nobody sets by hand -> what decides them; a leading "." stands for the prefix),
-    `FORMULA` (parameters of its recipes, with the setting each one feeds).
+    `RESTING` (outputs nothing follows while another one, the switch, has a value -> switch, value),
+    `FORMULA` (parameters of its recipes, with the setting each one feeds). Its alarms are the
+    table `controller/alarms/kinds/KIND.py`.
     """
 
-    ALARMS: ClassVar[tuple[tuple[str, tuple[AlarmLimit, ...]], ...]] = ()
     FOREIGN: ClassVar[tuple[str, ...]] = ()
     COMPUTED: ClassVar[Mapping[str, str]] = {}
+    RESTING: ClassVar[Mapping[str, tuple[str, float]]] = {}
     SETTINGS: ClassVar[Mapping[str, tuple[float, float, float, str, str]]] = {}
     FORMULA: ClassVar[tuple[Parameter, ...]] = ()
     LOOP_STATES: ClassVar[frozenset[State]] = frozenset({State.EXECUTE})
@@ -70,6 +75,11 @@ class Station:
         settings = setting_tags(name, prefix, cls.SETTINGS)
         loops = tuple(t for loop in cls.loops_of(prefix).values() for t in loop.tags(name))
         return health_tags(name, prefix) + settings + loops
+
+    @classmethod
+    def alarms_of(cls, kind: str, name: str, prefix: str) -> tuple[AlarmDefinition, ...]:
+        """All alarms of a station of this kind."""
+        return station_alarms(kind, name, prefix)
 
     def __init__(self, setup: StationSetup, table: TagTable, log: EventLog) -> None:
         self.setup, self.name, self.prefix = setup, setup.name, setup.prefix
@@ -88,13 +98,14 @@ class Station:
         self.now_s, self.utc_ns = 0.0, 0
         p = self.prefix
         self._health = self.offset[f"{p}.SERVICE.STATE"]
+        own = ("SCAN.FAULTED", "LINK.UP", "LINK.AGE")
+        self._faulted, self._up, self._age = (self.offset[f"{p}.{name}"] for name in own)
         self.settings = {key: self.offset[f"{p}.SET.{key}"] for key in self.SETTINGS}
         self.loops = self.loops_of(p)
         self._loop_list = list(self.loops.values())
         self.writable = {
             self.offset[pt.tag]: pt for pt in setup.points if pt.access is Access.WRITE
         }
-        self._out = list(self.writable)
         self.owner = {loop.out: loop for loop in self._loop_list if loop.out}
         foreign = [n for n in self.FOREIGN if n in table]
         self._foreign_index = [table.index(n) for n in foreign]
@@ -104,34 +115,23 @@ class Station:
         self.timing = ScanTiming()
         self.takeover = Takeover(self)
         self.recipes = RecipeDesk(self)
-        self._desk, self.faulted = CommandDesk(self), False
+        self.faulted = False
         self.changed = False  # something in `memory()` changed; the shell saves and clears it
         for loop in self._loop_list:
             loop.bind(self.offset)
+            if loop.out:
+                loop.keep_to(self.writable[self.offset[loop.out]].rate_per_s)
         for key, (default, *_rest) in self.SETTINGS.items():
             self.v[self.settings[key]] = default
         usual = self.steps()
         self.procedure = Procedure(usual, self._state_changed)
         self.recipes.bind(usual)
-        self._bind_blocks()
+        self.interlock_desk = InterlockDesk(self, self.start_permissives(), self.trips())
+        self.alarm_desk = AlarmDesk(self, self.alarms_of(setup.kind, self.name, p))
+        self._desk = CommandDesk(self)
         for k in set(range(self._own, len(self.v))) - set(self.writable):
             self.q[k] = GOOD
         self._commit()
-
-    def _bind_blocks(self) -> None:
-        permissives = self.start_permissives()
-        self._permissive_at = [self.at(tag) for tag, _ in permissives]
-        self._permissives = Permissives([p for _, p in permissives])
-        trips = self.trips()
-        self._trip_at = [self.at(tag) for tag, _ in trips]
-        self._trips = Trips([t for _, t in trips])
-        self.rebuild_alarms()
-
-    def rebuild_alarms(self) -> None:
-        """Alarms of the kind, with the limits of the recipe in their place where it has any."""
-        limits = {self.at(tag): own for tag, own in self.ALARMS}
-        limits |= {self.at(tag): own for tag, own in self.recipes.alarm_limits().items()}
-        self.limit_alarms = [(k, LimitAlarm(self._names[k], own)) for k, own in limits.items()]
 
     # -- what a kind defines ---------------------------------------------------------------------
 
@@ -153,22 +153,13 @@ class Station:
 
     def interlocks(self, now_s: float) -> None:
         """The last word of the controller on outputs (the PLC has the very last)."""
-        if not self._trip_at or self.procedure.state not in ACTIVE:
-            return
-        v, q = self.v, self.q
-        at = self._trip_at
-        for tripped in self._trips.scan(now_s, [v[k] for k in at], [q[k] for k in at]):
-            self.tell(EventKind.INTERLOCK, tripped.name, tripped.text)
-            self.hold(f"interlock: {tripped.text}")
+        self.interlock_desk.expire(self.utc_ns)
+        if self.procedure.state in ACTIVE:
+            self.interlock_desk.scan_trips(now_s)
 
     def alarms(self, now_s: float) -> None:
-        """Limit alarms while the station runs; a bad value neither raises nor clears one."""
-        if self.procedure.state is not State.EXECUTE:
-            return
-        v, q = self.v, self.q
-        for k, alarm in self.limit_alarms:
-            for change in alarm.scan(now_s, v[k], q[k]):
-                self.tell(EventKind.ALARM, change.tag, str(change), "", **change.plain())
+        """Judge all alarms; which of them mean anything in this state their table says."""
+        self.alarm_desk.scan(now_s)
 
     # -- the scan --------------------------------------------------------------------------------
 
@@ -180,17 +171,21 @@ class Station:
             self._fv = [table.value.item(k) for k in self._foreign_index]
             self._fq = [table.quality.item(k) for k in self._foreign_index]
         self.now_s, self.utc_ns = now_s, utc_ns
-        if q != self._q_seen:
-            self._tell_quality(q)
-        self.takeover.watch()
-        while self._queue:
-            command, reply = self._queue.popleft()
-            self._record(self._desk.execute(command), reply)
-        self.procedure.scan(now_s)
-        self.recipes.scan(now_s)
-        self.control(now_s)
-        self.interlocks(now_s)
-        self.alarms(now_s)
+        try:
+            if q != self._q_seen:
+                self._tell_quality(q)
+            self.takeover.watch()
+            while self._queue:
+                command, reply = self._queue.popleft()
+                self._record(self._desk.execute(command), reply)
+            self.procedure.scan(now_s)
+            self.recipes.scan(now_s)
+            self.control(now_s)
+            self.interlocks(now_s)
+        finally:  # a mistake in what comes before must not make the station blind
+            v, t = self.v, self.timing
+            v[self._faulted], v[self._up], v[self._age] = self.faulted, t.link_up, t.age_s
+            self.alarms(now_s)
         if self.takeover.local:
             self.takeover.follow()
         self.timing.count += 1
@@ -217,10 +212,12 @@ class Station:
             t.late_ms,
             t.took_ms,
             t.overruns,
+            self.faulted,
             t.link_up,
             t.link_losses,
             t.writes_refused,
             t.age_s,
+            self.interlock_desk.bypassed,
             *self.recipes.figures(),
         )
         table, own = self.table, self._own
@@ -255,6 +252,10 @@ class Station:
         """Offset of a tag in the station's image; a leading "." stands for the prefix."""
         return self.offset[self.prefix + name if name[0] == "." else name]
 
+    def tag_at(self, k: int) -> Tag:
+        """The tag at an offset of the image."""
+        return self.table.tags[self._start + k]
+
     def usable(self, k: int) -> bool:
         """True when the value at an offset is Good or Uncertain."""
         return self.q[k] < FIRST_BAD
@@ -282,8 +283,7 @@ class Station:
         """The output image in the order of the W points; None while nothing may be written."""
         if not self.takeover.adopted or self.takeover.local or self.faulted:
             return None
-        v = self.v
-        return [v[k] for k in self._out]
+        return self.takeover.stage.step(self.now_s, self.v)
 
     # -- link and restart ------------------------------------------------------------------------
 
@@ -356,16 +356,6 @@ class Station:
         )
         self.changed = True
         reply(answer)
-
-    def require_permissives(self) -> None:
-        """Refused with every reason why the station cannot start."""
-        at = self._permissive_at
-        self._permissives.require(self.now_s, [self.v[k] for k in at], [self.q[k] for k in at])
-
-    def reset_trips(self) -> None:
-        """Clear the controller's own trips; Refused while a cause is still there."""
-        at = self._trip_at
-        self._trips.reset(self.now_s, [self.v[k] for k in at], [self.q[k] for k in at])
 
     # -- events ----------------------------------------------------------------------------------
 

@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Self
 
+from controller.control.loop import Loop
 from controller.control.pid_config import LoopMode
 from controller.control.recipe_desk import RecipeMemory
 from controller.control.states import State, restored
+from controller.core.errors import Refused
+from controller.core.event import EventKind
 from controller.core.run import MasterRecipe
 
 if TYPE_CHECKING:
@@ -22,6 +26,8 @@ class Memory:
     loops: dict[str, dict[str, float]] = field(default_factory=dict)
     settings: dict[str, float] = field(default_factory=dict)
     recipes: RecipeMemory = field(default_factory=RecipeMemory)
+    alarms: dict[str, Any] = field(default_factory=dict)
+    bypasses: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> Self:
@@ -38,25 +44,40 @@ def memory_of(station: "Station") -> Memory:
     }  # fmt: skip
     settings = {key: station.v[k] for key, k in station.settings.items()}
     procedure = station.procedure
-    return Memory(procedure.state.name, procedure.reason, loops, settings, station.recipes.memory())
+    return Memory(
+        procedure.state.name, procedure.reason, loops, settings, station.recipes.memory(),
+        station.alarm_desk.board.state(), station.interlock_desk.memory(),
+    )  # fmt: skip
+
+
+def _bring_back_loop(station: "Station", loop: Loop, saved: Mapping[str, float]) -> None:
+    """What cannot be taken any more stays as the program has it, and is told."""
+    pid = loop.pid
+    try:
+        mode = LoopMode(int(saved["wanted"]))
+        loop.wanted = mode if mode in pid.config.modes else loop.wanted
+        pid.tune(*(saved.get(key, getattr(pid, key)) for key in ("kc", "ti_s", "td_s")))
+        if "sp" in saved and isfinite(saved["sp"]) and pid.mode is not LoopMode.CAS:
+            pid.set_sp(min(max(saved["sp"], pid.sp_low), pid.sp_high))
+    except (Refused, ValueError, OverflowError) as error:
+        station.tell(EventKind.SYSTEM, loop.name, f"{loop.name} as remembered: {error}")
 
 
 def bring_back(station: "Station", memory: Memory, masters: Mapping[str, MasterRecipe]) -> None:
     """Held if it was active, never in motion; an open run goes on where it was."""
     for key, value in memory.settings.items():
-        if key in station.settings:
+        if key in station.settings and isfinite(value):
             _, low, high, *_ = station.SETTINGS[key]
             station.v[station.settings[key]] = min(max(value, low), high)
     for key, saved in memory.loops.items():
         loop = station.loops.get(key)
         if loop is not None:
-            mode = LoopMode(int(saved["wanted"]))
-            loop.wanted = mode if mode in loop.pid.config.modes else loop.wanted
-            pid = loop.pid
-            pid.tune(*(saved.get(key, getattr(pid, key)) for key in ("kc", "ti_s", "td_s")))
-            if "sp" in saved and pid.mode is not LoopMode.CAS:
-                pid.set_sp(min(max(saved["sp"], pid.sp_low), pid.sp_high))
+            _bring_back_loop(station, loop, saved)
+    # Before the recipe, whose limits may bring alarms that are remembered.
+    for problem in station.alarm_desk.board.restore(memory.alarms, station.utc_ns):
+        station.tell(EventKind.SYSTEM, station.name, problem)
     station.recipes.recall(memory.recipes, masters)
+    station.interlock_desk.recall(memory.bypasses, station.utc_ns)
     state = State[memory.state]
     back = restored(state)
     why = memory.reason if back is state else f"controller restarted in {state.name}"

@@ -6,6 +6,7 @@ mode alone stays the station's own: a stop or a hold asked for meanwhile must st
 
 from typing import TYPE_CHECKING
 
+from controller.control.output_stage import OutputStage
 from controller.control.pid_config import LoopMode
 from controller.control.states import State
 from controller.control.station_parts import DOWN, QUIET, AfterLinkLoss
@@ -22,7 +23,7 @@ class Takeover:
 
     adopted: the PLC has been read once, so there is something to write. local: the remote switch
     is off, so nothing is written and set points follow the PLC. up: the link was up at this scan.
-    boot: boot counter of the PLC as it was read last.
+    boot: boot counter of the PLC as it was read last. stage: what of the outputs is sent.
     """
 
     def __init__(self, station: "Station") -> None:
@@ -37,6 +38,11 @@ class Takeover:
         self._set_points = [
             (out, s.at(p.tag + READ_BACK)) for out, p in s.writable.items() if out != self._mode
         ]
+        self.stage = OutputStage(
+            s.writable,
+            lambda tag, text: s.tell(EventKind.SYSTEM, tag, text),
+            {s.at(tag): (s.at(switch), value) for tag, (switch, value) in s.RESTING.items()},
+        )
         self.adopted = False
         self.local = False
         self.boot: float | None = None
@@ -100,6 +106,7 @@ class Takeover:
         for loop in s.loops.values():
             if loop.out:
                 loop.adopt(s.v, s.v[s.offset[loop.out]])
+        self.stage.follow(s.v)
 
     def watch(self) -> None:
         """Once a scan, before commands."""

@@ -1,5 +1,6 @@
 """Command (an intent), Event (what happened) and their vocabulary."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -54,6 +55,8 @@ class Verb(StrEnum):
     DEPLOY = "DEPLOY"  # a recipe for the next START
     CONFIRM = "CONFIRM"  # the prompt of the phase under way
     LOT = "LOT"  # a lot that goes in or comes out
+    BYPASS = "BYPASS"  # an interlock of the controller, for a time
+    UNBYPASS = "UNBYPASS"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,19 +64,21 @@ class DeployOrder:
     """A recipe to be deployed. master: None for the built-in procedure.
 
     expected: number of the deployment the person saw as the requested one, None when nobody
-    looked; because, trial: as in Deployment.
+    looked; because, trial, signature: as in Deployment.
     """
 
     master: MasterRecipe | None
     expected: int | None = None
     because: str = ""
     trial: str = ""
+    signature: Mapping[str, str | int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
     """Who wants what of which station, and why. target: tag or loop of SET, MODE and TUNE, "in"
-    or "out" of LOT; order: what a DEPLOY brings."""
+    or "out" of LOT, name of the interlock of BYPASS and UNBYPASS (value: for how many seconds);
+    order: what a DEPLOY brings."""
 
     id: str
     actor: str

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 
 from controller.core.tag import HistoryRule, Kind, Tag, Writer
 
@@ -34,7 +35,8 @@ class Point:
 
     address: protocol text, "s=COAT.FEED.PV" for OPC UA, "hr:12" or "di:3" for Modbus.
     scale: engineering value = raw value * scale. scan_s: how often the point is wanted, seconds.
-    default: the value a written point has after a restart of the device.
+    default: the value a written point has after a restart of the device. rate_per_s: the
+    value of a written point comes to act no faster than this, `unit` per second; infinity: at once.
     """
 
     tag: str
@@ -53,6 +55,7 @@ class Point:
     history: HistoryRule
     default: float = 0.0
     labels: tuple[str, ...] = ()
+    rate_per_s: float = inf
 
     def tags(self) -> tuple[Tag, ...]:
         """The tag itself and, for a written point, its read-back."""

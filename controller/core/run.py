@@ -35,7 +35,8 @@ class Deployment:
     """Which recipe a station shall follow from its next START on, who said so, when and why.
 
     number: counts the deployments of the station from 1; master: None for the built-in procedure;
-    because: the run whose result led to it, "" when none did; trial: of which it is a part.
+    because: the run whose result led to it, "" when none did; trial: of which it is a part;
+    signature: members of the electronic signature, None where nobody has signed.
     """
 
     number: int
@@ -45,6 +46,7 @@ class Deployment:
     time_ns: int
     because: str = ""
     trial: str = ""
+    signature: Mapping[str, str | int] | None = None
 
     @property
     def title(self) -> str:

@@ -7,9 +7,9 @@ from typing import BinaryIO, Protocol
 
 from controller.core.errors import ConfigError, Problem
 from controller.export.incoming import Findings, Wrong
-from controller.export.whole_file import whole_file
 from controller.runs.csv_cells import line
 from controller.text_file import shown
+from controller.whole_file import whole_file
 
 MOST = 20  # problems that are told at once
 HEADER = ("file", "line", "column", "value", "problem")

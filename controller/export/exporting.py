@@ -25,9 +25,9 @@ from controller.export.layouts import (
     samples,
     steps,
 )
-from controller.export.whole_file import whole_file
 from controller.export.wide import Take, moment_columns, moments, step_columns, wide_steps
 from controller.history.source import BEGINNING, END, HistorySource
+from controller.whole_file import whole_file
 
 GZIP_LEVEL = 4  # level 6 takes twice the time for 4 % of the size
 STDOUT = Path("-")

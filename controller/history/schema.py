@@ -261,18 +261,6 @@ def check_version(connection: sqlite3.Connection, path: Path) -> None:
     )
 
 
-def set_aside(path: Path) -> Path:
-    """Rename a damaged store, with its log, to the first free NAME.damaged-N."""
-    k = 1
-    while (aside := path.with_name(f"{path.name}.damaged-{k}")).exists():
-        k += 1
-    for suffix in ("", "-wal", "-shm"):
-        part = path.with_name(path.name + suffix)
-        if part.exists():
-            part.rename(aside.with_name(aside.name + suffix))
-    return aside
-
-
 def _foreign(path: Path) -> StoreError:
     return StoreError(f"{path}: is not a Dryline history; choose another file")
 

@@ -19,7 +19,7 @@ from controller.core.errors import StoreError
 from controller.core.event import Event
 from controller.core.sample import Samples
 from controller.core.tag import Tag
-from controller.durable import make_folder
+from controller.durable import make_folder, set_aside
 from controller.history import outbox, schema, thinning
 from controller.history.codec import DamageError
 from controller.history.rows import (
@@ -124,7 +124,7 @@ class Store:
         except sqlite3.DatabaseError as error:
             if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_CORRUPT:
                 raise
-        aside = schema.set_aside(path)
+        aside = set_aside(path)
         store = cls._attach(path, factory, lock)
         store.set_aside = aside
         return store

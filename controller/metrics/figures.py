@@ -11,6 +11,7 @@ from importlib.metadata import version
 from math import isnan
 from typing import NamedTuple
 
+from controller.alarms.states import ASKING, STANDING, AlarmState
 from controller.config import LineConfig
 from controller.control.states import State
 from controller.control.station import Station
@@ -80,6 +81,11 @@ def _histogram(name: str, text: str, *labels: str) -> Metric:
     return Metric(name, text, Kind.HISTOGRAM, labels)
 
 
+def _alarms_in(station: Station, states: frozenset[AlarmState]) -> float:
+    alarms = station.alarm_desk.board.alarms.values()
+    return float(sum(alarm.state in states for alarm in tuple(alarms)))
+
+
 LINE = _gauge("info", "always 1; labels say which controller this is", "version", "line", "part")
 SPEED = _gauge("speed_ratio", "plant seconds in a second, 1 but for simulations")
 RECORD = _gauge("record_failing", "1: runs and station memory cannot be saved")
@@ -145,8 +151,14 @@ STATION: tuple[tuple[Metric, Callable[[Station], float]], ...] = (
      lambda s: float(s.faulted)),
     (_gauge("station_run_open", "1: a run has begun and not ended", "station"),
      lambda s: float(s.recipes.run is not None)),
-    (_gauge("station_alarms_active", "limits of the station that are in alarm", "station"),
-     lambda s: float(sum(len(alarm.active) for _, alarm in s.limit_alarms))),
+    (_gauge("station_alarms_active", "alarms of the station that stand", "station"),
+     lambda s: _alarms_in(s, STANDING)),
+    (_gauge("station_alarms_unacknowledged", "alarms that nobody has acknowledged", "station"),
+     lambda s: _alarms_in(s, ASKING)),
+    (_gauge("station_alarms_shelved", "alarms that somebody has shelved", "station"),
+     lambda s: _alarms_in(s, frozenset({AlarmState.SHELVED}))),
+    (_gauge("station_interlocks_bypassed", "interlocks out of force by a person", "station"),
+     lambda s: s.interlock_desk.bypassed),
     (_gauge("link_up", "1: connected, and the heartbeat of the PLC moves", "station"),
      lambda s: float(s.timing.link_up)),
     (_counter("link_losses", "times the link was lost", "station"),

@@ -13,6 +13,7 @@ from typing import Final
 from controller.core.errors import DrylineError
 from controller.pki import certificates as x
 from controller.pki import files
+from controller.whole_file import PUBLIC, SECRET
 
 URI: Final = "urn:dryline:controller"
 NAME: Final = "controller"
@@ -57,7 +58,7 @@ def ensure(pki: Path, utc_s: float, uri: str = URI, name: str = NAME, folder: st
             if facts.days_left(utc_s) < PREPARE_DAYS:  # none was prepared, or it lay for years
                 facts = _make(following, uri, name, utc_s)
             following.replace(bundle)
-            files.write(bundle.with_suffix(".der"), facts.der, files.PUBLIC)
+            files.write(bundle.with_suffix(".der"), facts.der, PUBLIC)
             following.with_suffix(".der").unlink(missing_ok=True)
             return Own(bundle, facts, f"own certificate renewed, {_told(facts)}")
         if left < PREPARE_DAYS and not following.exists():
@@ -83,9 +84,9 @@ def _make(bundle: Path, uri: str, name: str, utc_s: float) -> x.Facts:
     hosts = dict.fromkeys((socket.gethostname(), "localhost", "127.0.0.1"))
     common = f"Dryline {name}"
     content = x.make(uri, common, [h for h in hosts if _usable(h)], VALID_DAYS, utc_s)
-    files.write(bundle, content, files.SECRET)
+    files.write(bundle, content, SECRET)
     facts = x.facts_of(content, str(bundle))
-    files.write(bundle.with_suffix(".der"), facts.der, files.PUBLIC)
+    files.write(bundle.with_suffix(".der"), facts.der, PUBLIC)
     return facts
 
 

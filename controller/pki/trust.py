@@ -14,6 +14,7 @@ from typing import Final
 from controller.core.errors import DrylineError
 from controller.pki import files
 from controller.pki.certificates import Facts, facts_of, fingerprint_of, shown, typed
+from controller.whole_file import PUBLIC
 
 MOST_REJECTED: Final = 20  # of a station: who presents ever new ones does not fill the disk
 
@@ -63,7 +64,7 @@ class TrustList:
             kept = sorted(_files(folder), key=lambda p: p.stat().st_mtime_ns)
             for path in kept[: max(0, len(kept) + 1 - MOST_REJECTED)]:
                 path.unlink(missing_ok=True)
-            files.write(folder / name, der, files.PUBLIC)
+            files.write(folder / name, der, PUBLIC)
 
     def entries(self) -> list[Entry]:
         """All of them by station, the trusted ones first."""
@@ -108,7 +109,7 @@ class TrustList:
                 return False
             path = self._folder(Standing.TRUSTED, station) / name
             if not path.exists():
-                files.write(path, der, files.PUBLIC)
+                files.write(path, der, PUBLIC)
         return True
 
     def _move(self, entry: Entry, to: Standing) -> None:

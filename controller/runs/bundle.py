@@ -4,8 +4,6 @@
 """
 
 import hashlib
-import os
-import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +26,7 @@ from controller.runs.recipe_changes import recipe_changes
 from controller.runs.run_json import MAX_BYTES, check_record, run_json
 from controller.runs.run_samples import SampleFile, run_window, tag_list
 from controller.runs.run_times import utc_text
+from controller.whole_file import whole_file
 
 LATE_NS = 5 * NS  # a station of a hundred tags has a sample oftener
 Told = Callable[[str], None]
@@ -71,51 +70,19 @@ def export(
     """Write the bundle of a run: whole or not at all, and over an existing file only by force.
 
     told: hears the name of each file as it is begun. The same input gives the same bytes.
-    DrylineError when the record contradicts itself or the run is too long for one bundle.
+    DrylineError when the record contradicts itself, the run is too long for one bundle, or as
+    `whole_file` has it.
     """
     check_record(source.record)
-    if not force:
-        _refuse_existing(path)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
-    try:
-        with temporary.open("x+b") as stream:
-            manifest = _Contents(source, reader, told or (lambda _: None)).write(stream)
-            size = stream.seek(0, os.SEEK_END)
-            stream.flush()
-            os.fsync(stream.fileno())
-        _put_in_place(temporary, path, force)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path, force=force) as stream:
+        manifest = _Contents(source, reader, told or (lambda _: None)).write(stream)
     return Exported(
         path=path,
         sha256=hashlib.sha256(manifest.to_bytes()).hexdigest(),
-        size=size,
+        size=path.stat().st_size,
         files=len(manifest.files) + 1,
         notes=manifest.notes,
     )
-
-
-def _refuse_existing(path: Path) -> None:
-    if os.path.lexists(path):
-        raise DrylineError(f"{path} is there already: name another file, or say --force")
-
-
-def _put_in_place(temporary: Path, path: Path, force: bool) -> None:
-    if force:
-        temporary.replace(path)
-    else:
-        try:
-            os.link(temporary, path)  # unlike a rename it fails when somebody was faster
-        except FileExistsError:
-            _refuse_existing(path)
-        except OSError:  # a file system without hard links
-            _refuse_existing(path)
-            temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 class _Contents:

@@ -15,17 +15,18 @@ class KeyPlot:
     panels: tuple[tuple[str, ...], ...]
 
 
-def key_plots(program: type[Station], prefix: str) -> tuple[KeyPlot, ...]:
+def key_plots(program: type[Station], kind: str, prefix: str) -> tuple[KeyPlot, ...]:
     """The plots of a station of a kind whose tags begin with `prefix`."""
-    return tuple(_plots(program, prefix))
+    return tuple(_plots(program, kind, prefix))
 
 
-def _plots(program: type[Station], prefix: str) -> Iterator[KeyPlot]:
+def _plots(program: type[Station], kind: str, prefix: str) -> Iterator[KeyPlot]:
     course = tuple((f"{prefix}.{tag}",) for tag in ("SERVICE.PACKML", "RUN.PHASE", "RUN.DRIFT"))
     yield KeyPlot("course", "Course of the run", course)
     for loop in program.loops_of(prefix).values():
         inside = (loop.pv, f"{loop.name}.SP", f"{loop.name}.WSP")
         yield KeyPlot(loop.name, loop.pid.config.name, (inside, (f"{loop.name}.OP",)))
-    watched = tuple((f"{prefix}{tag}",) for tag, _ in program.ALARMS)
-    if watched:
-        yield KeyPlot("watched", "Tags with alarm limits", watched)
+    limited = [d.tag for d in program.alarms_of(kind, "", prefix) if d.level]
+    own = dict.fromkeys(tag for tag in limited if not tag.startswith(f"{prefix}.LINK."))
+    if own:
+        yield KeyPlot("watched", "Tags with alarm limits", tuple((tag,) for tag in own))

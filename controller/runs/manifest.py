@@ -1,27 +1,22 @@
 """The manifest of a bundle: what is in it, and the sums by which any change shows."""
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from controller.core.errors import DrylineError
+from controller.manifests import SealedList, Shape, Sum, sum_of_sums
 from controller.runs.archive import Stored
 
 MAX_TOTAL = 32 * 2**30  # bytes of all files unpacked: a longer run goes into no bundle
-Sum = Field(pattern=r"^[0-9a-f]{64}$")
 
 
 class ManifestError(DrylineError):
     """The manifest cannot be used; says why."""
 
 
-class _Shape(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
-
-
-class FileSum(_Shape):
+class FileSum(Shape):
     """One file: its size in bytes and SHA-256 of its bytes."""
 
     name: str
@@ -29,14 +24,14 @@ class FileSum(_Shape):
     sha256: str = Sum
 
 
-class BeforeManifest(_Shape):
+class BeforeManifest(Shape):
     """The archive from its first byte to the manifest: headers and packed files as they lie."""
 
     size: int = Field(ge=0)
     sha256: str = Sum
 
 
-class Manifest(_Shape):
+class Manifest(SealedList):
     """Everything in a bundle but the manifest itself, files in the order of their names.
 
     files_sha256: see `list_sum`. notes: what the files do not hold and why, in words.
@@ -52,19 +47,13 @@ class Manifest(_Shape):
     before_manifest: BeforeManifest
     notes: tuple[str, ...] = ()
 
-    def to_bytes(self) -> bytes:
-        """The file."""
-        return (self.model_dump_json(indent=1) + "\n").encode()
-
     @classmethod
     def from_bytes(cls, raw: bytes) -> Self:
         """Read it; ManifestError says what is wrong, and nothing else is raised."""
         try:
-            found = cls.model_validate_json(raw)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            place = ".".join(str(part) for part in first["loc"])
-            raise ManifestError(f"{place or 'the text'}: {first['msg']}") from None
+            found = cls.parse(raw)
+        except ValueError as error:
+            raise ManifestError(str(error)) from None
         names = [f.name for f in found.files]
         if names != sorted(set(names)):
             raise ManifestError("files: not in order, or one is named twice")
@@ -77,8 +66,7 @@ class Manifest(_Shape):
 
 def list_sum(files: Iterable[FileSum]) -> str:
     """SHA-256 of the list as `sha256sum` prints it: one line `SUM  NAME` a file, by name."""
-    lines = "".join(f"{f.sha256}  {f.name}\n" for f in files)
-    return hashlib.sha256(lines.encode()).hexdigest()
+    return sum_of_sums((f.sha256, f.name) for f in files)
 
 
 def file_sums(stored: Sequence[Stored]) -> tuple[FileSum, ...]:

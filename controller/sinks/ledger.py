@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from controller.core.errors import StoreError
-from controller.durable import make_folder, write_ahead
-from controller.history.schema import WriterLock, set_aside
+from controller.durable import make_folder, set_aside, write_ahead
+from controller.history.schema import WriterLock
 
 VERSION = 2
 BUSY_MS = 5_000

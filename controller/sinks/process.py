@@ -20,6 +20,7 @@ from pydantic import BaseModel
 
 from controller.clock import SystemClock
 from controller.core.errors import ConfigError
+from controller.priority import give_way
 from controller.sinks.forwarder import Forwarder, Plan, Session, Target
 from controller.sinks.places import SinkConfig, SinkPlaces, Site
 
@@ -92,7 +93,7 @@ def run_sinks(work: Work, clock: SystemClock, reload: Callable[[], Sequence[Sink
     """
     for sink in work.sinks:
         _module(sink)  # loading libraries takes long enough without being polite
-    os.nice(NICENESS)
+    give_way(NICENESS)
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())

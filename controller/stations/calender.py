@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from math import nan
 from typing import ClassVar
 
-from controller.control.alarm import AlarmLimit, Level
 from controller.control.deadtime import DeadTime
 from controller.control.interlock import Permissive
 from controller.control.loop import Loop
@@ -60,6 +59,10 @@ class Station(Base):
 
     FOREIGN = ("COAT.V.LINE", "COAT.LOAD.C", "COAT.METER")
     COMPUTED: ClassVar[Mapping[str, str]] = {".V.SP": "the coater and L17, or CAL.SET.V when alone"}
+    RESTING: ClassVar[Mapping[str, tuple[str, float]]] = {
+        ".GAP.SP": (".MODE", 0.0),  # 0 line load, 1 gap
+        ".LOAD.SP": (".MODE", 1.0),
+    }
     FORMULA = PARAMETERS
     SETTINGS: ClassVar[Mapping[str, tuple[float, float, float, str, str]]] = {
         "THK": (104.0, 50.0, 200.0, "um", "thickness"),
@@ -75,20 +78,6 @@ class Station(Base):
         "ALONE": (0.0, 0.0, 1.0, "", "1: run on leader without waiting for the coater"),
         "TENS": (60.0, 20.0, 150.0, "N", "web tension"),
     }
-
-    ALARMS = (
-        (
-            ".LOAD.PV",
-            (AlarmLimit(level=Level.HI, limit=1000.0, deadband=10.0, on_delay_s=1.0),),
-        ),
-        (
-            "BUF.POS",
-            (
-                AlarmLimit(level=Level.LO, limit=15.0, deadband=3.0, on_delay_s=2.0),
-                AlarmLimit(level=Level.HI, limit=85.0, deadband=3.0, on_delay_s=2.0),
-            ),
-        ),
-    )
 
     @classmethod
     def loops_of(cls, prefix: str) -> dict[str, Loop]:
@@ -163,10 +152,11 @@ class Station(Base):
 
     def start_permissives(self) -> Sequence[tuple[str, Permissive]]:
         """Link, remote, no trip, guard closed, emergency stop released."""
+        release = "release the emergency stop at the machine"
         return (
             *PLC_READY,
-            on(".GUARD", "nip guard closed", "close the guard"),
-            on(".ESTOP", "emergency stop free", "release the emergency stop at the machine"),
+            on(".GUARD", "nip guard closed", "close the guard", bypassable=False),
+            on(".ESTOP", "emergency stop free", release, bypassable=False),
         )
 
     def steps(self) -> Mapping[State, Sequence[Step]]:

@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-from controller.control.alarm import AlarmLimit, Level
 from controller.control.interlock import Comparison, OnBad, Permissive, Trip
 from controller.control.loop import Loop
 from controller.control.pid import Pid
 from controller.control.pid_config import (
+    LONGEST_TI_S,
+    SHORTEST_TI_S,
     Direction,
     Fallback,
     Limited,
@@ -74,17 +75,6 @@ class Station(Base):
         "TENS.FILM": (1.5, 0.5, 4.0, "N", "film tension"),
         "TENS.FOIL": (60.0, 20.0, 150.0, "N", "foil tension"),
     }
-
-    ALARMS = (
-        (
-            ".TORQUE",
-            (AlarmLimit(level=Level.HI, limit=85.0, deadband=3.0, on_delay_s=5.0),),
-        ),
-        (
-            ".FIBIDX",
-            (AlarmLimit(level=Level.LO, limit=0.45, deadband=0.01, on_delay_s=30.0),),
-        ),
-    )
 
     @classmethod
     def loops_of(cls, prefix: str) -> dict[str, Loop]:
@@ -224,6 +214,7 @@ class Station(Base):
         if not still and abs(speed - self._tuned_for) > SPEED_NOISE * speed:
             self._tuned_for = speed
             dead_s = GAUGE_M * 60.0 / speed + GAUGE_S
-            l12.tune(l12.kc, l12.kc * 2.0 * LOADING_GAIN * dead_s, 0.0)
+            wanted_s = l12.kc * 2.0 * LOADING_GAIN * dead_s
+            l12.tune(l12.kc, min(max(wanted_s, SHORTEST_TI_S), LONGEST_TI_S), 0.0)
         frozen = still or v[self._refill] != 0.0
         self._l12.scan(now_s, v, q, track=l12.out if frozen else None)

@@ -77,20 +77,25 @@ class Conditions:
         return text
 
 
-def off(tag: str, text: str, remedy: str) -> tuple[str, Permissive]:
+def off(tag: str, text: str, remedy: str, *, bypassable: bool = True) -> tuple[str, Permissive]:
     """The tag must be 0."""
-    return tag, Permissive(name=text, text=text, compare=Comparison.OFF, remedy=remedy)
+    return tag, Permissive(
+        name=text, text=text, compare=Comparison.OFF, remedy=remedy, bypassable=bypassable
+    )
 
 
-def on(tag: str, text: str, remedy: str) -> tuple[str, Permissive]:
+def on(tag: str, text: str, remedy: str, *, bypassable: bool = True) -> tuple[str, Permissive]:
     """The tag must not be 0."""
-    return tag, Permissive(name=text, text=text, compare=Comparison.ON, remedy=remedy)
+    return tag, Permissive(
+        name=text, text=text, compare=Comparison.ON, remedy=remedy, bypassable=bypassable
+    )
 
 
 # A bad value never meets a permissive, so these say "link up" as well.
+_MEND = "mend the cause, then RESET (from IDLE: STOP, then RESET)"
 PLC_READY = (
-    on(".REMOTE", "remote switch", "switch the station to remote at its panel"),
-    off(".TRIP", "latched PLC trip", "mend the cause, then RESET (from IDLE: STOP, then RESET)"),
+    on(".REMOTE", "remote switch", "switch the station to remote at its panel", bypassable=False),
+    off(".TRIP", "latched PLC trip", _MEND, bypassable=False),
 )
 
 

@@ -7,7 +7,6 @@ that the procedure waits, not that the product gets wet.
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from controller.control.alarm import AlarmLimit, Level
 from controller.control.interlock import Permissive
 from controller.control.loop import Loop
 from controller.control.midrange import MidRange
@@ -43,24 +42,6 @@ class Station(Base):
         "PRESS": (50.0, 20.0, 100.0, "Pa", "enclosure pressure"),
         "TEMP": (22.0, 18.0, 26.0, "degC", "air temperature"),
     }
-    ALARMS = (
-        (
-            ".DP.ZONE",
-            (
-                AlarmLimit(level=Level.HI, limit=-62.0, deadband=1.0, on_delay_s=60.0),
-                AlarmLimit(level=Level.HIHI, limit=-60.0, deadband=1.0, on_delay_s=20.0),
-            ),
-        ),
-        (
-            ".PRESS.PV",
-            (
-                AlarmLimit(level=Level.LOLO, limit=5.0, deadband=5.0, on_delay_s=2.0),
-                AlarmLimit(level=Level.LO, limit=20.0, deadband=5.0, on_delay_s=10.0),
-                AlarmLimit(level=Level.HI, limit=100.0, deadband=5.0, on_delay_s=10.0),
-            ),
-        ),
-        (".H2S", (AlarmLimit(level=Level.HI, limit=1.0, deadband=0.3),)),
-    )
     COMPUTED: ClassVar[Mapping[str, str]] = {".DP.SP": "ENC.L1.SP"}
     LOOP_STATES = frozenset(
         {

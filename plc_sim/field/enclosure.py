@@ -136,4 +136,6 @@ INSTRUMENTS: tuple[Instrument, ...] = (
 FAULTS: dict[str, tuple[str, InstrumentFault]] = {
     "dew_point_drift": ("dp_zone_degc", InstrumentFault.DRIFT),
     "dew_point_frozen": ("dp_zone_degc", InstrumentFault.FROZEN),
+    "mirror_dirty": ("dp_reference_degc", InstrumentFault.OFFSET),
+    "oxygen_cell_drift": ("oxygen_pct", InstrumentFault.OFFSET),
 }

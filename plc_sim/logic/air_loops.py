@@ -6,6 +6,7 @@ from plc_sim.loops import PlcPi
 
 PRESSURE_S, HEATER_S, TEMPERATURE_S, GREY_S = 0.1, 0.5, 1.0, 10.0
 HAND = 0.0  # a set point by hand at or above it replaces a loop
+HAND_PCT_S = 20.0  # stroke of valve and damper by hand; -1 is no position, so the value has no rate
 REGENERATION_M3_H = 3.0  # per % of regeneration flow
 EXHAUST_M3_H = 3.0  # per % of the exhaust branch
 LEAK_M3_H = 60.0
@@ -59,8 +60,8 @@ class AirLoops:
     def temperature(self, sp_degc: float, pv_degc: float, hand_pct: float) -> float:
         """L5: chilled-water valve, or the position set by hand."""
         if hand_pct >= HAND:
-            self._temperature.reset(hand_pct)
-            return hand_pct
+            self._temperature.reset(by_hand(self._temperature.out, hand_pct, TEMPERATURE_S))
+            return self._temperature.out
         return self._temperature.scan(TEMPERATURE_S, sp_degc, pv_degc)
 
     def rest_temperature(self) -> None:
@@ -70,3 +71,9 @@ class AirLoops:
     def grey(self, sp_degc: float, pv_degc: float) -> float:
         """L6: regeneration temperature of the grey room unit."""
         return self._grey.scan(GREY_S, sp_degc, pv_degc)
+
+
+def by_hand(now_pct: float, wanted_pct: float, dt_s: float) -> float:
+    """The next position of a valve or damper that is led to one by hand."""
+    step = HAND_PCT_S * dt_s
+    return min(max(wanted_pct, now_pct - step), now_pct + step)

@@ -1,9 +1,10 @@
 """PLC program of the calender: modes, line load or gap, tensions, roll temperature, interlocks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import pi
 
 from plc_sim.instruments import Status
+from plc_sim.logic.calender_io import COPIES, TRIPS
 from plc_sim.loops import PlcPi
 from plc_sim.models.calender_wiring import ACTUATORS, SENSORS
 from plc_sim.plc import SCAN_S, Image, Mode
@@ -68,41 +69,8 @@ class Logic:
 
     SENSORS = SENSORS
     ACTUATORS = ACTUATORS
-    COPIES: Mapping[str, str] = {
-        "CAL.LOAD.DS": "load_ds",
-        "CAL.LOAD.OS": "load_os",
-        "CAL.GAP.PV": "gap",
-        "CAL.V.PV": "v",
-        "CAL.RATIO.PV": "ratio",
-        "CAL.TROLL.U": "troll_u",
-        "CAL.TROLL.L": "troll_l",
-        "CAL.TOIL": "toil",
-        "CAL.THK.C": "thk_c",
-        "CAL.THK.DS": "thk_ds",
-        "CAL.THK.OS": "thk_os",
-        "CAL.LOADING": "loading",
-        "CAL.ANGLE": "angle",
-        "CAL.TENS.IN": "tens_in",
-        "CAL.TENS.OUT": "tens_out",
-        "CAL.TORQUE": "torque",
-        "CAL.GUARD": "guard",
-        "CAL.ESTOP": "estop",
-        "CAL.PERMIT": "permit",
-        "CAL.METER": "meter",
-        "BUF.POS": "buffer",
-        "CAL.PWR": "power",
-    }
-    TRIPS = (
-        "none",
-        "line load high",
-        "load difference",
-        "web break",
-        "nip guard",
-        "emergency stop",
-        "roll hot",
-        "enclosure permit",
-        "buffer end",
-    )
+    COPIES = COPIES
+    TRIPS = TRIPS
     LATCH_SAFE = True
 
     __slots__ = (
@@ -126,6 +94,7 @@ class Logic:
         "_os",
         "_out",
         "_outputs",
+        "_rests",
         "_run_out",
         "_scans",
         "_slack_scans",
@@ -146,6 +115,8 @@ class Logic:
         """Look up the slots once."""
         self._image = image
         self._slots = tuple(image.slots(_WRITTEN))
+        load_sp, gap_sp, *_ = self._slots
+        self._rests = ({gap_sp}, {load_sp})  # what is not followed, by control mode
         self._tags = tuple(image.slots(("CAL.LOAD.PV", "CAL.DENS", "CAL.ECC")))
 
     def restart(self) -> None:
@@ -234,11 +205,12 @@ class Logic:
         self, now_s: float, command: Mode, s: Sequence[float], status: Sequence[int]
     ) -> Sequence[float]:
         """One scan of SCAN_S: modes, drives and load each time, the rest at its own pace."""
-        v = self._image.value
+        v = self._image.effective
         load_sp, gap_sp, mode, v_sp, ratio_sp, troll_sp, in_sp, out_sp = self._slots
         self._scans += 1
+        self._image.resting = self._rests[v[mode] > 0.5]
         if command is not self.mode or self._must_rest:
-            self._change_mode(command, s, v[troll_sp])
+            self._change_mode(command, s, self._image.value[troll_sp])
         moving = self.mode in _MOVING
         speed = self._drive(moving, v[v_sp], s[_BUFFER])
         out = self._outputs

@@ -201,8 +201,7 @@ class Logic:
             self.heat.off()
         elif mode not in (Mode.HOLD, Mode.TRIP) and not self._hot:
             self._hot = True
-            v = self._image.value
-            self.heat.start([v[slot] for slot in self._roll_sp])
+            self.heat.start()
         if mode in MOVING:
             if was not in MOVING:
                 self._filled = False
@@ -222,7 +221,7 @@ class Logic:
             self._locks.forget()
 
     def _ready(self, s: Sequence[float]) -> bool:
-        """Heat within 5 K of all set points, permits given."""
+        """Heat within 5 K of all set points as they were asked for, permits given."""
         v = self._image.value
         if s[FEED_PERMIT] < 0.5 or s[ROLLS_PERMIT] < 0.5 or s[BUFFER_PERMIT] < 0.5:
             return False
@@ -252,7 +251,7 @@ class Logic:
 
     def _move(self, s: Sequence[float]) -> None:
         """Ramps of line, ratio, gap and screw; every 0.1 s."""
-        out, v, mode = self._out, self._image.value, self.mode
+        out, v, mode = self._out, self._image.effective, self.mode
         if mode is Mode.RUN:
             line = v[self._line_sp]
             up = 0.1 * line / RUN_UP_S * max(0.0, min(1.0, 0.1 * (s[WEDGE] - LEVEL_LOW_MM)))
@@ -282,7 +281,7 @@ class Logic:
 
     def _pull(self, s: Sequence[float]) -> None:
         """Tension of film and foil; every 0.1 s."""
-        out, v, speed = self._out, self._image.value, s[LINE]
+        out, v, speed = self._out, self._image.effective, s[LINE]
         if speed < 0.05:
             if self.mode not in MOVING:
                 out[U_FILM_TRIM] = self._film_loop.rest()
@@ -300,7 +299,7 @@ class Logic:
         image, feed = self._image, self.feed
         self._feeding = (
             self.mode in MOVING
-            and image.value[self._feed_sp] > 0.1
+            and image.effective[self._feed_sp] > 0.1
             and s[FEED_PERMIT] > 0.5
             and s[NIP_CLOSED] > 0.5
             and s[SCREW] > 30.0
@@ -317,7 +316,7 @@ class Logic:
             self._out[U_FEEDER] = 0.0
             self.feed.stop()
         else:
-            sp = self._image.value[self._feed_sp]
+            sp = self._image.effective[self._feed_sp]
             if self.mode is Mode.RUN:
                 wanted = sp + self.feed.trim
             else:
@@ -361,11 +360,11 @@ class Logic:
     def _level(self, s: Sequence[float], _status: Sequence[int]) -> None:
         """Trim of the feed by the powder level; every 5 s."""
         if self._feeding and self._filled:
-            self.feed.level(5.0, s[WEDGE], self._image.value[self._feed_sp])
+            self.feed.level(5.0, s[WEDGE], self._image.effective[self._feed_sp])
 
     def _heat_barrel(self, s: Sequence[float], _status: Sequence[int]) -> None:
         """Barrel and lamination roll; every second."""
-        out, v, heat = self._out, self._image.value, self.heat
+        out, v, heat = self._out, self._image.effective, self.heat
         if not self._hot:
             out[U_BARREL] = out[U_LAMINATION] = 0.0
             out[U_OIL1 : U_OIL1 + 3] = heat.oil_pct
@@ -378,7 +377,7 @@ class Logic:
 
     def _heat_roll(self, k: int, s: Sequence[float]) -> None:
         if self._hot:
-            sp = self._image.value[self._roll_sp[k]]
+            sp = self._image.effective[self._roll_sp[k]]
             self.heat.roll(5.0, k, sp, s[ROLL1 + k], s[OIL1 + k])
             self._out[U_OIL1 + k] = self.heat.oil_pct[k]
 

@@ -5,7 +5,6 @@ has its own, and a difference between both is a modelling error the line must li
 """
 
 from collections import deque
-from collections.abc import Sequence
 from math import pi
 
 from plc_sim.loops import PlcPi
@@ -126,10 +125,10 @@ class HeatLoops:
             self._oil[k].reset(0.0)
             self.oil_pct[k] = 0.0
 
-    def start(self, roll_sp: Sequence[float]) -> None:
+    def start(self) -> None:
         """Oil begins at the roll's set point, so that only the error asks for more."""
-        for pi_, sp in zip(self._roll, roll_sp, strict=True):
-            pi_.reset(sp)
+        for pi_ in self._roll:
+            pi_.integral = 0.0  # the set point itself is fed forward
 
     def barrel(self, dt_s: float, sp: float, pv: float, shear_w: float) -> None:
         """Heating or cooling of the mixer, less the heat of the screw."""
@@ -137,7 +136,7 @@ class HeatLoops:
 
     def roll(self, dt_s: float, k: int, sp: float, pv: float, oil_degc: float) -> None:
         """Oil heater of roll k (0 to 2)."""
-        oil_sp = self._roll[k].scan(dt_s, sp, pv)
+        oil_sp = self._roll[k].scan(dt_s, sp, pv, sp)
         self.oil_pct[k] = self._oil[k].scan(dt_s, oil_sp, oil_degc)
 
     def lamination(self, dt_s: float, sp: float, pv: float) -> None:

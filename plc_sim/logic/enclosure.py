@@ -7,7 +7,14 @@ safe state. What a trip switches off stands in `_HEATER_OFF`.
 from collections.abc import Mapping, Sequence
 
 from plc_sim.instruments import Status
-from plc_sim.logic.air_loops import GREY_EMPTY_PCT, GREY_START_DEGC, HAND, AirLoops
+from plc_sim.logic.air_loops import (
+    GREY_EMPTY_PCT,
+    GREY_START_DEGC,
+    HAND,
+    PRESSURE_S,
+    AirLoops,
+    by_hand,
+)
 from plc_sim.logic.enclosure_trips import (
     AIR_HOT,
     HEATER_OFF,
@@ -30,7 +37,7 @@ POST_RUN_S = 300.0
 POST_RUN_FAN, POST_RUN_FREG = 40.0, 60.0
 FAN_RUNS, FLOW_STARTS, FLOW_OK = 20.0, 10.0, 30.0  # %
 READY_PA, READY_K = 20.0, 20.0
-BOX_PA = 5.0
+BOX_PA, BOX_DEGC = 5.0, -35.0  # the inner door needs both, whatever is asked for
 PURGE_PA, RELIEF_CLOSES_PA = 20.0, 100.0
 LOT_DEGC, FEED_DEGC, DEAD_K, DELAY_S = -60.0, -50.0, 1.0, 20.0
 EVACUATE_PPM, WARN_PPM, H2S_DEAD_PPM, WARN_EXHAUST_PCT = 5.0, 1.0, 0.3, 50.0
@@ -172,7 +179,7 @@ class Logic:
         self._kwh = self._grey_kwh = 0.0
         self._exhaust = 0.0
         self._grey_degc, self._grey_pct = GREY_START_DEGC, GREY_EMPTY_PCT
-        self._masks = (-1.0, -1.0)
+        self._masks: tuple[float, ...] = ()
         self._out = [0.0] * len(ACTUATORS)
 
     def interlocks(self, s: Sequence[float], status: Sequence[int]) -> int:
@@ -224,7 +231,7 @@ class Logic:
         """Set point k of _WRITTEN; the PLC's own one in HOLD and TRIP."""
         if self.mode is Mode.HOLD or self.mode is Mode.TRIP:
             return self._defaults[k]
-        return self._image.value[self._sp[k]]
+        return self._image.effective[self._sp[k]]
 
     def _press(self, s: Sequence[float], status: Sequence[int]) -> None:
         """L4 with purge and relief; a failed pressure cell leaves the damper where it is."""
@@ -244,7 +251,7 @@ class Logic:
         elif self._trips.held & _LOW and p < PURGE_PA:
             demand = 100.0
         elif hand >= HAND:
-            demand = hand
+            demand = by_hand(out[_DAMPER], hand, PRESSURE_S)
         out[_DAMPER] = demand
 
     def _air(self, s: Sequence[float], status: Sequence[int]) -> None:
@@ -326,23 +333,25 @@ class Logic:
     def _inputs(self, s: Sequence[float], status: Sequence[int]) -> None:
         """Bits of gloves and doors, moisture as ppmv."""
         image = self._image
-        v = image.value
-        masks = (s[_GLOVES], s[_DOORS])
+        masks = (s[_GLOVES], s[_DOORS], status[_GLOVES], status[_DOORS])
         if masks != self._masks:
             self._masks = masks
-            gloves, doors = int(masks[0]), int(masks[1])
-            for k, slot in enumerate(self._glove_slots):
-                v[slot] = float(gloves >> k & 1)
-            for k, slot in enumerate(self._door_slots):
-                v[slot] = float(doors >> k & 1)
+            self._show_bits(self._glove_slots, int(s[_GLOVES]), status[_GLOVES])
+            self._show_bits(self._door_slots, int(s[_DOORS]), status[_DOORS])
         slot = self._shown[0]
-        v[slot] = ppmv(mass_ratio(ice_pressure_pa(s[_ZONE])))
+        image.value[slot] = ppmv(mass_ratio(ice_pressure_pa(s[_ZONE])))
         image.status[slot] = status[_ZONE]
+
+    def _show_bits(self, slots: Sequence[int], mask: int, status: int) -> None:
+        for k, slot in enumerate(slots):
+            self._image.value[slot] = float(mask >> k & 1)
+            self._image.status[slot] = status
 
     def _pass_box(self, s: Sequence[float], status: Sequence[int]) -> None:
         pressed = s[_PRESS] > BOX_PA and status[_PRESS] != _FAILED
         allowed = pressed and self.mode in _DRYING and s[_DOORS] < 0.5
-        dry = status[_BOX_DP] != _FAILED and s[_BOX_DP] < self._image.value[self._sp[8]]
+        limit = min(self._image.value[self._sp[8]], BOX_DEGC)
+        dry = status[_BOX_DP] != _FAILED and s[_BOX_DP] < limit
         state = self._box.scan(1.0, s[_REQUESTS], allowed=allowed, dry=dry)
         self._out[_OUTER_OUT], self._out[_INNER_OUT], self._out[_PURGE_OUT] = OUTPUTS[state]
 

@@ -13,6 +13,7 @@ from plc_sim.models.rotor import AIR_CP, AIR_KG_PER_M3, Rotor
 
 FAST_S = 0.1
 SLOW_S = 1.0
+FREE = -1.0  # an actuator that does not stick
 
 
 class AirHandling:
@@ -31,7 +32,7 @@ class AirHandling:
         "_fan_eff",
         "_fan_pa",
         "_fan_step",
-        "_filter_pa",
+        "_filter_clean_pa",
         "_heater_j_k",
         "_heater_ua",
         "_heater_w",
@@ -44,16 +45,20 @@ class AirHandling:
         "_reg_fan_pa",
         "_reg_step",
         "_rotor_step",
+        "_seal_leak",
         "_static",
         "_valve",
         "_water_degc",
         "damper",
+        "damper_stuck",
         "exhaust",
         "exhaust_m3_s",
         "fan",
         "fan_share",
+        "filter_load",
         "filter_pa",
         "heater_dead",
+        "heater_stuck",
         "limiter_ok",
         "makeup_m3_s",
         "post_degc",
@@ -64,6 +69,7 @@ class AirHandling:
         "regeneration",
         "regeneration_degc",
         "regeneration_m3_s",
+        "regeneration_share",
         "rotor",
         "rotor_dead",
         "rotor_speed",
@@ -71,6 +77,7 @@ class AirHandling:
         "supply_m3_s",
         "t_in",
         "turned",
+        "valve_stuck",
         "w_in",
         "want_damper",
         "want_exhaust",
@@ -98,10 +105,11 @@ class AirHandling:
         self._water_degc, self._effect = v["chilled_water"], v["cooler_effectiveness"]
         self._cooler_gain = 1.0 - exp(-SLOW_S / v["cooler_lag"])
         self._inlet_degc = v["rotor_inlet_set_point"]
-        self._aux_w, self._filter_pa = v["auxiliary_power"], v["filter_clean"]
+        self._aux_w, self._filter_clean_pa = v["auxiliary_power"], v["filter_clean"]
         self._makeup_open = v["makeup_flow_open"] / 3600.0
         self._booster = v["makeup_booster_share"]
         self._exhaust_open = v["exhaust_flow_open"] / 3600.0
+        self._seal_leak = v["rotor_seal_leak"]
         self._valve = Stiction(v["chw_valve_band"])
         self.rotor = Rotor(
             v,
@@ -118,8 +126,10 @@ class AirHandling:
         self.w_in = w_start
         self.power_heater_w = self.power_fan_w = self.power_cool_w = 0.0
         self.filter_pa = self.pulses = self.turned = 0.0
-        self.fan_share = 1.0
+        # Faults; a stuck actuator stands at a position in %, -1: it follows what is wanted.
+        self.fan_share = self.regeneration_share = self.filter_load = 1.0
         self.heater_dead = self.rotor_dead = False
+        self.damper_stuck = self.valve_stuck = self.heater_stuck = FREE
         self.limiter_ok = True
 
     @property
@@ -129,9 +139,39 @@ class AirHandling:
         return self.power_heater_w + self.power_fan_w + self.power_cool_w + aux
 
     @property
+    def regeneration_pct(self) -> float:
+        """What the regeneration fan delivers, % of its design flow."""
+        return self.regeneration * self.regeneration_share
+
+    @property
     def valve(self) -> float:
         """Reached position of the chilled-water valve, %."""
         return self._valve.position
+
+    def set_fault(self, name: str, level: float) -> None:
+        """Set a fault's level, 0 ends it; KeyError for a name that is not of the air handling."""
+        stuck = level if level else FREE
+        match name:
+            case "heater_failure":
+                self.heater_dead = level != 0.0
+            case "rotor_stopped":
+                self.rotor_dead = level != 0.0
+            case "seal_wear":
+                self.rotor.seal_leak = level * 0.01 if level else self._seal_leak
+            case "fan_slip":
+                self.fan_share = level * 0.01 if level else 1.0
+            case "makeup_damper_stuck":
+                self.damper_stuck = stuck
+            case "chilled_water_stuck":
+                self.valve_stuck = stuck
+            case "heater_stuck":
+                self.heater_stuck = stuck
+            case "regeneration_fan_slip":
+                self.regeneration_share = level * 0.01 if level else 1.0
+            case "filter_loaded":
+                self.filter_load = level or 1.0
+            case _:
+                raise KeyError(name)
 
     def fast(self) -> None:
         """Fans and dampers, each FAST_S."""
@@ -139,11 +179,15 @@ class AirHandling:
             self.fan = _toward(self.fan, self.want_fan, self._fan_step)
         if self.regeneration != self.want_regeneration:
             self.regeneration = _toward(self.regeneration, self.want_regeneration, self._reg_step)
-            self.regeneration_m3_s = self._reg_design * self.regeneration * 0.01
+        self.regeneration_m3_s = self._reg_design * self.regeneration_pct * 0.01
         x = self.fan * 0.01 * self.fan_share
+        if self.filter_load != 1.0:  # a fan gives less flow against more pressure
+            more = (self.filter_load - 1.0) * self._filter_clean_pa / self._fan_pa
+            x /= sqrt(1.0 + more)
         self.supply_m3_s = self._design * x
-        if self.damper != self.want_damper:
-            self.damper = _toward(self.damper, self.want_damper, self._damper_step)
+        want_damper = self.want_damper if self.damper_stuck < 0.0 else self.damper_stuck
+        if self.damper != want_damper:
+            self.damper = _toward(self.damper, want_damper, self._damper_step)
         # The suction of the supply fan helps a booster fan to draw the make-up air.
         booster = self._booster
         drawn = sqrt(booster + (1.0 - booster) * x * x)
@@ -174,7 +218,8 @@ class AirHandling:
         self._heat(m_r)
         fan = self._fans(m_s)
         t_before = rotor.process_out_degc + (fan / (m_s * AIR_CP) if m_s > 0.01 else 0.0)
-        drop = self._effect * self._valve.move(self.want_valve) * 0.01
+        opening = self.want_valve if self.valve_stuck < 0.0 else self.valve_stuck
+        drop = self._effect * self._valve.move(opening) * 0.01
         wanted = t_before - drop * max(t_before - self._water_degc, 0.0)
         self.supply_degc += (wanted - self.supply_degc) * self._cooler_gain
         self.post_degc = self.supply_degc
@@ -190,7 +235,8 @@ class AirHandling:
         elif t < self._limiter_resets:
             self.limiter_ok = True
         on = self.limiter_ok and not self.heater_dead
-        self.power_heater_w = self._heater_w * self.want_heater * 0.01 if on else 0.0
+        heat = self.want_heater if self.heater_stuck < 0.0 else self.heater_stuck
+        self.power_heater_w = self._heater_w * heat * 0.01 if on else 0.0
         through = m_r * AIR_CP
         if through > 1.0:
             inlet += min(rotor.recovered_w / through, 0.9 * max(t - inlet, 0.0))
@@ -209,7 +255,7 @@ class AirHandling:
         pa = self._reg_fan_pa * (static + rising * y * y)
         other = self.regeneration_m3_s * pa / self._fan_eff
         self.power_fan_w = supply + other
-        self.filter_pa = self._filter_pa * air * air
+        self.filter_pa = self._filter_clean_pa * self.filter_load * air * air
         return supply
 
 

@@ -47,6 +47,8 @@ class Model:
         "_cell",
         "_contact_m",
         "_crown",
+        "_drag_nm",
+        "_drive_share",
         "_dt",
         "_edge_follow",
         "_elongation",
@@ -141,6 +143,7 @@ class Model:
         self._per_turn = pi * p["roll_diameter_m"]
         self._roll_compliance = (1.0 - p["frame_share"]) * self._width / p["mill_n_per_m"]
         self._run_out = p["run_out_m"]
+        self._drive_share, self._drag_nm = 1.0, 0.0
         self._brake = p["brake_m_per_s2"]
         self._edge_follow, self._softening = p["edge_follow"], p["shear_softening"]
         self._web_stiffness, self._elongation = p["web_stiffness_n"], p["elongation"] / 1e6
@@ -203,7 +206,8 @@ class Model:
             self._set_dt(dt_s)
         self.cylinders.step(dt_s)
         if self._enable:
-            self.line_m_per_s += (self._v_wanted - self.line_m_per_s) * self._k_speed
+            wanted = self._v_wanted * self._drive_share
+            self.line_m_per_s += (wanted - self.line_m_per_s) * self._k_speed
             if self.line_m_per_s < 1e-5:
                 self.line_m_per_s = 0.0
         elif self.line_m_per_s > 0.0:
@@ -291,7 +295,8 @@ class Model:
         force = 0.5 * (cylinders.ds_n_per_m + cylinders.os_n_per_m) * self._width
         moment = self._arm + p["torque_slip"] * abs(self.ratio - 1.0) * self._radius
         turning = self.line_m_per_s > 0.0
-        self._torque_nm = p["torque_idle_nm"] + force * moment if turning else 0.0
+        idle_nm = p["torque_idle_nm"] + self._drag_nm
+        self._torque_nm = idle_nm + force * moment if turning else 0.0
         self._rolling_w = self._torque_nm * self.line_m_per_s / self._radius
         pump_w = p["pump_w"] if self._enable else 0.0
         self.drive_power_w = p["standby_w"] + pump_w + self._rolling_w / p["drive_efficiency"]
@@ -353,14 +358,30 @@ class Model:
 
     def set_fault(self, name: str, level: float) -> None:
         """Switch a fault of the physics: level in the unit of the fault table, 0 ends it."""
-        if name == "roll_eccentricity":
-            self._run_out = level * 1e-6 if level else self._p["run_out_m"]
-        elif name == "servo_stiction":
-            self.cylinders.set_stiction(level * 1e3)
-        else:
-            raise LookupError(
-                f"calender has no fault {name!r}; faults: roll_eccentricity, servo_stiction"
-            )
+        cylinders = self.cylinders
+        match name:
+            case "roll_eccentricity":
+                self._run_out = level * 1e-6 if level else self._p["run_out_m"]
+            case "servo_stiction":
+                cylinders.set_stiction(level * 1e3)
+            case "servo_stuck":
+                cylinders.stuck_ds = cylinders.stuck_os = level * 1e3 or None
+            case "side_stuck":
+                cylinders.stuck_ds = level * 1e3 or None
+            case "oil_heater_stuck":
+                self.heat.heater_stuck = 0.01 * level or None
+            case "drive_slip":
+                self._drive_share = 1.0 + 0.01 * level
+            case "bearing_drag":
+                self._drag_nm = 0.01 * level * self._p["torque_rated_nm"]
+            case "web_break":
+                self.web.torn = self.web.torn or level != 0.0
+            case "guard_open":
+                self.guard_closed = level == 0.0
+            case "emergency_stop":
+                self.estop_free = level == 0.0
+            case _:
+                raise LookupError(f"calender has no fault {name!r}")
 
     def truth(self) -> dict[str, float]:
         """What no instrument shows, engineering units, for scoring."""

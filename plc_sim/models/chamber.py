@@ -12,6 +12,8 @@ from math import exp, sqrt
 from plc_sim.models.humidity import ATMOSPHERE_PA, vapour_pressure_pa
 from plc_sim.models.rotor import AIR_CP, AIR_KG_PER_M3, SMALLEST_W
 
+OXYGEN_PCT = 20.95  # of air
+
 
 @dataclass(slots=True)
 class Ledger:
@@ -46,6 +48,7 @@ class Chamber:
         "frame_degc",
         "h2s_ppm",
         "mean_w",
+        "oxygen_pct",
         "pressure_pa",
         "q_fast",
         "q_slow",
@@ -82,6 +85,7 @@ class Chamber:
         self.pressure_pa = self.h2s_ppm = 0.0
         self.tear_m2 = self.relief_m2 = self.sucked_m3 = 0.0
         self.doors = 0
+        self.oxygen_pct = OXYGEN_PCT
 
     def press(self, dt_s: float, net_m3_s: float) -> None:
         """Pressure after dt_s: air forced in (net of what is drawn out) against the leaks."""
@@ -170,6 +174,13 @@ class Chamber:
             return
         end = made_cm3_s / out_m3_s
         self.h2s_ppm = end + (self.h2s_ppm - end) * exp(-out_m3_s / self._volume)
+
+    def breathe(self, air_m3_s: float, nitrogen_m3_s: float) -> None:
+        """One second of oxygen: fresh air and nitrogen replace what was there."""
+        fresh = air_m3_s + nitrogen_m3_s
+        if fresh > 0.0:
+            end = OXYGEN_PCT * air_m3_s / fresh if nitrogen_m3_s else OXYGEN_PCT
+            self.oxygen_pct = end + (self.oxygen_pct - end) * exp(-fresh / self._volume)
 
 
 _DRY_WALLS_PA = 1.08  # walls in equilibrium with -60 degC frost point

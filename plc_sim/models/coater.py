@@ -117,6 +117,7 @@ class Model:
         self.film_m = 0.0  # length of the continuous film
         self.broken = False
         self._making = False  # film leaves the nip
+        self._winder_draw_pct = 0.0
         self.meter_m = self.fed_kg = 0.0
         self._dose_kg = 0.0  # fed since the powder was last moved on
         self.binder = VIRGIN
@@ -144,18 +145,31 @@ class Model:
         now on. roll_friction: change of the nip shear stress in %, reached within an hour; 0:
         rolls cleaned. web_break: tears the film now; a new thread mends it.
         """
-        if name == "feeder_bridging":
-            self.feeder.bridging = level
-        elif name == "ptfe_lot":
-            self.mixer.fresh.lot = level or self._p["lot_reactivity"]
-        elif name == "jacket_failure":
-            self.mixer.jacket_failed = level
-        elif name == "roll_friction":
-            self.nips.wear(level)
-        elif name == "web_break":
-            self.broken = self.broken or level != 0.0
-        else:
-            raise KeyError(name)
+        match name:
+            case "feeder_bridging":
+                self.feeder.bridging = level
+            case "ptfe_lot":
+                self.mixer.fresh.lot = level or self._p["lot_reactivity"]
+            case "jacket_failure":
+                self.mixer.jacket_failed = level
+            case "roll_friction":
+                self.nips.wear(level)
+            case "web_break":
+                self.broken = self.broken or level != 0.0
+            case "jacket_stuck":
+                self.mixer.jacket_stuck_pct = level or None
+            case "mixer_jam":
+                self.mixer.jam_nm = 0.01 * level * self.mixer.torque_rated_nm
+            case "roll_growth":
+                self.nips.growth_um = level
+            case "winder_draw":
+                self._winder_draw_pct = level
+            case "refill_empty":
+                self.feeder.store_empty = level != 0.0
+            case "emergency_stop":
+                self.emergency_stop = level
+            case _:
+                raise KeyError(name)
 
     def step(self, dt_s: float) -> None:
         """Advance by PERIOD_S."""
@@ -196,7 +210,7 @@ class Model:
             self.made_film_um = nips.height_um
             self._memory.push(way_m, loading, nips.height_um)
             if self.film_m > self._span_m:
-                self.film.step(way_m, 0.01 * u[14])
+                self.film.step(way_m, 0.01 * (u[14] + self._winder_draw_pct))
                 if self.film.tension_n > self._break_n:
                     self.broken = True
         else:

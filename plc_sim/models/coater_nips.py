@@ -13,7 +13,8 @@ class NipStack:
     """Gap, ratio and powder -> film loading, height, density and shear energy.
 
     wedge: the powder above the forming nip; bulk: density of powder over its mean; friction:
-    share of the reference shear stress that the roll surfaces pass on.
+    share of the reference shear stress that the roll surfaces pass on; growth_um: by which the
+    rolls are nearer to each other than the gap drive believes.
     """
 
     __slots__ = (
@@ -48,6 +49,7 @@ class NipStack:
         "energy_kj_per_kg",
         "friction",
         "gap_um",
+        "growth_um",
         "height_um",
         "loading",
         "power_w",
@@ -79,7 +81,7 @@ class NipStack:
         self._open_um, self._forms_um = p["gap_open_um"], p["gap_forms_um"]
         self.wedge = Powder(0.0, p["lot_reactivity"])
         self.bulk = self.friction = self._friction_end = self.ratio = 1.0
-        self._friction_rate = self._wander = self._gap_error_um = 0.0
+        self._friction_rate = self._wander = self._gap_error_um = self.growth_um = 0.0
         self.gap_um = self._open_um
         self.loading = self.height_um = self.density = 0.0
         self.energy_kj_per_kg = self.power_w = self.returned_kg = self.coated_kg = 0.0
@@ -109,7 +111,7 @@ class NipStack:
         if opened:
             self.gap_um = min(self._open_um, self.gap_um + self._open_rate * dt_s)
             return
-        move = (gap_um - self.gap_um) * dt_s / self._gap_tau_s
+        move = (max(0.0, gap_um - self.growth_um) - self.gap_um) * dt_s / self._gap_tau_s
         slowest = -self._close_rate * dt_s
         self.gap_um += move if move > slowest else slowest
 

@@ -10,7 +10,8 @@ class Cylinders:
     """Line load of drive side and operator side, and the opening of the rolls.
 
     Load follows the demand with the lag of the cylinder once the rolls touch the film; the servo
-    valve sticks. Inputs: demand_ds, demand_os in N/m, open_wanted.
+    valve sticks. Inputs: demand_ds, demand_os in N/m, open_wanted. stuck_ds, stuck_os: line load at
+    which a servo valve stands whatever is asked of it; opening has a valve of its own.
     """
 
     __slots__ = (
@@ -32,6 +33,8 @@ class Cylinders:
         "open_wanted",
         "opening_m",
         "os_n_per_m",
+        "stuck_ds",
+        "stuck_os",
     )
 
     def __init__(self, p: Mapping[str, float], dt_s: float) -> None:
@@ -43,6 +46,8 @@ class Cylinders:
         self._tau, self._release_tau = p["load_tau_s"], p["release_tau_s"]
         self.demand_ds = self.demand_os = 0.0
         self.ds_n_per_m = self.os_n_per_m = 0.0
+        self.stuck_ds: float | None = None
+        self.stuck_os: float | None = None
         self.open_wanted = True
         self.opening_m = self._limit_m
         self.set_dt(dt_s)
@@ -64,8 +69,13 @@ class Cylinders:
             return
         k = self._k_load
         ds, os_ = self.ds_n_per_m, self.os_n_per_m
-        self.ds_n_per_m = ds + (self._gain_ds * self._stick_ds.move(self.demand_ds) - ds) * k
-        self.os_n_per_m = os_ + (self._gain_os * self._stick_os.move(self.demand_os) - os_) * k
+        to_ds, to_os = self.stuck_ds, self.stuck_os
+        if to_ds is None:
+            to_ds = self._gain_ds * self._stick_ds.move(self.demand_ds)
+        if to_os is None:
+            to_os = self._gain_os * self._stick_os.move(self.demand_os)
+        self.ds_n_per_m = ds + (to_ds - ds) * k
+        self.os_n_per_m = os_ + (to_os - os_) * k
 
     def _travel(self, dt_s: float) -> None:
         if self.open_wanted:

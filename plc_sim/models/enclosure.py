@@ -19,7 +19,6 @@ from plc_sim.models.surroundings import Surroundings
 
 _FAST_PER_SLOW = 10
 _G_H = 1.0 / 3.6e6  # kg/s per g/h
-_OXYGEN_PCT = 20.95
 
 
 class Model:
@@ -55,7 +54,8 @@ class Model:
         self.score = EnergyScore()
         self.machine_heat_w = self.roll_heat_w = 0.0
         self.product_kg_per_h = self.web_m_per_s = 0.0
-        self.leak_m3_h = 0.0
+        self.leak_m3_h = self.nitrogen_m3_s = 0.0
+        self._open_door, self._relief_stuck = 0, False
         self._dead_share = v["return_dead_share"]
         self._idle_g_h = v["glove_ports"] * v["glove_idle"] + v["window_release"] + v["outgassing"]
         self._glove_g_h = v["glove_idle"] * (v["glove_used_factor"] - 1.0) + v["glove_work"]
@@ -96,7 +96,8 @@ class Model:
         box = self.box
         box.outer, box.inner, box.purging = outer > 0.5, inner > 0.5, purge > 0.5
         self._glove_lock = lock > 0.5
-        self.chamber.relief_m2 = self._v["relief_area"] if relief > 0.5 else 0.0
+        opens = relief > 0.5 and not self._relief_stuck
+        self.chamber.relief_m2 = self._v["relief_area"] if opens else 0.0
         self.grey.regeneration_degc = grey_degc
         self.grey.flow_share = grey_pct * 0.01
 
@@ -110,6 +111,7 @@ class Model:
             net -= self.box.purge_m3_s
         if self._strokes:
             net += self._glove_flow()
+        net += self.nitrogen_m3_s
         self.chamber.press(dt_s, net)
         self._tick += 1
         if self._tick % _FAST_PER_SLOW == 0:
@@ -122,30 +124,33 @@ class Model:
 
     def set_fault(self, name: str, level: float) -> None:
         """Set a fault's level, 0 ends it; KeyError for a name this model does not know."""
-        u = self.unit
-        if name == "door_seal_leak":
-            self.leak_m3_h = level
-        elif name == "glove_tear":
-            self.chamber.tear_m2 = level * 1e-4 * self._v["tear_flow_share"]
-        elif name == "heater_failure":
-            u.heater_dead = level != 0.0
-        elif name == "rotor_stopped":
-            u.rotor_dead = level != 0.0
-        elif name == "seal_wear":
-            u.rotor.seal_leak = level * 0.01 if level else self._v["rotor_seal_leak"]
-        elif name == "fan_slip":
-            u.fan_share = level * 0.01 if level else 1.0
-        elif name == "h2s_release":
-            share = self._v["spill_evaporates"]
-            self._spill_kg += level * share * 1e-3
-            self._sulfide_cm3 += level * (1.0 - share) * self._v["h2s_per_g_water"]
-        else:
-            raise KeyError(name)
+        match name:
+            case "door_seal_leak":
+                self.leak_m3_h = level
+            case "glove_tear":
+                self.chamber.tear_m2 = level * 1e-4 * self._v["tear_flow_share"]
+            case "h2s_release":
+                share = self._v["spill_evaporates"]
+                self._spill_kg += level * share * 1e-3
+                self._sulfide_cm3 += level * (1.0 - share) * self._v["h2s_per_g_water"]
+            case "door_open":
+                self._open_door = 1 << int(level) - 1 if level >= 1.0 else 0
+            case "relief_stuck":
+                self._relief_stuck = level != 0.0
+            case "nitrogen_leak":
+                self.nitrogen_m3_s = level / 3600.0
+            case _:
+                self.unit.set_fault(name, level)
 
     @property
     def frost_point_degc(self) -> float:
         """True frost point of the product zone."""
         return self._frost_degc
+
+    @property
+    def door_mask(self) -> int:
+        """Bit k: door k+1 stands open."""
+        return self.surroundings.door_mask | self._open_door
 
     @property
     def ppmv(self) -> float:
@@ -205,7 +210,7 @@ class Model:
         around.step(now)
         self._move_gloves(0 if self._glove_lock else around.glove_mask)
         second = self._tick // _FAST_PER_SLOW
-        doors = around.door_mask
+        doors = self.door_mask
         self.chamber.doors = doors.bit_count() if doors else 0
         room_w = self.grey.w
         m_exfiltration = self._air(room_w)
@@ -238,10 +243,15 @@ class Model:
             m_in += c.doors * self._v["door_exchange"] / 3600.0 * rho
         source = self._sources()
         w_sup = u.rotor.w_out
-        mean_w = c.moisture((m_s, w_sup), (m_in, room_w), source)
+        from_room, w_in = m_in, room_w
+        if self.nitrogen_m3_s:  # bone dry
+            m_in += self.nitrogen_m3_s * rho
+            w_in = room_w * from_room / m_in
+        mean_w = c.moisture((m_s, w_sup), (m_in, w_in), source)
         m_out = m_s + m_in - m_ret
+        c.breathe((m_up - m_over + from_room) / rho, self.nitrogen_m3_s)
         purge = box.purge_m3_s * rho
-        book.into += m_in * room_w + source + (m_up - m_over) * room_w
+        book.into += from_room * room_w + source + (m_up - m_over) * room_w
         book.out += (m_out - purge) * mean_w
         book.out += m_r * w_sup + u.rotor.released_kg_s
         box.exchange(room_w, c, book)
@@ -318,7 +328,7 @@ class Model:
         out[1] = u.makeup_m3_s * 3600.0
         out[2] = u.damper
         out[3] = u.fan
-        out[4] = u.regeneration
+        out[4] = u.regeneration_pct
         out[5] = u.supply_m3_s * 3600.0
 
     def _show(self) -> None:
@@ -333,7 +343,7 @@ class Model:
             dp,
             c.temp_degc,
             c.h2s_ppm,
-            _OXYGEN_PCT,
+            c.oxygen_pct,
             lock,
             u.regeneration_degc,
             u.valve,
@@ -355,7 +365,7 @@ class Model:
         around = self.surroundings
         self._out[30:37] = (
             float(self._gloves_in),
-            float(around.door_mask),
+            float(self.door_mask),
             float(around.pass_box_requests),
             1.0 if box.outer else 0.0,
             1.0 if box.inner else 0.0,

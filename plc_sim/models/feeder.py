@@ -6,7 +6,8 @@ from plc_sim.models.noise import Noise
 class Feeder:
     """Screw speed -> powder flow; the hopper's weight is what a scale would show, noise-free.
 
-    bridging: 1 while powder bridges above the screw, which runs empty. bulk: density of the
+    bridging: 1 while powder bridges above the screw, which runs empty. store_empty: a refill brings
+    no powder. bulk: density of the
     powder over its mean, follows from outside.
     """
 
@@ -32,6 +33,7 @@ class Feeder:
         "hopper_kg",
         "refilled_kg",
         "speed_pct",
+        "store_empty",
     )
 
     def __init__(self, p: dict[str, float], noise: Noise) -> None:
@@ -47,6 +49,7 @@ class Feeder:
         self._bridge_tau_s = p["bridge_tau_s"]
         self._bridge_recovery_s = p["bridge_recovery_tau_s"]
         self.bridging = 0.0
+        self.store_empty = False
         self.bulk = 1.0
         self.flow_kg_per_s = self.speed_pct = self.refilled_kg = 0.0
         self.hopper_kg = self._full_kg
@@ -63,7 +66,7 @@ class Feeder:
             self._disturbance = max(-self._refill_error, min(self._refill_error, draw))
         self._refilling = refill
         if refill:
-            if self.hopper_kg < self._full_kg:
+            if self.hopper_kg < self._full_kg and not self.store_empty:
                 self.hopper_kg += self._refill_rate * dt_s
                 self.refilled_kg += self._refill_rate * dt_s
         elif self._disturbance:

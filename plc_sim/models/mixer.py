@@ -57,6 +57,8 @@ class Mixer:
         "_tank_s",
         "fresh",
         "jacket_failed",
+        "jacket_stuck_pct",
+        "jam_nm",
         "net_w",
         "out_kg_per_s",
         "power_w",
@@ -78,7 +80,8 @@ class Mixer:
         self.tanks = [Powder(0.0, p["lot_reactivity"]) for _ in range(TANKS)]
         self.temp_degc = temp_degc
         self._heat_pct = 0.0
-        self.jacket_failed = 0.0
+        self.jacket_failed = self.jam_nm = 0.0
+        self.jacket_stuck_pct: float | None = None
         self.screw_rpm = self.torque_nm = self.net_w = self.power_w = self.out_kg_per_s = 0.0
 
     @property
@@ -104,7 +107,7 @@ class Mixer:
         cold = exp(-p["mixer_cold_stiffening_per_k"] * (self.temp_degc - p["mixer_reference_degc"]))
         net = p["mixer_consistency_nm"] * rpm**self._speed_exponent * fill * dough * cold
         omega = 2.0 * pi * rpm / 60.0
-        self.torque_nm = p["mixer_torque_idle_nm"] + net
+        self.torque_nm = p["mixer_torque_idle_nm"] + net + self.jam_nm
         self.net_w = net * omega
         self.power_w = self.torque_nm * omega
 
@@ -130,6 +133,8 @@ class Mixer:
     def heat(self, dt_s: float, heat_pct: float, room_degc: float) -> None:
         """Barrel temperature over dt_s; heat_pct: -100 (cooling) to 100 (heating)."""
         p = self._p
+        if self.jacket_stuck_pct is not None:
+            heat_pct = self.jacket_stuck_pct
         self._heat_pct += (heat_pct - self._heat_pct) * dt_s / p["barrel_heater_tau_s"]
         own_k = self.net_w / p["barrel_loss_w_per_k"]
         if self.jacket_failed:

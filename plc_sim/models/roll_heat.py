@@ -7,7 +7,8 @@ from collections.abc import Mapping
 class RollHeat:
     """Lumped balance of upper roll, lower roll and oil; stepped at a fixed period of 1 s.
 
-    The oil reaches the rolls after `oil_delay_s`. heater_share is the input, 0 to 1.
+    The oil reaches the rolls after `oil_delay_s`. heater_share is the input, 0 to 1; heater_stuck
+    takes its place while the heater cannot be switched.
     """
 
     __slots__ = (
@@ -24,6 +25,7 @@ class RollHeat:
         "_ua_upper",
         "electric_w",
         "heater_share",
+        "heater_stuck",
         "lower_degc",
         "oil_degc",
         "to_air_w",
@@ -41,6 +43,7 @@ class RollHeat:
         self.upper_degc = self.lower_degc = self.oil_degc = start_degc
         self._delay = deque([start_degc] * max(1, round(p["oil_delay_s"])))
         self.heater_share = 0.0
+        self.heater_stuck: float | None = None
         self.electric_w = self.to_air_w = 0.0
 
     def step(self, dt_s: float, rolling_w: float, film_w_per_k: float, air_degc: float) -> None:
@@ -54,7 +57,8 @@ class RollHeat:
         lost = self._roll_air + self._film_share * film_w_per_k
         self.upper_degc += (to_upper + nip - lost * (upper - air_degc)) * dt_s / self._roll_capacity
         self.lower_degc += (to_lower + nip - lost * (lower - air_degc)) * dt_s / self._roll_capacity
-        heater_w = min(1.0, max(0.0, self.heater_share)) * self._rated_w
+        share = self.heater_share if self.heater_stuck is None else self.heater_stuck
+        heater_w = min(1.0, max(0.0, share)) * self._rated_w
         oil_lost = self._oil_air * (self.oil_degc - air_degc)
         self.electric_w = heater_w + (self._pump_w if heater_w > 0.0 else 0.0)
         self.oil_degc += (heater_w - to_upper - to_lower - oil_lost) * dt_s / self._oil_capacity

@@ -43,7 +43,8 @@ FAULT_FROM, FAULT_FOR = 0.25, 0.25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What the command line asks for. beside: KIND=NAME@VERSION each; out: None for the usual."""
+    """What the command line asks for. beside: KIND=NAME@VERSION each; out: None for the usual;
+    tell: progress as lines of JSON on standard error, for a program that waits."""
 
     kind: str
     recipe: str
@@ -60,6 +61,7 @@ class Wish:
     recipes: Path
     line: Path
     workers: int = 0
+    tell: bool = False
 
 
 def read_wish(text: str) -> Wish:
@@ -124,7 +126,8 @@ def _rehearse(wish: Wish, errors: Console) -> tuple[Report, list[str]]:
     jobs = _jobs(case, wish.seeds)
     if old is not None:
         jobs += _jobs(replace(case, master=_master(old)), wish.seeds)
-    outcomes = _with_bar(jobs, wish.workers, errors)
+    run = _with_lines if wish.tell else _with_bar
+    outcomes = run(jobs, wish.workers, errors)
     kind = station_kind(own.kind)
     report = Report(
         outcomes=tuple(outcomes[: wish.seeds]), against=tuple(outcomes[wish.seeds :]),
@@ -217,3 +220,20 @@ def _with_bar(jobs: Sequence[Job], workers: int, errors: Console) -> list[Outcom
             progress.update(bar, completed=sum(share), total=len(jobs), description=text)
 
         return run_all(jobs, moved, workers)
+
+
+def _with_lines(jobs: Sequence[Job], workers: int, errors: Console) -> list[Outcome]:
+    """The same for a program: a line of JSON for every hundredth that is done."""
+    share = [0.0] * len(jobs)
+    told = -1
+
+    def moved(job: int, done_s: float, all_s: float) -> None:
+        nonlocal told
+        share[job] = min(1.0, done_s / all_s)
+        hundredth = int(100.0 * sum(share) / len(jobs))
+        if hundredth > told:
+            told = hundredth
+            errors.file.write(json.dumps({"done_pct": hundredth, "plant_s": done_s}) + "\n")
+            errors.file.flush()
+
+    return run_all(jobs, moved, workers)

@@ -1,14 +1,17 @@
 """Facts: what happened, read from the events of the station. Times are seconds since START."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from controller.control.alarm import Level
+from controller.alarms.definition import Priority
+from controller.alarms.journal import Entry, entries_of
+from controller.alarms.limit import Level
+from controller.alarms.states import STANDING
 from controller.control.states import State
 from controller.core.event import Event, EventKind
 from controller.core.recipe import Recipe
 
-_SERIOUS = frozenset({Level.HIHI, Level.LOLO})
+_SERIOUS = frozenset({Level.HIHI.value, Level.LOLO.value})
 NS = 1e-9
 
 
@@ -37,10 +40,12 @@ class PhaseTime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmTime:
-    """An alarm during EXECUTE. value: when it came; over: it went before the record ended."""
+    """An alarm while it stood during EXECUTE. name: its level or condition; value: when it came;
+    over: it went before the record ended."""
 
     tag: str
-    level: Level
+    name: str
+    priority: Priority
     at_s: float
     for_s: float
     value: float
@@ -49,8 +54,8 @@ class AlarmTime:
 
     @property
     def serious(self) -> bool:
-        """A limit that no good run reaches, however shortly."""
-        return self.level in _SERIOUS
+        """What no good run comes to, however shortly."""
+        return self.name in _SERIOUS or self.priority <= Priority.HIGH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +116,7 @@ def gather(events: Iterable[Event], start_ns: int, ended_s: float, recipe: Recip
         ended_s=ended_s,
         moves=moves,
         phases=_phases(own, times, moves, ended_s, recipe),
-        alarms=tuple(_alarms(own, times, moves, ended_s)),
+        alarms=tuple(_alarms(own, times, execute, ended_s)),
         told=told,
         execute=execute,
     )
@@ -158,27 +163,35 @@ def _phases(
 
 
 def _alarms(
-    events: Sequence[Event], times: Sequence[float], moves: Sequence[Move], ended_s: float
-) -> Iterable[AlarmTime]:
-    """Each from its coming to its going; leaving EXECUTE ends the watch over all."""
-    active: dict[tuple[str, Level], AlarmTime] = {}
-    leaves = [m.at_s for m in moves if m.old is State.EXECUTE]
+    events: Sequence[Event],
+    times: Sequence[float],
+    execute: Sequence[tuple[float, float]],
+    ended_s: float,
+) -> list[AlarmTime]:
+    """Every time that an alarm stood in EXECUTE. What stands longer than that is not over."""
+    since: dict[str, tuple[float, str, Entry]] = {}
     found: list[AlarmTime] = []
     for at, event in zip(times, events, strict=True):
-        if event.kind is not EventKind.ALARM:
-            continue
-        said = event.data
-        key = (event.subject, Level(said["level"]))
-        if said["active"]:
-            active[key] = AlarmTime(
-                tag=event.subject, level=key[1], at_s=at, for_s=0.0,
-                value=float(str(said["value"])), limit=float(str(said["limit"])), over=False,
+        for entry in entries_of(event):
+            if entry.after in STANDING:
+                since.setdefault(entry.alarm, (at, event.subject, entry))
+            elif entry.alarm in since:
+                found.extend(_standing(*since.pop(entry.alarm), at, execute, over=True))
+    for came in since.values():
+        found.extend(_standing(*came, ended_s, execute, over=False))
+    return sorted(found, key=lambda a: (a.at_s, a.tag, a.name))
+
+
+def _standing(  # each is a part of it
+    came_s: float, tag: str, entry: Entry, gone_s: float,
+    execute: Sequence[tuple[float, float]], *, over: bool,
+) -> Iterable[AlarmTime]:  # fmt: skip
+    for start, stop in execute:
+        begun_s, left_s = max(came_s, start), min(gone_s, stop)
+        if begun_s < left_s or start <= came_s == left_s:
+            yield AlarmTime(
+                tag=tag, name=entry.alarm.removeprefix(f"{tag}."),
+                priority=Priority(entry.priority), at_s=begun_s,
+                for_s=round(left_s - begun_s, 3), value=entry.value, limit=entry.limit,
+                over=over,
             )  # fmt: skip
-        elif key in active:
-            came = active.pop(key)
-            watched = min([at, *(t for t in leaves if t > came.at_s)])
-            found.append(replace(came, for_s=round(watched - came.at_s, 3), over=True))
-    for came in active.values():
-        stop = next((t for t in leaves if t > came.at_s), ended_s)
-        found.append(replace(came, for_s=round(stop - came.at_s, 3)))
-    return sorted(found, key=lambda a: (a.at_s, a.tag, a.level.value))

@@ -96,7 +96,7 @@ def _run(result: Result) -> dict[str, Any]:
             for m in facts.moves
         ],
         "phases": [asdict(p) for p in facts.phases],
-        "alarms": [{**asdict(a), "level": a.level.value} for a in facts.alarms],
+        "alarms": [asdict(a) for a in facts.alarms],
         "told": [asdict(t) for t in facts.told],
         "loops": [_loop(loop) for loop in result.loops],
         "figures": {f.key: {"value": f.value, "unit": f.unit} for f in result.figures},

@@ -1,19 +1,21 @@
 """The verdict: passed, or failed with every reason, its time and the live values.
 
 A good run is started, is never held, stopped or aborted by itself, stays inside the limits of its
-recipe and is completed. A lolo or hihi alarm fails it at once; lo and hi alarms are warnings as
-long as each stays below MAX_ALARM_SHARE of production: that much is a start-up or a disturbance.
+recipe and is completed. A lolo or hihi alarm, and any of priority high or critical, fails it at
+once; other alarms are warnings as long as each stays below MAX_ALARM_SHARE of production: that much
+is a start-up or a disturbance.
 
 With faults injected the question is another one, whether it recovers. Trips and holds are the right
 answer to a fault and are told as warnings; at the end the station must be in production, quiet for
-the last QUIET_S, and be completed; quiet is no lolo or hihi alarm, and lo and hi alarms as
-short as in a good run. Such a rehearsal says nothing about the recipe's limits, so it
+the last QUIET_S, and be completed; quiet is no alarm that fails a good run at once, and others as
+short as there. Such a rehearsal says nothing about the recipe's limits, so it
 does not count for a release.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from math import isfinite
 
 from controller.control.states import State
 from controller.core.recipe import Recipe
@@ -152,7 +154,7 @@ def _alarms(facts: Facts) -> tuple[list[str], list[str]]:
     failed, allowed = list[str](), list[str]()
     groups: dict[tuple[str, str], list[AlarmTime]] = {}
     for alarm in facts.alarms:
-        groups.setdefault((alarm.tag, alarm.level.value), []).append(alarm)
+        groups.setdefault((alarm.tag, alarm.name), []).append(alarm)
     whole_s = max(facts.production_s, 1.0)
     for alarms in groups.values():
         total_s = sum(a.for_s for a in alarms)
@@ -166,10 +168,8 @@ def _alarms(facts: Facts) -> tuple[list[str], list[str]]:
 
 
 def _told(alarm: AlarmTime) -> str:
-    return (
-        f"{alarm.tag} {alarm.level.value} alarm at {clock(alarm.at_s)} for {alarm.for_s:.0f} s: "
-        f"{alarm.value:g}, limit {alarm.limit:g}"
-    )
+    said = f"{alarm.tag} {alarm.name} alarm at {clock(alarm.at_s)} for {alarm.for_s:.0f} s"
+    return f"{said}: {alarm.value:g}, limit {alarm.limit:g}" if isfinite(alarm.value) else said
 
 
 def _not_recovered(e: Evidence) -> Iterator[str]:

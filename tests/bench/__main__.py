@@ -12,6 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from tests.bench import (
+    bench_access,
+    bench_alarms,
     bench_control,
     bench_historian,
     bench_line,
@@ -23,7 +25,10 @@ from tests.bench import (
 )
 
 OUT = Path("bench-out/bench.json")
-NAMES = ("lockstep", "line", "control", "opcua", "modbus", "rehearsal", "historian", "sink")
+NAMES = (
+    "lockstep", "line", "control", "opcua", "modbus", "rehearsal", "historian", "sink", "alarms",
+    "access",
+)  # fmt: skip
 PACKAGES = ("asyncua", "pymodbus", "numpy", "simple-pid")
 
 
@@ -52,6 +57,8 @@ def main() -> None:
         "rehearsal": bench_rehearsal.run,
         "historian": lambda: bench_historian.run(chosen.msamples),
         "sink": bench_sink.run,
+        "alarms": bench_alarms.run,
+        "access": bench_access.run,
     }
     unknown = set(chosen.names) - set(benches)
     if unknown:

@@ -12,8 +12,8 @@ import pytest
 from controller.alarms.board import AlarmBoard
 from controller.alarms.catalogue import OWN, line_alarms, rows_of, station_alarms
 from controller.alarms.definition import AlarmDefinition, Measure, Priority
+from controller.alarms.limit import Level
 from controller.config import load_line
-from controller.control.alarm import Level
 from controller.control.states import State
 from controller.core.tag import Kind, Writer
 from controller.line import OWN as LINE_STATION
@@ -29,7 +29,6 @@ KINDS_WITH_TABLE = sorted(
     p.stem for p in (ROOT / "controller" / "stations").glob("*.py")
     if p.stem not in ("__init__", "common")
 )  # fmt: skip
-AWAITED = {".INTERLOCK.BYPASSED"}  # a tag that stations get with the bypass of interlocks
 
 
 @cache
@@ -81,10 +80,7 @@ def test_few_alarms_are_grave():
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_tag_of_the_table_exists(kind):
     names = {t.name for t in TAGS.tags}
-    prefix = KINDS[kind].prefix
-    awaited = {prefix + tag for tag in AWAITED}
-    missing = {tag for d in of_station(kind) for tag in d.tags} - names
-    assert missing <= awaited
+    assert {tag for d in of_station(kind) for tag in d.tags} - names == set()
 
 
 def test_every_figure_of_the_line_exists():
@@ -158,7 +154,7 @@ def test_a_board_takes_the_whole_table(kind):
     board = AlarmBoard(
         of_station(kind), TAGS.tags[region.start : region.stop], f"{s.prefix}.LINK.UP"
     )
-    assert {tag for d in board.missing for tag in d.tags} <= {s.prefix + tag for tag in AWAITED}
+    assert board.missing == ()
     assert len(board.alarms) >= 25
 
 

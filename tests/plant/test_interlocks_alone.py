@@ -6,7 +6,7 @@ Dryline gone even that ends. Readings are bent on the wires, the physics goes on
 
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -106,12 +106,15 @@ CAUSES = (
     _coater("torque high", 5.2, torque_pct=97.0),
     _coater("gap low", 1.2, gap_um=35.0),
     _coater("web break", 0.7, film_present=0.0),
+    _coater("web break", 0.7, film_n=0.1),
+    _coater("web break", 0.7, film_n=8.0),
     _coater("barrel hot", 31.0, barrel_degc=112.0),
     _coater("enclosure stop", 0.2, rolls_permit=0.0),
     _coater("emergency stop", 0.2, emergency_stop=1.0),
     _coater("buffer end", 0.2, buffer_permit=0.0),
     Cause("coater", "torque high", 5.2, LINE, failed=("torque_pct",), settle_s=SCREW_S),
     Cause("coater", "gap low", 1.2, LINE, failed=("gap_um",), settle_s=SCREW_S),
+    Cause("coater", "web break", 0.7, LINE, failed=("film_n",), settle_s=SCREW_S),
 )  # fmt: skip
 
 
@@ -292,6 +295,77 @@ def test_lamination_needs_its_temperature() -> None:
     alone.bend({"lamination_degc": 110.0})
     alone.go(0.3)
     assert alone.outputs({"lamination_n_per_mm": 0.0}) == {"lamination_n_per_mm": 0.0}
+
+
+def test_a_hot_machine_is_heated_no_further_and_a_hot_heater_is_cooled() -> None:
+    alone = Alone("coater")
+    alone.bend({"barrel_degc": 112.0})
+    alone.go(32.0)
+    assert alone.rig.trip == "barrel hot"
+    assert alone.outputs({"barrel_pct": 0.0})["barrel_pct"] <= 0.0
+    alone = Alone("calender")
+    alone.bend({"troll_u": 155.0})
+    alone.go(2.0)  # long before it trips
+    assert alone.outputs({"heater": 0.0}) == {"heater": 0.0}
+    alone = Alone("enclosure")
+    alone.bend({"regeneration_degc": 210.0})
+    alone.go(60.0)
+    assert alone.rig.trip == "regeneration hot"
+    assert alone.outputs({"fan_pct": 0.0})["fan_pct"] >= 40.0
+
+
+def test_the_feeder_stops_before_the_screw_of_a_jammed_mixer() -> None:
+    alone = Alone("coater")
+    alone.bend({"torque_pct": 97.0})
+    alone.until(lambda: alone.rig.trip != "none", 5.5)
+    alone.go(0.6)
+    now = alone.outputs({"feeder_pct": 0.0, "screw_rpm": 0.0})
+    assert now["feeder_pct"] == 0.0
+    assert now["screw_rpm"] > 50.0
+
+
+def test_a_wet_enclosure_holds_its_lot_and_an_open_door_leaves_the_heater_on() -> None:
+    alone = Alone("enclosure")
+    alone.bend({"dp_zone_degc": -66.0})
+    alone.go(5.0)
+    assert alone.rig.tag("ENC.LOT.HOLD") == 0.0
+    alone.bend({"dp_zone_degc": -59.0, "door_mask": 1.0})
+    alone.go(25.0)
+    assert alone.rig.tag("ENC.LOT.HOLD") == 1.0
+    assert alone.outputs({"rolls_permit": 0.0, "glove_lock": 1.0}) == {
+        "rolls_permit": 0.0, "glove_lock": 1.0,
+    }  # fmt: skip
+    assert alone.outputs({"heater_pct": 0.0})["heater_pct"] > 0.0
+
+
+@pytest.mark.parametrize(
+    ("readings", "failed", "opens"),
+    [
+        ({"pass_box_dp_degc": -46.0}, (), True),
+        ({"pass_box_dp_degc": -34.0}, (), False),  # though -20 is asked for
+        ({"pass_box_dp_degc": -46.0, "pressure_pa": 4.0}, (), False),
+        ({"pass_box_dp_degc": -46.0}, ("pass_box_dp_degc",), False),
+    ],
+)
+def test_the_inner_door_opens_only_to_a_dry_box_under_pressure(
+    readings: dict[str, float], failed: tuple[str, ...], opens: bool
+) -> None:
+    alone = Alone("enclosure")
+    alone.rig.set({"ENC.PB.SP": -20.0})
+    asked = {"pass_box_requests": 1.0}
+    alone.bend({"pass_box_requests": 0.0})
+    alone.go(2.0)
+    alone.bend(asked)
+    alone.go(30.0)  # the outer door has been open and the box is being purged
+    alone.bend(asked | readings, failed)
+    inner = [alone.outputs({"pass_box_inner": 0.0})["pass_box_inner"] for _ in _each(alone, 60)]
+    assert any(inner) is opens
+
+
+def _each(alone: Alone, seconds: int) -> Iterator[int]:
+    for k in range(seconds):
+        alone.go(1.0)
+        yield k
 
 
 def test_no_state_of_the_pass_box_opens_both_doors() -> None:

@@ -5,12 +5,13 @@ import math
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.control.alarm import AlarmLimit, Level, LimitAlarm
+from controller.alarms.states import Move
 from controller.control.deadtime import DeadTime
 from controller.control.shaping import Deadband, FirstOrder, MovingAverage, Ramp, RateLimit
 from controller.control.states import TABLE, State, enabled, next_state, restored, when_done
 from controller.control.validate import MedianOfThree, Pick, SignalCheck, SignalLimits
 from controller.core.event import Verb
+from tests.support.alarm_rig import Rig, definition
 
 ANY = st.floats(allow_nan=True, allow_infinity=True)
 SANE = st.floats(-1e6, 1e6)
@@ -136,22 +137,21 @@ def test_dead_time_only_ever_delivers_what_was_sent(pushes):
 
 @given(st.lists(st.tuples(st.floats(0.0, 100.0), ANY, st.sampled_from([0, 65, 128])), max_size=60))
 def test_alarm_changes_alternate_and_only_good_data_decide(samples):
-    alarm = LimitAlarm(
-        "T",
-        [
-            AlarmLimit(level=Level.HI, limit=10.0, deadband=2.0, on_delay_s=20.0, off_delay_s=5.0),
-            AlarmLimit(level=Level.LO, limit=-10.0),
-        ],
+    rig = Rig(
+        definition(limit=10.0, deadband=2.0, on_delay_s=20.0, off_delay_s=5.0),
+        definition("lo", limit=-10.0, deadband=0.0),
     )
-    now_s, active = 0.0, {Level.HI: False, Level.LO: False}
+    active = {"T.PV.hi": False, "T.PV.lo": False}
     for dt_s, value, quality in samples:
-        now_s += dt_s
-        for change in alarm.scan(now_s, value, quality):
+        before = len(rig.told)
+        rig.q["T.PV"] = quality
+        rig.scan(value, after_s=dt_s)
+        for t in rig.told[before:]:
             assert quality < 128
             assert math.isfinite(value)
-            assert change.active is not active[change.level]
-            active[change.level] = change.active
-    assert set(alarm.active) == {level for level, on in active.items() if on}
+            assert t.move is (Move.CLEAR if active[t.alarm.id] else Move.RAISE)
+            active[t.alarm.id] = not active[t.alarm.id]
+    assert {key: alarm.active for key, alarm in rig.board.alarms.items()} == active
 
 
 PROBE = st.tuples(st.one_of(SANE, ANY), st.sampled_from([0, 65, 128, 132]))

@@ -1,7 +1,8 @@
 """A hundred thousand writes to the simulated PLCs: none lands outside its limits or above a rate.
 
-The PLC takes a set point at once or refuses it; what it drives ramps. So its own log, here every
-scan, is looked at twice: the set points it holds, and the references it gives to the drives.
+The PLC takes a set point as it was asked for or refuses it, and lets it act at its rate. So it is
+looked at three times: the set points it holds, its own log of what came to act, and at every scan
+the references that its program gives to the drives.
 """
 
 from collections.abc import Mapping
@@ -13,7 +14,9 @@ import pytest
 
 from controller.core.point import Access
 from plc_sim.plc import SCAN_S, WORD, Mode, Verdict
+from plc_sim.set_point_log import SetPointLog
 from tests.plant.test_interlocks_alone import Alone
+from tests.support.set_point_judge import Judge
 
 WRITES = 34_000  # of each station
 BURST = 17  # in one scan
@@ -52,6 +55,9 @@ class Log:
         place = alone.plc.logic.ACTUATORS.index
         self.rates = [(place(n), n, rate) for n, rate in RATES[alone.station].items()]
         self.before = list(alone.out)
+        self.judge, self.notes = Judge(self.image.points), SetPointLog()
+        self.judge.start_from(self.image.effective, self.image.value)
+        alone.plc.keep_journal(self.notes)
         self.outside: list[str] = []
         self.too_fast: list[str] = []
         self.scans = 0
@@ -72,6 +78,7 @@ class Log:
                 if not -rate.down - 1e-6 <= change <= rate.up + 1e-6:
                     self.too_fast.append(f"{name} {change:+g}/s in {mode.name}")
         self.before = list(alone.out)
+        self.judge.see(self.notes.take())
 
 
 def _value(dice: Random, low: float, high: float) -> float:
@@ -116,3 +123,5 @@ def test_no_write_gets_past_limits_or_rates(station: str) -> None:
     assert refused > WRITES / 10
     assert log.outside == []
     assert log.too_fast == []
+    assert log.judge.verdict() == ""
+    assert log.judge.moves > 1_000

@@ -159,7 +159,7 @@ class ApiUnderTest:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 self._command, cwd=self._home, env=environment, stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log,
+                stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
 
     def _answers(self) -> bool:

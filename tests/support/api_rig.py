@@ -5,17 +5,21 @@ import itertools
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
+from fastapi import FastAPI
+from starlette.datastructures import State as AppState
 
 from controller.access.roles import Role
 from controller.access.secret import Secret
 from controller.access.settings import AccessSettings
-from controller.api.app import create_app, outer
+from controller.api.app import bare_app, outer
 from controller.api.asking import Controllers
 from controller.api.parts import Given, Parts
 from controller.api.problems import Problem
@@ -51,6 +55,7 @@ class FakeControllers(Controllers):
         self.refuse: Json | None = None
         self.gone = False
         self.silent = False
+        self.interlocks: list[Json] = []
         self._stations = stations
 
     async def ask(self, station: str, request: Json, timeout_s: float = ANSWER_S) -> Json:
@@ -68,7 +73,7 @@ class FakeControllers(Controllers):
         return {"accepted": True, "code": "ok", "reasons": []}
 
     async def status(self) -> Json:
-        stations = {name: _status() for name in self._stations}
+        stations = {name: _status() | {"interlocks": self.interlocks} for name in self._stations}
         return {
             "line": "pilot", "time_ns": 0, "stations": stations, "uncontrolled": [], "silent": [],
             "controllers": [], "line_stations": list(stations),
@@ -211,30 +216,62 @@ class _Client(httpx.AsyncClient):
         return await super().request(method, url, headers=headers, **more)
 
 
+@cache
+def _shipped() -> LineConfig:
+    return load_line(SHIPPED)
+
+
+@cache
+def _routes() -> FastAPI:
+    """All routes, built once: that takes longer than most tests."""
+    return bare_app()
+
+
+def _app_of(parts: Parts) -> FastAPI:
+    """As `create_app`, with routes that other tests use too."""
+    app = copy(_routes())
+    app.middleware_stack, app.state = None, AppState()
+    app.state.parts, app.state.document = parts, _routes().state.document
+    return app
+
+
 @contextmanager
 def api_rig(
-    folder: Path, settings: AccessSettings = SETTINGS, recipes: Path | None = None
+    folder: Path,
+    settings: AccessSettings = SETTINGS,
+    recipes: Path | None = None,
+    config: LineConfig | None = None,
+    asked: Controllers | None = None,
 ) -> Iterator[ApiRig]:
-    """Parts of the shipped line with fakes around them."""
-    config, clock = load_line(SHIPPED), ManualClock()
+    """Parts of the shipped line with fakes around them. asked: other controllers than fakes."""
+    config, clock = config or _shipped(), ManualClock()
     with rig(folder, settings) as access:
         controllers = FakeControllers(config.line_stations)
         run = folder / "run"
         history = open_service(config, run, clock)
         given = Given(
             config=config, run=run, clock=clock, now=access.clock, door=access.door,
-            trail=access.trail, controllers=controllers, history=history,
+            trail=access.trail, controllers=asked or controllers, history=history,
             recipes=RecipeStore(recipes or folder / "recipes", recipe_kinds(config), clock),
         )  # fmt: skip
         parts = Parts(given)
         parts.ready = True
-        found = ApiRig(parts, access, controllers, clock, create_app(parts), config)
+        found = ApiRig(parts, access, controllers, clock, _app_of(parts), config)
         found.attach()
         try:
             yield found
         finally:
             history.close()
             parts.pools.close()
+
+
+def narrowed(station: str, limits: Mapping[str, tuple[float, float]]) -> LineConfig:
+    """The shipped line with limits for operators."""
+    config = _shipped()
+    stations = [
+        replace(s, operator_limits=limits) if s.name == station else s for s in config.stations
+    ]
+    return replace(config, stations=tuple(stations))
 
 
 @asynccontextmanager

@@ -14,10 +14,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from controller.audit.anchor import AnchorFile, sync_folder
+from controller.audit.anchor import AnchorFile
 from controller.audit.append_file import AppendFile
 from controller.audit.moment import moments
 from controller.audit.trail import TRAIL, Trail
+from controller.durable import sync_folder
 from tests.support.audit_trails import anchor_of, entry
 
 # Step -> where it is: the process dies right before the call, or right after it.

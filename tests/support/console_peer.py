@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from controller.clock import SystemClock
 from controller.console import Console, Json
+from controller.core.event import Event
 from controller.core.sample import GOOD
 from controller.deploy import Deployer
 from controller.desk import Desk
@@ -26,6 +27,13 @@ from tests.support.virtual_line import VirtualLine
 
 class _Historian:
     status = HistorianStatus(accepted=10, stored=9)
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def event(self, event: Event) -> None:
+        """What the desk tells beside its stations."""
+        self.events.append(event)
 
 
 class _Desk(Desk):

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from controller.control.states import State
 from controller.core.errors import DrylineError
-from controller.core.event import EventKind
+from controller.core.event import Event, EventKind
 from controller.core.run import RunRecord
 from controller.deploy import Deployer
 from controller.desk import Desk
@@ -29,6 +29,12 @@ PATIENCE_S = 600.0
 
 class _Historian:
     status = HistorianStatus()
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def event(self, event: Event) -> None:
+        self.events.append(event)
 
 
 class DeskLine(VirtualLine):

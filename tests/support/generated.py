@@ -8,6 +8,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import typer
 from controller.__main__ import app
 from controller.config import load_line, tag_dictionary
 from controller.control.states import TABLE, CommandCode, State, diagram, enabled_mask
+from controller.core.point import Point
 from controller.core.tag import Tag
 from controller.line import tag_table
 from plc_sim.faults import FAULTS
@@ -77,7 +79,18 @@ a station comes back when the controller was restarted: motion never comes back 
 The mask is the sum of the codes of the commands that are taken.
 
 {commands}
-## Recipes in it
+{_recipes_in_it()}
+## Diagram
+
+Commands are in capitals; `done` is completion. {len(State)} states, {len(CommandCode)} commands.
+
+```mermaid
+{diagram()}```
+"""
+
+
+def _recipes_in_it() -> str:
+    return f"""## Recipes in it
 
 A station without a recipe goes through the steps of its kind. With one, the phases of the recipe
 are the steps of STARTING, UNHOLDING and RESUMING:
@@ -97,13 +110,6 @@ out. A phase is not over while the link is down or the station is switched to lo
 takes too long holds or aborts, as its recipe says. DEPLOY is taken in every state and changes
 nothing before the next START; CONFIRM is taken while a prompt waits for it. The run ends in
 COMPLETED, STOPPED or ABORTED; see [Recipes and runs](../explanation/recipes-and-runs.md).
-
-## Diagram
-
-Commands are in capitals; `done` is completion. {len(State)} states, {len(CommandCode)} commands.
-
-```mermaid
-{diagram()}```
 """
 
 
@@ -113,14 +119,16 @@ def tags() -> str:
     wire = tag_dictionary(config)
     on_wire = {row["name"] for row in wire}
     own = [t for t in tag_table(config).tags if t.name not in on_wire]
-    head = ("tag", "unit", "low", "high", "kind", "access", "address", "description")
+    head = ("tag", "unit", "low", "high", "kind", "access", "rate", "address", "description")
+    points = {p.tag: p for s in config.stations for p in s.points}
     parts = [
         f"""{NOTE}
 # Tags of the pilot line
 
 The first table of a station is its I/O list (`controller/lines/pilot/io_list.csv`): what is on the
 wire. Access is seen from the controller: R is read, W is written and read back. The tag of the
-read-back ends in `.RB`. The second table is what the station's program publishes of itself: its
+read-back ends in `.RB`. Rate is how fast a set point comes to act, in its unit per second; where
+it is empty, at once. The second table is what the station's program publishes of itself: its
 procedure, its scan, its link, its settings (`PREFIX.SET.*`, changed with `dryline set`) and its
 loops. All humidities in degC are frost points over ice.
 """
@@ -129,7 +137,8 @@ loops. All humidities in degC are frost points over ice.
         rows = [r for r in wire if r["station"] == station.name]
         cells = [[r[key] for key in ("name", *head[1:5])] for r in rows]
         cells = [
-            [*c, r["access"] if not str(r["name"]).endswith(".RB") else "read-back", r["address"],
+            [*c, r["access"] if not str(r["name"]).endswith(".RB") else "read-back",
+             _rate(points.get(str(r["name"]))), r["address"],
              _with_labels(str(r["description"]), r["labels"])]
             for c, r in zip(cells, rows, strict=True)
         ]  # fmt: skip
@@ -141,6 +150,10 @@ loops. All humidities in degC are frost points over ice.
     parts.append("\n## The line's own\n\n")
     parts.append(_own_table(t for t in own if t.station not in names))
     return "".join(parts)
+
+
+def _rate(point: Point | None) -> str:
+    return "" if point is None or point.rate_per_s == inf else f"{point.rate_per_s:g}"
 
 
 def _own_table(tags_: Iterable[Tag]) -> str:
@@ -190,7 +203,7 @@ def parameters() -> str:
         f"""{NOTE}
 # Parameters of the simulated plant
 
-From `plc_sim/models/parameters.py`. The source says how well a number is founded:
+From `plc_sim/models/parameters/`. The source says how well a number is founded:
 *published* (literature or data sheet), *known* (a constant of nature or a standard figure),
 *computed* (follows from other numbers), *assumed* (plausible, without a source, to be fitted on a
 real plant). See [Physics](../explanation/physics.md) for what they are used for.

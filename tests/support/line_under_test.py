@@ -129,7 +129,7 @@ class LineUnderTest:
     wire: relay of each station; raw: independent client of each PLC. speed: plant seconds per wall
     second; times in history are plant time, which is UTC at speed 1. home: working directory of
     the processes, where `recipes` lies. plant_module, controller_words: what runs in the place of
-    the plant and of the controller.
+    the plant and of the controller. plant_words: more options of the plant.
     """
 
     def __init__(
@@ -140,11 +140,13 @@ class LineUnderTest:
         home: Path = ROOT,
         plant_module: str = "plc_sim",
         controller_words: Sequence[str] = ("controller",),
+        plant_words: Sequence[str] = (),
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="dry-"))
         self.run = self.folder / "run"
         self.home = home
         self._plant_module, self._controller_words = plant_module, tuple(controller_words)
+        self._plant_words = tuple(plant_words)
         self.clock = SystemClock(speed)
         self._common = ["--run", str(self.run), "--speed", str(speed)]
         self._common += ["--epoch", repr(self.clock.epoch_utc_s)]
@@ -192,7 +194,8 @@ class LineUnderTest:
         """Physics and PLC processes; returns when all three PLCs are up."""
         self.run.mkdir(exist_ok=True)
         command = [self._plant_module, "run", "--line", str(self.plant_folder), *self._common]
-        self._plant = self._spawn("plant", *command, "--seed", str(self._seed))
+        words = ("--seed", str(self._seed), *self._plant_words)
+        self._plant = self._spawn("plant", *command, *words)
         for station in STATIONS:
             self.wait_for(partial(self.plc_up_ns, station), f"PLC of {station} up", within_s)
 

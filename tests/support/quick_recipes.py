@@ -18,8 +18,8 @@ PHASES = """phases:
     on_timeout: hold
     on_unhold: skip
   - name: ramp
-    title: Laminator up
-    ramps: [{tag: .TLAM.SP, to: =lamination_temperature, rate: 1800}]
+    title: Foil tight
+    ramps: [{tag: .TENS.FOIL.SP, to: 120, rate: 1200}]
     timeout_s: 60
     on_timeout: hold
     on_unhold: skip

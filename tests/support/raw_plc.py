@@ -35,6 +35,7 @@ class RawPlc:
         self._loop = loop
         self._modbus: ModbusTcpClient | None = None
         self._opcua: Client | None = None
+        self._index = 0  # of the namespace, known while connected
 
     def read(self, tags: Sequence[str]) -> list[float]:
         """The values the PLC shows now, engineering units; connects again where need be."""
@@ -49,6 +50,41 @@ class RawPlc:
         if self._station.protocol == "modbus":
             return [self._read_modbus(p) for p in points]
         return self._loop.call(self._read_opcua(points), 2 * TIMEOUT_S)
+
+    def write(self, values: Sequence[tuple[str, float]]) -> bool:
+        """Write numbers under a ticket of our own, as any other program can; whether taken."""
+        prefix = self._station.prefix
+        heart, seq = (int(v) for v in self.read([f"{prefix}.HEART", f"{prefix}.SEQ"]))
+        ticket = (seq + 1) % 65536, heart
+        if self._station.protocol == "modbus":
+            return self._write_modbus(ticket, values)
+        return self._loop.call(self._write_opcua(ticket, values), 2 * TIMEOUT_S)
+
+    def _write_modbus(self, ticket: tuple[int, int], values: Sequence[tuple[str, float]]) -> bool:
+        """From the ticket to the last word; in between stands what the PLC holds."""
+        assert self._modbus is not None
+        wanted = {int(self.points[tag].address[3:]): (self.points[tag], v) for tag, v in values}
+        words = self._modbus.read_holding_registers(40, count=max(wanted) - 39).registers
+        words[:2] = ticket
+        for address, (point, value) in wanted.items():
+            raw = min(max(value / point.scale, -32768), 65535) if value == value else 32767
+            words[address - 40] = round(raw) & 0xFFFF
+        return not self._modbus.write_registers(40, words).isError()
+
+    async def _write_opcua(
+        self, ticket: tuple[int, int], values: Sequence[tuple[str, float]]
+    ) -> bool:
+        assert self._opcua is not None
+        prefix, int32 = self._station.prefix, ua.VariantType.Int32
+        items: list[tuple[str, Any, float]] = [
+            (f"{prefix}.WRITE.SEQ", int32, ticket[0]),
+            (f"{prefix}.WRITE.BEAT", int32, ticket[1]),
+        ]
+        items += [(self.points[tag].address[2:], ua.VariantType.Double, v) for tag, v in values]
+        nodes = [self._opcua.get_node(ua.NodeId(name, self._index)) for name, _, _ in items]
+        wanted = [ua.DataValue(ua.Variant(value, kind)) for _, kind, value in items]
+        codes = await self._opcua.write_values(nodes, wanted, raise_on_partial_error=False)
+        return all(code.is_good() for code in codes)
 
     def close(self) -> None:
         """Drop the connection; the next read opens a new one."""
@@ -84,9 +120,10 @@ class RawPlc:
                 await self._secure(client, settings)
             await client.connect()
             self._opcua = client
-        index = await self._opcua.get_namespace_index(settings["namespace"])
+            self._index = await client.get_namespace_index(settings["namespace"])
         nodes = [
-            self._opcua.get_node(ua.NodeId(p.address.removeprefix("s="), index)) for p in points
+            self._opcua.get_node(ua.NodeId(p.address.removeprefix("s="), self._index))
+            for p in points
         ]
         values = await self._opcua.read_values(nodes)
         return [float(v) * p.scale for v, p in zip(values, points, strict=True)]

@@ -24,6 +24,7 @@ from controller.sinks.sources import Desk, EventSource, GapSource, LiveSource
 from tests.support.history import T0_NS, batch, make_tag
 from tests.support.line_protocol_reader import Point, read_line
 
+DOWN = Answer(0, "connection refused")
 Say = Callable[[Sequence[str]], Answer | None]
 TAGS = [make_tag("A", resolution=0.01), make_tag("B", resolution=0.01)]
 
@@ -167,3 +168,12 @@ class Rig:
         wanted = [k / 100 for k in range(self.written)]
         there = self.server.values("A") == wanted
         return there and self.server.values("B") == [-v for v in wanted]
+
+
+def outage(rig: Rig, rows: int, n: int = 10) -> None:
+    """The server is gone while rows are committed; a post is under way then."""
+    rig.commit(n)
+    rig.server.says.append(DOWN)
+    assert rig.live.step() > 0
+    for _ in range(rows - 1):
+        rig.commit(n)

@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from controller.control.alarm import AlarmLimit, Level
+from controller.alarms.catalogue import station_alarms
+from controller.alarms.definition import AlarmDefinition, Priority
+from controller.alarms.kinds.common import NOT_EXECUTE
+from controller.alarms.states import Move
 from controller.control.interlock import Comparison, OnBad, Permissive, Trip
 from controller.control.loop import Loop
 from controller.control.pid import Pid
@@ -70,6 +73,11 @@ POINTS = (
     point("T.STEPS.SP", Access.WRITE, kind=Kind.INTEGER),
     point("T.ECHO.SP", Access.WRITE),
 )
+HIGH_PV = AlarmDefinition(
+    tag=".PV", name="hi", above=True, limit=90.0, deadband=5.0, priority=Priority.MEDIUM,
+    text="PV too high", cause="too much heat", consequence="it boils over",
+    action="turn the heat down", respond_s=300.0, suppressed_in=NOT_EXECUTE,
+)  # fmt: skip
 WRITTEN = tuple(p.tag for p in POINTS if p.access is Access.WRITE)
 
 
@@ -82,7 +90,10 @@ class Tiny(Station):
         "SP": (40.0, 20.0, 80.0, "%", "set point in production"),
         "READY": (20.0, 0.0, 100.0, "%", "PV at which production begins"),
     }
-    ALARMS = ((".PV", (AlarmLimit(level=Level.HI, limit=90.0, deadband=5.0),)),)
+
+    @classmethod
+    def alarms_of(cls, kind, name, prefix):
+        return (*station_alarms("", name, prefix), HIGH_PV.placed("tiny", name, prefix))
 
     @classmethod
     def loops_of(cls, prefix):
@@ -273,3 +284,9 @@ class Bench:
 
     def told(self, kind: EventKind) -> list[str]:
         return [e.text for e in self.events if e.kind is kind]
+
+    def alarms(self) -> list[str]:
+        """What alarms have told, without what the state of the station made of them."""
+        quiet = {Move.SUPPRESS.value, Move.RELEASE.value}
+        alarms = [e for e in self.events if e.kind is EventKind.ALARM]
+        return [e.text for e in alarms if e.data["move"] not in quiet]

@@ -5,8 +5,8 @@ import pytest
 from controller.alarms.acts import ACTS, act
 from controller.alarms.alarm import MAX_SHELVED_NS, STALE_NS
 from controller.alarms.definition import Priority
+from controller.alarms.limit import AlarmLimit, Level
 from controller.alarms.states import AlarmState
-from controller.control.alarm import AlarmLimit, Level
 from controller.control.states import State
 from controller.core.errors import DrylineError, Refused
 from tests.support.alarm_rig import ENGINEER, NS, OPERATOR, Rig, definition

@@ -5,8 +5,8 @@ import math
 import pytest
 
 from controller.alarms.definition import Measure, Priority, bad_value
+from controller.alarms.limit import AlarmLimit, Level
 from controller.alarms.states import AlarmState, Move
-from controller.control.alarm import AlarmLimit, Level
 from controller.control.states import State
 from controller.core.sample import Quality
 from tests.support.alarm_rig import ENGINEER, NS, T0_NS, Rig, definition

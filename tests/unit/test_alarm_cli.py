@@ -16,7 +16,7 @@ from controller.alarms.rates import FloodWatch
 from controller.alarms.states import AlarmState
 from controller.cli import alarms as cli
 from controller.clock import SystemClock
-from controller.core.errors import DrylineError
+from controller.core.errors import DrylineError, Refused
 from controller.core.event import Event
 from controller.historian import Historian
 from controller.history import Store
@@ -45,8 +45,11 @@ class Desk:
         if request["op"] == "alarms":
             return listed(rig.board, self.line.board, rig.utc_ns, self.flood)
         boards = (rig.board, self.line.board)
-        return acted(boards, request, rig.utc_ns, By(actor=by or "me"),
-                     lambda _, told: rig.told.extend(told))  # fmt: skip
+        try:
+            return acted(boards, request, rig.utc_ns, By(actor=by or "me"),
+                         lambda _, told: rig.told.extend(told))  # fmt: skip
+        except Refused as error:
+            return {"accepted": False, "code": error.code, "reasons": list(error.reasons)}
 
 
 @pytest.fixture

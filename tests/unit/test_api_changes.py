@@ -1,12 +1,15 @@
 """Two steps to a change, as HTTP: who, what, on which picture, once, and what becomes of it."""
 
+import asyncio
+
 import pytest
 
 from controller.access.roles import Permission, Role
 from controller.access.script_tokens import Scope
+from controller.api.parts import Parts
 from controller.audit.record import Category
 from tests.support.access_rig import BOSS
-from tests.support.api_rig import ApiRig, api_rig
+from tests.support.api_rig import ApiRig, api_rig, narrowed
 
 SP = "COAT.V.LINE.SP"
 SET = {"verb": "SET", "target": SP, "value": 6.0}
@@ -33,11 +36,10 @@ async def test_a_set_point_is_proposed_executed_and_read_back(line, sato):
     assert line.controllers.commands == []
     done = await line.execute(sato, body)
     assert done.status_code == 202
-    (asked,) = line.controllers.commands
+    (asked,), record = line.controllers.commands, done.json()
     wanted = {"op": "command", "station": "coater", "verb": "SET", "target": SP, "value": 6.0,
-              "actor": "sato", "reason": ""}  # fmt: skip
+              "actor": "sato", "reason": "", "engineer": False, "id": record["id"]}  # fmt: skip
     assert asked == wanted
-    record = done.json()
     assert (record["state"], record["requested"], record["read_back"]) == ("accepted", 6.0, None)
     line.show(SP, 6.0)
     line.parts.read_backs.look(line.clock.link_s())
@@ -128,10 +130,27 @@ async def test_what_somebody_else_changed_meanwhile_is_told_with_who_and_what(li
     late = await line.execute(sato, mine)
     assert (late.status_code, late.json()["code"]) == (412, "changed")
     assert (late.json()["by"], late.json()["value"]) == ("mori", 7.0)
-    seen = await sato.post("/stations/coater/changes", json=SET, headers={"if-match": '"0"'})
+    old = {"if-match": f'"{mine["version"]}"'}
+    seen = await sato.post("/stations/coater/changes", json=SET, headers=old)
     assert seen.status_code == 412
-    fresh = await sato.post("/stations/coater/changes", json=SET, headers={"if-match": '"1"'})
+    new = {"if-match": f'"{seen.json()["version"]}"'}
+    fresh = await sato.post("/stations/coater/changes", json=SET, headers=new)
     assert fresh.status_code == 201
+
+
+async def test_of_two_who_execute_at_once_one_changes_the_set_point(line, sato):
+    mori = line.person("mori", Role.OPERATOR)
+    mine = (await sato.post("/stations/coater/changes", json=SET)).json()
+    other = (await mori.post("/stations/coater/changes", json={**SET, "value": 7.0})).json()
+    answers = await asyncio.gather(line.execute(sato, mine), line.execute(mori, other))
+    assert sorted(a.status_code for a in answers) == [202, 412]
+    assert len(line.controllers.commands) == 1
+
+
+async def test_a_version_from_before_a_restart_is_never_a_new_one(line, tmp_path):
+    before = line.parts.book.version("coater", SP)
+    line.access.clock.pass_s(1.0)
+    assert Parts(line.parts.given).book.version("coater", SP) > before
 
 
 async def test_a_refusal_of_the_station_comes_with_every_reason_and_the_command(line, sato):
@@ -279,12 +298,47 @@ async def test_why_it_cannot_start_is_told_with_live_values(line, sato):
 async def test_a_loop_has_a_version_that_changes_are_compared_with(line, sato):
     loop = line.parts.facts.stations["enclosure"].loops[0]
     first = await sato.get(f"/loops/{loop}")
-    assert first.headers["etag"] == '"0"'
     tag = line.parts.mirror.tags[line.parts.mirror.index(f"{loop}.SP")]
     wish = {"verb": "SET", "target": f"{loop}.SP", "value": tag.low}
     assert (await line.do(sato, "enclosure", **wish)).status_code == 202
-    assert (await sato.get(f"/loops/{loop}")).headers["etag"] == '"1"'
+    then = await sato.get(f"/loops/{loop}")
+    assert int(then.headers["etag"].strip('"')) == int(first.headers["etag"].strip('"')) + 1
 
 
 def test_rig_has_every_station(line: ApiRig):
     assert set(line.parts.facts.stations) == {"coater", "calender", "enclosure"}
+
+
+@pytest.fixture
+def narrow(tmp_path):
+    with api_rig(tmp_path, config=narrowed("coater", {SP: (1.0, 8.0)})) as found:
+        yield found
+
+
+async def test_an_operator_is_told_how_far_he_may_go(narrow):
+    sato = narrow.person("sato", Role.OPERATOR)
+    answer = await sato.post("/stations/coater/changes", json={**SET, "value": 8.5})
+    assert (answer.status_code, answer.json()["code"]) == (403, "beyond")
+    assert (answer.json()["low"], answer.json()["high"]) == (1.0, 8.0)
+    assert (await narrow.do(sato, "coater", **SET)).status_code == 202
+
+
+async def test_an_engineer_goes_further_with_a_reason(narrow):
+    eva = narrow.person("eva", Role.ENGINEER)
+    wish = {**SET, "value": 8.5}
+    assert (await eva.post("/stations/coater/changes", json=wish)).json()["code"] == "reason"
+    proposed = await eva.post("/stations/coater/changes", json={**wish, "reason": "trial 12"})
+    assert (proposed.json()["act"], proposed.json()["reason_needed"]) == ("set_beyond", True)
+    assert (await narrow.execute(eva, proposed.json())).status_code == 202
+    (asked,) = narrow.controllers.commands
+    assert asked["engineer"] is True
+
+
+async def test_an_engineer_who_lost_his_role_meanwhile_does_not_go_further(narrow):
+    eva = narrow.person("eva", Role.ENGINEER)
+    wish = {**SET, "value": 8.5, "reason": "trial 12"}
+    proposed = (await eva.post("/stations/coater/changes", json=wish)).json()
+    narrow.access.door.desk.set_roles(BOSS, "eva", [Role.OPERATOR], "shift")
+    again = narrow.login("eva")
+    assert (await narrow.execute(again, proposed)).json()["code"] == "gone"
+    assert narrow.controllers.commands == []

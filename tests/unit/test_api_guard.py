@@ -176,14 +176,32 @@ async def test_markup_and_formulas_are_text(line, sato):
     assert not [cell for cell in cells if cell.lstrip('"')[:1] in ("=", "+", "@")]
 
 
-async def test_one_line_for_a_change_and_none_for_a_look(line, sato, caplog):
+async def test_one_line_for_a_command_and_none_for_a_look_or_a_proposal(line, sato, caplog):
     caplog.set_level(logging.INFO, "dryline.api")
     await sato.get("/tags")
-    await sato.post(CHANGE, json={"verb": "START", "reason": "a\nb"})
-    lines = [r.getMessage() for r in caplog.records if r.name == "dryline.api"]
-    assert len(lines) == 1
-    assert "by=sato" in lines[0]
-    assert "/stations/{station}/actions" in lines[0]
+    proposed = await sato.post(CHANGE, json={"verb": "START", "reason": "a\nb"})
+    assert [r for r in caplog.records if r.name == "dryline.api"] == []
+    await line.execute(sato, proposed.json())
+    (said,) = [r.getMessage() for r in caplog.records if r.name == "dryline.api"]
+    for part in ("by=sato", "verb=START", "state=confirmed", 'reason="a\\nb"'):
+        assert part in said
+
+
+async def test_a_refused_command_is_a_line_too(line, sato, caplog):
+    caplog.set_level(logging.INFO, "dryline.api")
+    line.controllers.refuse = {"accepted": False, "code": "permissive", "reasons": ["door open"]}
+    proposed = await sato.post(CHANGE, json={"verb": "START"})
+    await line.execute(sato, proposed.json())
+    (said,) = [r.getMessage() for r in caplog.records if r.name == "dryline.api"]
+    assert 'state=rejected code=permissive why="door open"' in said
+
+
+async def test_another_change_is_one_line_with_its_route(line, sato, caplog):
+    caplog.set_level(logging.INFO, "dryline.api")
+    assert (await sato.delete("/session")).status_code == 204
+    (said,) = [r.getMessage() for r in caplog.records if r.name == "dryline.api"]
+    assert "by=sato" in said
+    assert "method=DELETE route=/api/v1/session" in said
 
 
 def test_nobody_forges_a_line_in_the_log():

@@ -17,8 +17,12 @@ from controller.api.line_facts import LineFacts
 from controller.api.live_client import ACK_S, HELLO_S, WINDOW, Broken, LiveClient
 from controller.api.live_view import FrameMaker, view_of
 from controller.api.mirror import Mirror
+from controller.api.station_watch import StationImage
+from controller.config import load_line
 from controller.core.sample import GOOD, Quality
 from controller.live_frames import Frame, Hello, TagMeta
+from controller.operator_limits import OperatorLimits
+from tests.support.line_under_test import SHIPPED
 
 NAMES = ("COAT.A", "COAT.B", "COAT.C", "CAL.A")
 SATO = Identity(
@@ -34,7 +38,9 @@ class Server:
     def __init__(self, names: tuple[str, ...] = NAMES) -> None:
         self.mirror, self.book, self.counts = Mirror(), CommandBook(), Counts()
         self.alarms = AlarmImage(self.mirror)
-        self.frames = FrameMaker(self.mirror, self.alarms, LineFacts("l", "L", {}), self.counts)
+        self.stations = StationImage(self.mirror)
+        facts = LineFacts("l", "L", {}, OperatorLimits(load_line(SHIPPED)))
+        self.frames = FrameMaker(self.mirror, self.alarms, self.stations, facts, self.counts)
         self.values = dict.fromkeys(names, 0.0)
         self.now_s, self.count, self.number = 0.0, 0, 0
         self.attach(*names)
@@ -343,3 +349,26 @@ def test_whatever_is_lost_the_screen_comes_to_show_what_is(steps):
             server.say(client, ack=frame["s"])
     shown = dict(zip(NAMES, server.mirror.value.tolist(), strict=True))
     assert screen == shown
+
+
+STATION = {
+    "time_ns": T_NS,
+    "stations": {"x": {"state": "IDLE", "reason": "", "step": "", "waiting_for": [],
+                       "link_up": True, "faulted": False, "left_s": 0.0}},
+}  # fmt: skip
+
+
+def test_stations_are_in_the_frames_of_those_who_ask_for_them(server):
+    asking, other = server.viewing(), server.viewing()
+    server.say(asking, op="view", id=1, tags=[], stations=True)
+    server.stations.take(STATION)
+    ((first,), (without,)) = server.round(asking, other)
+    assert [row["state"] for row in first["ss"]] == ["IDLE"]
+    assert "ss" not in without
+    server.say(asking, ack=first["s"])
+    server.stations.take(STATION)
+    assert server.round(asking) == [[]]
+    changed = {**STATION["stations"]["x"], "state": "STARTING"}
+    server.stations.take({**STATION, "stations": {"x": changed}})
+    ((second,),) = server.round(asking)
+    assert [row["state"] for row in second["ss"]] == ["STARTING"]

@@ -2,12 +2,17 @@
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from controller.access.identity import Actor
+from controller.access.ledger_witness import LedgerWitness
 from controller.access.roles import Role
+from controller.access.signature import Proof, sign_at_terminal
 from controller.audit.record import Category
+from tests.support.access_rig import BOSS, GOOD, NONE
 from tests.support.api_rig import ApiRig, api_rig
 from tests.support.line_under_test import ROOT
 
@@ -20,10 +25,27 @@ YAML = {"content-type": "application/yaml"}
 def line(tmp_path):
     shutil.copytree(ROOT / "recipes", tmp_path / "recipes")
     with api_rig(tmp_path) as found:
-        store = found.parts.given.recipes
-        for listed in store.every("coater"):
-            store.release(listed.id, "grace", "good", override="a test")
+        release_all(found)
         yield found
+
+
+def release_all(line: ApiRig) -> None:
+    """By an approver who signs, with authors who are users."""
+    access, store = line.access, line.parts.given.recipes
+    for name, shown in (("ben", "Ben Okafor"), ("chiara", "Chiara Rossi")):
+        access.desk.add(BOSS, name, [Role.ENGINEER], GOOD, shown)
+    access.user("grace", Role.APPROVER)
+    for listed in store.every("coater"):
+        access.clock.pass_s(61)
+        store.release(listed.id, "grace", "good", override="a test", witness=signing(line))
+
+
+def signing(line: ApiRig, name: str = "grace") -> LedgerWitness:
+    access = line.access
+    proof = Proof(name=name, password=GOOD, code=NONE)
+    signs = partial(sign_at_terminal, access.door, access.trail, access.clock, proof)
+    by = Actor(name, "terminal")
+    return LedgerWitness(trail=access.trail, by=by, users=access.desk.users(), signing=signs)
 
 
 @pytest.fixture
@@ -134,9 +156,9 @@ async def test_a_release_is_signed_by_another_person_and_the_signature_is_verifi
     (signature,) = shown["signatures"]
     assert (signature["meaning"], signature["against"]) == ("approved", [])
     assert line.parts.given.recipes.check("coater") == []
-    place = line.parts.given.recipes.root / "coater" / NAME / "signatures.json"
+    place = line.parts.given.recipes.root / "coater" / NAME / "ledger.json"
     kept = json.loads(place.read_text())
-    kept[0]["signer"] = "eva"
+    kept["entries"][-1]["signature"]["signer"] = "eva"
     place.write_text(json.dumps(kept))
     (forged,) = (await eva.get(f"{RECIPE}/9.0.0")).json()["signatures"]
     assert "altered" in forged["against"][0]
@@ -164,6 +186,56 @@ async def test_the_author_does_not_approve_whatever_his_roles(line):
     assert answer.status_code == 409
     assert "another person" in answer.text
     assert made["content_hash"] == content
+
+
+async def test_what_nobody_signed_is_not_deployed_where_there_are_users(line, eva, boss):
+    await draft(eva)
+    store = line.parts.given.recipes
+    own = store.find("coater", f"{NAME}@9.0.0")
+    store.release(own, "grace", "x", override="a test")
+    line.controllers.answers["recipe"] = shown()
+    body = {"recipe": f"{NAME}@9.0.0", "expected": 0, "reason": "better"}
+    refused = await eva.post("/stations/coater/deployments", json=body)
+    assert (refused.status_code, refused.json()["code"]) == (409, "unsigned")
+    ticket, content = await sign(line, boss, "boss", "9.0.0")
+    again = {"content_hash": content, "reason": "good", "ticket": ticket, "override": "a test"}
+    assert (await boss.post(f"{RECIPE}/9.0.0/release", json=again)).status_code == 200
+    assert (await eva.post("/stations/coater/deployments", json=body)).status_code == 201
+
+
+async def test_the_terminal_signs_with_the_password_of_a_user(line, eva):
+    line.controllers.answers["recipe"] = shown()
+    body = {"recipe": NAME, "expected": 0, "reason": "better"}
+    for name, password, code in (
+        ("root", "", "ticket"), ("root", GOOD.reveal(), "login"), ("eva", "wrong one", "login"),
+        ("grace", GOOD.reveal(), ""),
+    ):  # fmt: skip
+        line.pass_s(61)
+        http = line.terminal()
+        http.headers["x-dryline-actor"] = name
+        told = (await http.post("/stations/coater/deployments", json=body)).json()
+        seen = {"seen_t": line.now_ms, "password": password}
+        done = await http.post(f"/changes/{told['token']}/execute", json=seen)
+        assert done.json()["code"] == (code or "ok"), done.text
+    (asked,) = line.controllers.commands
+    assert (asked["actor"], asked["signature"]["signer"]) == ("grace", "grace")
+    record = next(r for r in line.access.records() if r.number == asked["signature"]["number"])
+    assert (record.entry.source, record.entry.action) == ("terminal", "deployed")
+    assert asked["id"] == line.access.records()[-1].entry.command
+
+
+async def test_without_users_the_terminal_deploys_unsigned(tmp_path):
+    shutil.copytree(ROOT / "recipes", tmp_path / "recipes")
+    with api_rig(tmp_path) as line:
+        store = line.parts.given.recipes
+        store.release(store.find("coater", NAME), "grace", "x", override="a test")
+        line.controllers.answers["recipe"] = shown()
+        http = line.terminal()
+        body = {"recipe": NAME, "expected": 0, "reason": "better"}
+        told = (await http.post("/stations/coater/deployments", json=body)).json()
+        assert (await line.execute(http, told)).status_code == 202
+        (asked,) = line.controllers.commands
+        assert asked["signature"] is None
 
 
 def requested(number: int, recipe: str = "coater/higher-shear@1.0.0") -> dict:

@@ -56,8 +56,8 @@ async def test_an_acknowledgement_names_the_coming_that_was_seen(line, sato):
     assert answer.status_code == 200
     (asked,) = line.controllers.commands
     wanted = {"op": "alarm", "act": "acknowledge", "alarm": "COAT.LOAD.hi", "occurrence": 3,
-              "station": "coater", "actor": "sato", "reason": ""}  # fmt: skip
-    assert asked == wanted
+              "station": "coater", "actor": "sato", "engineer": False, "reason": ""}  # fmt: skip
+    assert {key: value for key, value in asked.items() if key != "id"} == wanted
     line.controllers.refuse = {
         "accepted": False, "code": "occurrence", "reasons": ["has come again"]
     }  # fmt: skip
@@ -84,7 +84,8 @@ async def test_a_critical_alarm_is_shelved_by_an_engineer_in_two_steps(line, sat
     assert proposed.status_code == 201
     assert line.controllers.commands == []
     assert (await line.execute(eva, proposed.json())).status_code == 202
-    assert line.controllers.commands[-1]["act"] == "shelve"
+    asked = line.controllers.commands[-1]
+    assert (asked["act"], asked["engineer"]) == ("shelve", True)
 
 
 async def test_out_of_service_takes_two_steps_also_for_an_alarm_that_is_normal(line):
@@ -93,19 +94,98 @@ async def test_out_of_service_takes_two_steps_also_for_an_alarm_that_is_normal(l
     assert proposed.status_code == 201
     assert (await line.execute(eva, proposed.json())).status_code == 202
     assert line.controllers.commands[-1]["station"] == "calender"
+    for alarm, station in (("DHU.FREG.PV.lolo", "enclosure"), ("BUF.POS.hi", "calender")):
+        path = f"/alarms/{alarm}/out-of-service"  # named otherwise than their station
+        proposed = await eva.post(path, json={"reason": "repair"})
+        assert proposed.json()["station"] == station
     unknown = await eva.post("/alarms/NOWHERE.X.hi/out-of-service", json={"reason": "repair"})
     assert unknown.status_code == 404
 
 
+TORQUE = {
+    "name": "torque", "kind": "trip", "tag": "COAT.TORQUE", "text": "mixer torque", "ok": True,
+    "wanted": "above 92 %", "shown": "40 %", "remedy": "", "latched": False, "first_out": False,
+    "bypassable": True, "bypass": None,
+}  # fmt: skip
+REMOTE = {**TORQUE, "name": "remote switch", "kind": "permissive", "bypassable": False}
+
+
+async def test_interlocks_are_listed_with_their_live_values(line, sato):
+    line.controllers.interlocks = [TORQUE, REMOTE]
+    found = (await sato.get("/stations/coater/interlocks")).json()
+    assert (found["station"], found["interlocks"]) == ("coater", [TORQUE, REMOTE])
+    assert (await sato.get("/stations/slitter/interlocks")).status_code == 404
+
+
 async def test_a_bypass_takes_an_engineer_two_steps_a_reason_and_an_end(line, sato):
-    path = "/stations/coater/interlocks/door/bypass"
+    line.controllers.interlocks = [TORQUE, REMOTE]
+    path = "/stations/coater/interlocks/torque/bypass"
     body = {"for_s": 600.0, "reason": "maintenance"}
     assert (await sato.post(path, json=body)).status_code == 403
     eva = line.person("eva", Role.ENGINEER)
+    assert (await eva.post(path, json={"for_s": 600.0, "reason": " "})).json()["code"] == "reason"
     proposed = await eva.post(path, json=body)
+    assert proposed.json()["text"] == "BYPASS torque for 600 s: mixer torque is 40 %"
+    assert line.controllers.commands == []
     assert (await line.execute(eva, proposed.json())).status_code == 202
     asked = line.controllers.commands[-1]
-    assert (asked["op"], asked["interlock"], asked["for_s"]) == ("bypass", "door", 600.0)
+    assert {key: value for key, value in asked.items() if key != "id"} == {
+        "op": "command", "station": "coater", "verb": "BYPASS", "target": "torque", "value": 600.0,
+        "reason": "maintenance", "actor": "eva",
+    }  # fmt: skip
+    proposed = await eva.post("/stations/coater/interlocks/torque/restore", json={"reason": "done"})
+    await line.execute(eva, proposed.json())
+    assert line.controllers.commands[-1]["verb"] == "UNBYPASS"
+
+
+async def test_what_is_no_interlock_or_may_not_be_bypassed_is_refused_before_it_is_proposed(line):
+    line.controllers.interlocks = [TORQUE, REMOTE]
+    eva = line.person("eva", Role.ENGINEER)
+    body = {"for_s": 600.0, "reason": "maintenance"}
+    path = "/stations/coater/interlocks"
+    unknown = await eva.post(f"{path}/window/bypass", json=body)
+    assert (unknown.status_code, "torque" in unknown.text) == (404, True)
+    refused = await eva.post(f"{path}/remote%20switch/bypass", json=body)
+    assert refused.json()["code"] == "bypass"
+
+
+@pytest.mark.parametrize("verb", ["BYPASS", "UNBYPASS"])
+async def test_an_operator_cannot_bypass_by_the_way_of_other_commands(line, sato, verb):
+    line.controllers.interlocks = [TORQUE]
+    for way in ("changes", "actions"):
+        body = {"verb": verb, "reason": "x"}
+        if way == "changes":
+            body |= {"target": "torque", "value": 600.0}
+        answer = await sato.post(f"/stations/coater/{way}", json=body)
+        assert answer.status_code >= 400, way
+    assert line.controllers.commands == []
+
+
+async def test_floods_of_several_controllers_are_one_for_the_operator(line, sato):
+    def answer(request):
+        station = request["station"]
+        comings = [[T0_NS + k, station, f"A.{k}"] for k in range(6)]
+        return {"alarms": [], "time_ns": T0_NS + 10, "operator": station, "comings": comings}
+
+    line.controllers.answers["alarms"] = answer
+    watch = AlarmWatch(line.controllers, line.parts.alarms, line.clock)
+    for _ in range(2):  # what was counted once is not counted again
+        await watch.look()
+        (flood,) = (await sato.get("/alarms")).json()["floods"]
+        assert flood["count"] == 6 * len(line.config.stations)
+
+
+async def test_the_flood_of_one_controller_is_its_own_words(line, sato):
+    told = {"operator": "", "since_ns": T0_NS, "count": 60_000, "stations": {}}
+    line.controllers.answers["alarms"] = lambda request: {
+        "alarms": [],
+        "time_ns": T0_NS,
+        "operator": "",
+        "flood": told,
+        "comings": [],
+    }
+    await AlarmWatch(line.controllers, line.parts.alarms, line.clock).look()
+    assert (await sato.get("/alarms")).json()["floods"] == [told]
 
 
 async def test_the_audit_trail_is_read_on_and_verified(line, sato):

@@ -12,7 +12,7 @@ from controller.audit.append_file import AppendFile
 from controller.audit.check import check
 from controller.audit.export import COLUMNS, as_json, csv_lines
 from controller.audit.reading import Wish, after, matching, newest
-from controller.audit.record import MAX_TEXT, Category, Result, decode
+from controller.audit.record import MAX_TEXT, Category, decode
 from controller.audit.trail import TRAIL, Trail
 from controller.audit.verify import Damage
 from controller.core.errors import StoreError
@@ -154,6 +154,26 @@ def test_time_that_passes_is_no_step(tmp_path):
             clock.set_s(0.2)
             trail.append(entry())
     assert "clock set" not in actions(tmp_path)
+
+
+def test_a_clock_that_is_set_and_set_back_leaves_two_records(tmp_path):
+    clock = TestClock()
+    with open_trail(tmp_path, clock) as trail:
+        trail.append(entry())
+        for step_s in (0.0, 60.0, 0.0, -60.0, 0.0):
+            clock.set_s(step_s)
+            trail.look_at_clock()
+        trail.append(entry())
+    assert actions(tmp_path)[-4:] == ["START", "clock set", "clock set", "START"]
+
+
+def test_looking_at_a_clock_that_was_not_set_writes_nothing(tmp_path):
+    clock = TestClock()
+    with open_trail(tmp_path, clock) as trail:
+        trail.look_at_clock()
+        clock.pass_s(1_000.0)
+        trail.look_at_clock()
+        assert trail.head.number == 1
 
 
 def test_a_clock_that_went_back_over_a_restart_is_seen(tmp_path):
@@ -433,12 +453,3 @@ def test_an_export_has_every_column_and_no_formula(tmp_path):
     assert ",'=cmd" in rows[1]
     assert ",'+1," in rows[1]
     assert json.loads(json.dumps(as_json(records[1])))["new"] is True
-
-
-def test_heads_are_told_outside_at_the_start_now_and_then_and_at_the_end(tmp_path):
-    told = []
-    with open_trail(tmp_path, on_head=told.append) as trail:
-        for _ in range(250):
-            trail.append(entry(result=Result.DONE))
-    assert [a.number for a in told] == [1, 100, 200, 251]
-    assert check(trail.path, anchor_of(tmp_path), told)[0].intact

@@ -12,6 +12,11 @@ import pytest
 from typer.testing import CliRunner
 
 from controller.__main__ import app
+from controller.access.database import PASSING, Database
+from controller.access.roles import Permission, Role
+from controller.access.script_tokens import Scope, all_tokens
+from controller.access.users import all_users
+from controller.audit.reading import Wish, newest
 from controller.backup import making
 from controller.backup.archive import SEAL, SUM_BYTES
 from controller.backup.content import content_of
@@ -20,8 +25,10 @@ from controller.backup.manifest import BackupError, Manifest
 from controller.backup.restoring import restore, verify
 from controller.backup.sources import Folders, sources
 from controller.config import load_line
+from controller.core.errors import DrylineError, StoreError
 from controller.history import Reader, Store
 from controller.history.schema import renew_identity
+from tests.support.access_rig import BOSS, rig
 from tests.support.documents import ROOT
 from tests.support.history import T0_NS, batch
 from tests.support.history_life import HistoryLife
@@ -29,6 +36,7 @@ from tests.support.ledger_life import LedgerLife
 from tests.support.line_under_test import SHIPPED
 from tests.support.stations_life import StationsLife
 
+UNFINISHED = b'{"numb'
 RUNNER = CliRunner()
 CONFIG = load_line(SHIPPED)
 
@@ -46,10 +54,29 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
     part = home / "part"
     HistoryLife(part).run(passing=True)
     shutil.copy(part / "run" / "history.db", home / "run" / "history-coater.db")
-    (home / "run" / "audit.jsonl").write_text('{"number": 1}\n{"number": 2}\n{"numb')
-    (home / "run" / "access.db").write_text("passwords")
-    (home / "run" / "influx.token").write_text("secret")
+    (home / "run" / "influx.token").write_text("secret of another folder")
+    users(home)
     return home
+
+
+def users(home: Path) -> None:
+    """Somebody with a token who is logged in, keys, and a PLC that is trusted."""
+    with rig(home / "access") as access:
+        access.user("sato", Role.OPERATOR)
+        scope = Scope(label="reports", permissions=frozenset({Permission.VIEW}))
+        access.desk.make_token(BOSS, "sato", scope)
+        access.login("sato")
+        with (home / "run" / "audit.jsonl").open("wb") as stream:
+            stream.write(access.trail.path.read_bytes() + UNFINISHED)
+        access.database.path.rename(home / "run" / "access.db")
+        for end in ("-wal", "-shm"):
+            log = access.database.path.with_name(f"access.db{end}")
+            log.rename(home / "run" / log.name)
+    for name in ("own/controller.pem", "plc-password", "trusted/coater/5f.der", "lock"):
+        path = home / "run" / "pki" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"key {name}")
+        path.chmod(0o600)
 
 
 @pytest.fixture
@@ -76,23 +103,76 @@ def places(folder: Path) -> dict[str, Path]:
 # -- what is in it ---------------------------------------------------------------------------------
 
 
-def test_a_backup_holds_all_stores_recipes_and_the_configuration_and_no_secret(home: Path) -> None:
+SECRETS = ("access.db", "pki/own/controller.pem", "pki/plc-password", "pki/trusted/coater/5f.der")
+
+
+def test_users_tokens_and_keys_come_back_for_their_owner_alone(home: Path, tmp_path: Path) -> None:
+    target, made = backup(home)
+    assert {f"run/{name}" for name in SECRETS} <= {m.name for m in made.members}
+    restore(target, places(tmp_path / "new"), silent(), silent)
+    run = tmp_path / "new" / "run"
+    for path in (run / "access.db", *(p for p in (run / "pki").rglob("*"))):
+        assert path.stat().st_mode & 0o077 == 0, path
+    assert (run / "audit.jsonl").stat().st_mode & 0o077 == 0
+    with Database(run / "access.db") as database, database.reading() as change:
+        (user,) = all_users(change)
+        assert (user.name, user.roles, user.active) == ("sato", {Role.OPERATOR}, True)
+        assert [token.label for token in all_tokens(change)] == ["reports"]
+
+
+def test_nobody_is_logged_in_on_the_restored_line(home: Path, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(home / "run" / "access.db")) as live:
+        (session,) = live.execute("SELECT hash FROM session").fetchone()
+    target, _ = backup(home)
+    restore(target, places(tmp_path / "new"), silent(), silent)
+    restored = tmp_path / "new" / "run" / "access.db"
+    assert session.encode() not in restored.read_bytes()
+    with closing(sqlite3.connect(restored)) as db:
+        for table in PASSING:
+            (n,) = db.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608
+            assert n == 0
+
+
+def test_the_manifest_tells_of_secrets_and_tells_none(home: Path) -> None:
+    target, made = backup(home)
+    assert any("private keys" in note for note in made.notes)
+    manifest = zipfile.ZipFile(target).read("manifest.json")
+    for secret in (b"key own", b"$argon2", b"dryline_"):
+        assert secret not in manifest
+
+
+def test_secrets_are_left_out_where_they_shall_be(home: Path) -> None:
+    made = make(
+        home / "bare.zip", sources(CONFIG, folders(home), secrets=False), "pilot", "dryline 1",
+        "2026-01-01T00:00:00Z", silent,
+    )  # fmt: skip
+    assert not {f"run/{name}" for name in SECRETS} & {m.name for m in made.members}
+    assert made.notes[0].startswith("without users")
+
+
+def test_a_trail_that_was_found_broken_once_is_in_it_too(home: Path) -> None:
+    (home / "run" / "audit.jsonl.broken-1").write_text('{"number": 1}\n')
+    _, made = backup(home)
+    assert "run/audit.jsonl.broken-1" in {m.name for m in made.members}
+
+
+def test_a_backup_holds_all_stores_recipes_and_the_configuration(home: Path) -> None:
     target, made = backup(home)
     names = [m.name for m in made.members]
-    stores = ["history-coater.db", "history.db", "sinks/plant.db", "stations.db"]
+    stores = ["access.db", "history-coater.db", "history.db", "sinks/plant.db", "stations.db"]
     assert [n for n in names if n.endswith(".db")] == [f"run/{s}" for s in stores]
     assert {"run/audit.jsonl", "line/line.toml", "line/io_list.csv"} < set(names)
     assert "recipes/coater/nmc-standard/1.1.0.yaml" in names
-    raw = b"".join(zipfile.ZipFile(target).read(n) for n in names)
-    assert b"passwords" not in raw
-    assert b"secret" not in raw
+    assert not {"run/influx.token", "run/pki/lock"} & set(names)
     assert target.stat().st_mode & 0o077 == 0
     assert [p.name for p in home.glob("line.zip*")] == ["line.zip"]
 
 
 def test_a_growing_file_is_taken_in_whole_lines(home: Path) -> None:
     target, _ = backup(home)
-    assert zipfile.ZipFile(target).read("run/audit.jsonl") == b'{"number": 1}\n{"number": 2}\n'
+    saved = zipfile.ZipFile(target).read("run/audit.jsonl")
+    assert saved + UNFINISHED == (home / "run" / "audit.jsonl").read_bytes()
+    assert saved.count(b"\n") == 4
 
 
 def test_any_program_unpacks_it_and_finds_plain_databases(home: Path, tmp_path: Path) -> None:
@@ -261,7 +341,7 @@ def test_a_restore_that_fails_at_any_move_leaves_nothing_behind(
 
 def test_an_older_backup_is_replaced_only_when_told_so_and_by_a_whole_one(home: Path) -> None:
     target, made = backup(home)
-    with pytest.raises(BackupError, match="--force"):
+    with pytest.raises(DrylineError, match="--force"):
         backup(home)
     with closing(sqlite3.connect(home / "run" / "history.db")) as connection, connection:
         connection.execute("DELETE FROM event")
@@ -276,7 +356,7 @@ def test_a_failing_disk_leaves_no_half_backup(home: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr("controller.backup.archive.SYNCED_BYTES", 2**14)
     monkeypatch.setattr("os.fdatasync", full)
-    with pytest.raises(BackupError, match="the disk is full; nothing was left"):
+    with pytest.raises(StoreError, match="No space left on device; no file is left"):
         backup(home)
     assert not list(home.glob("line.zip*"))
 
@@ -320,6 +400,7 @@ def test_a_damaged_store_in_a_backup_is_not_restored(
     raw = bytearray(path.read_bytes())
     raw[4096 * 3 + 100 : 4096 * 3 + 3000] = b"\xff" * 2900
     path.write_bytes(raw)
+    (home / "run" / "access.db").unlink()
     monkeypatch.setattr(making, "content_of", lambda _: "0" * 64)
     target, _ = backup(home)
     with pytest.raises(BackupError, match=r"history.*db: (was damaged|does not say|cannot be)"):
@@ -346,6 +427,8 @@ def test_commands_back_up_verify_and_restore_in_words_and_json(home: Path, tmp_p
     )
     assert done.exit_code == 0, done.output
     assert f"Content hash: {content}" in done.output
+    (last,) = newest(home / "run" / "audit.jsonl", Wish(), 1)
+    assert f"head {last.number}:{last.hash}" in done.output
     refused = RUNNER.invoke(app, ["restore", str(target), "--run", new[0]])
     assert refused.exit_code == 1
     assert "is not empty" in refused.output

@@ -86,7 +86,7 @@ def test_what_a_crash_left_behind_is_made_again(tmp_path: Path, left: str) -> No
     if left == "empty":
         (tmp_path / NAMES[0]).touch()
     else:
-        (tmp_path / f".{NAMES[0]}").write_text("abc")
+        (tmp_path / f"{NAMES[0]}.part").write_text("abc")
     assert NAMES[0] in make_secrets(tmp_path, wanted())
     assert len(read_secret(tmp_path, Secret(NAMES[0], MINE))) == 64
     assert sorted(contents(tmp_path)) == sorted(NAMES)

@@ -22,7 +22,6 @@ from controller.export.choice import choose
 from controller.export.exporting import Form, Layout, Order, export, form_of
 from controller.export.layouts import Extent, Tally
 from controller.export.moments import window_of
-from controller.export.whole_file import whole_file
 from controller.export.wide import Take
 from controller.history import Reader, Store
 from controller.history.several import MergedReader
@@ -355,36 +354,6 @@ def test_a_disk_that_takes_no_more_is_told_and_nothing_half_is_left(history, tmp
     assert done.stderr == ""
     assert f"{path}: cannot be written: File too large" in done.stdout
     assert not list(tmp_path.glob("x.*"))
-
-
-def test_two_exports_into_one_file_do_not_mix(tmp_path):
-    path = tmp_path / "x.csv"
-    with whole_file(path) as first:
-        first.write(b"one")
-        with pytest.raises(DrylineError, match="another process"), whole_file(path):
-            pass
-    assert path.read_bytes() == b"one"
-
-
-def test_what_a_killed_export_left_is_written_over(tmp_path):
-    (tmp_path / "x.csv.part").write_bytes(b"left behind by somebody")
-    with whole_file(tmp_path / "x.csv") as stream:
-        stream.write(b"new")
-    assert (tmp_path / "x.csv").read_bytes() == b"new"
-    assert [p.name for p in tmp_path.iterdir()] == ["x.csv"]
-
-
-def test_somebody_who_was_faster_is_not_written_over(tmp_path):
-    path = tmp_path / "x.csv"
-
-    def write_mine() -> None:
-        with whole_file(path) as stream:
-            stream.write(b"mine")
-            path.write_bytes(b"theirs")
-
-    with pytest.raises(DrylineError, match="is there already"):
-        write_mine()
-    assert path.read_bytes() == b"theirs"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from controller.core.tag import Kind, Writer
 from controller.core.units import UNITS
 from controller.io_checks import StationFacts, check_rows
 from controller.io_list import read_io_list, read_rows
-from controller.io_row import COLUMNS
+from controller.io_row import ALL_COLUMNS, COLUMNS
 
 SHIPPED = Path(__file__).parents[2] / "controller/lines/pilot/io_list.csv"
 HEADER = ",".join(COLUMNS)
@@ -188,3 +189,60 @@ def test_shipped_list_is_right_and_uses_known_units_only() -> None:
     assert problems == []
     assert len(points) == len(SHIPPED.read_text(encoding="utf-8").splitlines()) - 1
     assert {point.unit for point in points} <= set(UNITS)
+
+
+WIDE = ",".join(ALL_COLUMNS)
+
+
+def wide_of(*rows: str):
+    return read_io_list("\n".join([WIDE, *rows, ""]), "io_list.csv")
+
+
+def test_a_list_without_rates_lets_everything_act_at_once() -> None:
+    assert points_of(FEED)[0].rate_per_s == math.inf
+
+
+def test_rate_is_a_last_column_that_may_be_empty() -> None:
+    points, problems = wide_of(FEED + ",2.5", with_field(FEED, tag="A.B") + ",")
+    assert problems == []
+    assert [point.rate_per_s for point in points] == [2.5, math.inf]
+
+
+@pytest.mark.parametrize("rate", ["0", "-1", "nan", "inf", "2,5", "fast"])
+def test_rate_that_is_no_positive_number_is_refused(rate: str) -> None:
+    points, (problem,) = wide_of(f'{FEED},"{rate}"')
+    assert points == []
+    assert str(problem).startswith("io_list.csv:2: column R, rate_per_s of COAT.FEED.SP")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"access": "R", "default": ""}, {"type": "int", "unit": "", "wire": "int32", "default": "1"}],
+)
+def test_only_a_written_number_has_a_rate(changes: dict[str, str]) -> None:
+    _, (problem,) = wide_of(with_field(FEED, **changes) + ",1")
+    assert "only for access W and type real: leave it empty" in str(problem)
+
+
+def test_a_row_that_is_too_short_for_its_header_is_told() -> None:
+    points, (problem,) = wide_of(FEED)
+    assert points == []
+    assert "17 fields, must be 18 as in the header" in str(problem)
+
+
+def test_rate_in_the_wrong_place_is_told() -> None:
+    names = [*COLUMNS[:6], "rate_per_s", *COLUMNS[6:]]
+    _, problems = read_io_list("\n".join([",".join(names), FEED]), "io_list.csv")
+    assert any("wrong order" in str(problem) for problem in problems)
+
+
+def test_every_number_that_the_shipped_line_writes_has_a_rate_or_a_reason_for_none() -> None:
+    points, _ = read_io_list(SHIPPED.read_text(encoding="utf-8"), "io_list.csv")
+    free = {
+        p.tag for p in points
+        if p.access is Access.WRITE and p.kind is Kind.REAL and p.rate_per_s == math.inf
+    }  # fmt: skip
+    assert free == {
+        "ENC.DP.SP", "ENC.PB.SP",  # limits to judge by, they move nothing
+        "DHU.VCHW.SP", "DHU.MAKEUP.SP",  # -1 is no position: valve and damper have a stroke time
+    }  # fmt: skip

@@ -13,7 +13,7 @@ from prometheus_client.openmetrics.parser import (
 )
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
-from controller.control.alarm import AlarmLimit, Level, LimitAlarm
+from controller.alarms.alarm import By
 from controller.control.states import State
 from controller.control.station_parts import ScanTiming
 from controller.core.sample import Quality
@@ -177,13 +177,28 @@ def test_cardinality_is_that_of_the_configuration(shown: Shown, line: VirtualLin
 
 def test_alarms_and_open_runs_are_counted(shown: Shown, line: VirtualLine) -> None:
     coater = line.stations["coater"]
-    alarm = LimitAlarm("X", [AlarmLimit(level=Level.HI, limit=1.0)])
-    coater.limit_alarms = [(0, alarm)]
-    assert number(shown, "station_alarms_active", station="coater") == 0.0
-    for at_s in (0.0, 1.0):
-        alarm.scan(at_s, 2.0, Quality.GOOD)
-    assert number(shown, "station_alarms_active", station="coater") == 1.0
+    board = coater.alarm_desk.board
+    k = coater.at(".LINK.AGE")
+
+    def scan(value: float, now_s: float) -> None:
+        coater.v[k] = value
+        board.scan(now_s, round(now_s * 1e9), coater.v, coater.q, State.IDLE)
+
+    def counted() -> list[float]:
+        names = ("active", "unacknowledged", "shelved")
+        return [number(shown, f"station_alarms_{n}", station="coater") for n in names]
+
+    scan(0.0, 1.0)
+    assert counted() == [0.0, 0.0, 0.0]
+    scan(4.0, 2.0)
+    assert counted() == [1.0, 1.0, 0.0]
+    board.acknowledge("COAT.LINK.AGE.hi", 1, 2_000_000_000, By(actor="ann"))
+    assert counted() == [1.0, 0.0, 0.0]
+    until_ns = 60_000_000_000
+    board.shelve("COAT.LINK.AGE.hi", until_ns, 2_000_000_000, By(actor="ann"), "cable is changed")
+    assert counted() == [0.0, 0.0, 1.0]
     assert number(shown, "station_run_open", station="coater") == 0.0
+    assert number(shown, "station_interlocks_bypassed", station="coater") == 0.0
 
 
 def test_a_bad_tag_has_a_quality_and_no_value(shown: Shown, line: VirtualLine) -> None:

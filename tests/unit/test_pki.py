@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import hashes
 
-from controller.core.errors import DrylineError, NotTrusted
+from controller.core.errors import DrylineError, NotTrusted, StoreError
 from controller.pki import files, own
 from controller.pki.certificates import (
     MAX_BYTES,
@@ -20,6 +20,7 @@ from controller.pki.certificates import (
 )  # fmt: skip
 from controller.pki.judge import judge, offers
 from controller.pki.trust import MOST_REJECTED, Standing, TrustList
+from controller.whole_file import SECRET
 from tests.support.certificates import pair
 
 DAY_S = 86400.0
@@ -143,14 +144,14 @@ def test_a_file_is_written_whole_with_its_rights_or_not_at_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "secret"
-    files.write(path, b"one", files.SECRET)
+    files.write(path, b"one", SECRET)
 
     def full(_: int) -> None:
         raise OSError(28, "no space")
 
-    monkeypatch.setattr(files.os, "fsync", full)
-    with pytest.raises(OSError, match="no space"):
-        files.write(path, b"two", files.SECRET)
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(StoreError, match="no space"):
+        files.write(path, b"two", SECRET)
     assert path.read_bytes() == b"one"
     assert list(tmp_path.iterdir()) == [path]
 

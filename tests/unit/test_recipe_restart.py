@@ -65,6 +65,7 @@ def follow(bench, until_scan, from_scan=0):
 def what_must_stay(bench):
     """Of the run and around it."""
     recipes, run = bench.recipes, bench.recipes.run
+    alarms = bench.station.alarm_desk.board.alarms
     return {
         "deployments": [asdict(d) for d in recipes.deployments],
         "pending": recipes.pending,
@@ -75,7 +76,7 @@ def what_must_stay(bench):
         "time": run and run.state.time_s,
         "current": run and asdict(recipes.current),
         "lot": run and (run.state.lot, run.state.lot_end_m),
-        "alarms": [a.tag for _, a in bench.station.limit_alarms],
+        "alarms": {a.definition.id: a.limit for a in alarms.values() if a.armed},
     }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from controller.clock import ManualClock
-from controller.core.errors import ConfigError, Refused
+from controller.core.errors import ConfigError, Refused, StoreError
 from controller.core.recipe import RecipeId, Version
 from controller.recipe_ledger import LEDGER, LOCK, Action, Ledger, locked
 from controller.recipe_library import Status
@@ -390,7 +390,7 @@ def test_ledger_is_replaced_whole(root: Path, monkeypatch: pytest.MonkeyPatch) -
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(StoreError, match="No space"):
         recipes.obsolete(OWN, "Grace Other", "old")
     monkeypatch.undo()
     assert (root / "coater" / "test-film" / LEDGER).read_bytes() == before

@@ -317,7 +317,7 @@ async def test_what_a_station_tells_is_saved_with_the_state_it_tells_of(line: De
     await line.command("UNHOLD")
     await line.pass_time(1.0)
     phases = [e.text for e in line.record(run.head.id).entries if e.text.startswith("phase ")]
-    assert phases == ["phase 1 heat: Heat", "phase 2 ramp: Laminator up", "phase 3 ask: Film",
+    assert phases == ["phase 1 heat: Heat", "phase 2 ramp: Foil tight", "phase 3 ask: Film",
                       "phase 3 ask: Film"]  # fmt: skip
 
 

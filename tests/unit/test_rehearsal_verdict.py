@@ -3,7 +3,11 @@
 import numpy as np
 import pytest
 
-from controller.control.alarm import Level
+from controller.alarms.definition import AlarmDefinition, Priority
+from controller.alarms.states import AlarmState
+from controller.alarms.states import Move as AlarmMove
+from controller.alarms.transition import Transition as AlarmTransition
+from controller.alarms.transition import events
 from controller.control.states import State
 from controller.core.event import Event, EventKind, Verb
 from controller.core.recipe import (
@@ -72,9 +76,9 @@ def verdict(found: Facts, criteria=Criteria.GOOD_RUN, **more) -> Verdict:
     )  # fmt: skip
 
 
-def alarm(level=Level.HI, at_s=200.0, for_s=10.0, *, over=True) -> AlarmTime:
-    return AlarmTime(tag="COAT.TORQUE", level=level, at_s=at_s, for_s=for_s, value=90.0,
-                     limit=85.0, over=over)  # fmt: skip
+def alarm(name="hi", at_s=200.0, for_s=10.0, *, over=True, priority=3) -> AlarmTime:
+    return AlarmTime(tag="COAT.TORQUE", name=name, priority=Priority(priority), at_s=at_s,
+                     for_s=for_s, value=90.0, limit=85.0, over=over)  # fmt: skip
 
 
 # -- a good run --------------------------------------------------------------------------------
@@ -125,9 +129,9 @@ def test_a_refused_start_fails_with_every_reason():
     assert found.reasons == ("remote switch", "door 2 open")
 
 
-@pytest.mark.parametrize("level", [Level.HIHI, Level.LOLO])
-def test_a_serious_alarm_fails_however_short(level):
-    assert not verdict(facts(alarms=[alarm(level, for_s=0.1)])).passed
+@pytest.mark.parametrize(("name", "priority"), [("hihi", 3), ("lolo", 4), ("hi", 2), ("open", 1)])
+def test_a_serious_alarm_fails_however_short(name, priority):
+    assert not verdict(facts(alarms=[alarm(name, for_s=0.1, priority=priority)])).passed
 
 
 @pytest.mark.parametrize(("for_s", "passed"), [(36.0, True), (36.1, False)])
@@ -142,7 +146,7 @@ def test_a_plain_alarm_fails_above_one_percent_of_production(for_s, passed):
 def test_short_alarms_of_one_limit_add_up():
     found = verdict(facts(alarms=[alarm(at_s=200.0 * k, for_s=20.0) for k in (1, 2)]))
     assert "2 times, 40 s in all" in found.reasons[0]
-    other = alarm(Level.LO, at_s=900.0, for_s=20.0)
+    other = alarm("lo", at_s=900.0, for_s=20.0)
     assert verdict(facts(alarms=[alarm(for_s=20.0), other])).passed
 
 
@@ -197,7 +201,7 @@ def test_with_faults_a_hold_is_told_and_coming_back_is_what_counts():
 
 
 def test_with_faults_an_alarm_counts_only_near_the_end():
-    assert recovered(alarms=[alarm(Level.HIHI, at_s=1001.0, for_s=900.0)]).passed
+    assert recovered(alarms=[alarm("hihi", at_s=1001.0, for_s=900.0)]).passed
     late = recovered(alarms=[alarm(at_s=3650.0, for_s=50.0, over=False)])
     assert late.reasons[0].startswith("not quiet at the end: COAT.TORQUE hi alarm")
 
@@ -248,19 +252,43 @@ def test_what_was_before_start_is_left_out():
 
 
 def test_an_alarm_lasts_until_it_goes_or_execute_is_left():
-    def alarm(at_s: float, value: float, *, active: bool) -> Event:
-        said = {"level": "hihi", "active": active, "value": value, "limit": 95.0}
-        return event(at_s, EventKind.ALARM, "torque", "COAT.TORQUE", **said)
-
-    came, gone = alarm(10.0, 96.5, active=True), alarm(25.0, 80.0, active=False)
+    came, gone = torque(10.0, AlarmMove.RAISE, 96.5), torque(25.0, AlarmMove.CLEAR, 80.0)
     run = state(1.0, State.STARTING, State.EXECUTE)
     (whole,) = read([run, came, gone]).alarms
-    assert (whole.level, whole.at_s, whole.for_s, whole.value) == (Level.HIHI, 10.0, 15.0, 96.5)
+    assert (whole.tag, whole.name, whole.priority) == ("COAT.TORQUE", "hihi", Priority.HIGH)
+    assert (whole.at_s, whole.for_s, whole.value, whole.limit) == (10.0, 15.0, 96.5, 95.0)
     assert whole.over
     left = state(20.0, State.EXECUTE, State.HOLDING)
     assert [a.for_s for a in read([run, came, left, gone]).alarms] == [10.0]
     (still,) = read([run, came]).alarms
     assert (still.for_s, still.over) == (90.0, False)
+
+
+def test_an_alarm_that_stood_before_execute_counts_from_there_and_others_not_at_all():
+    came, gone = torque(10.0, AlarmMove.RAISE, 96.5), torque(25.0, AlarmMove.CLEAR, 80.0)
+    run = state(20.0, State.STARTING, State.EXECUTE)
+    (whole,) = read([came, run, gone]).alarms
+    assert (whole.at_s, whole.for_s) == (20.0, 5.0)
+    assert read([came, gone, state(30.0, State.STARTING, State.EXECUTE)]).alarms == ()
+    again = [state(22.0, State.EXECUTE, State.HOLDING), state(24.0, State.UNHOLDING, State.EXECUTE)]
+    assert [a.for_s for a in read([came, run, *again, gone]).alarms] == [2.0, 1.0]
+
+
+def torque(at_s: float, move: AlarmMove, value: float) -> Event:
+    """As a board tells it, which nobody acknowledges."""
+    high = AlarmDefinition(
+        tag="COAT.TORQUE", name="hihi", above=True, limit=95.0, priority=Priority.HIGH,
+        text="torque too high", cause="dry powder", consequence="the screw stops",
+        action="feed less", respond_s=60.0, station="coater", unit="%",
+    )  # fmt: skip
+    before, after = AlarmState.NORMAL, AlarmState.UNACKNOWLEDGED
+    if move is AlarmMove.CLEAR:
+        before, after = after, AlarmState.RETURNED
+    (told,) = events([AlarmTransition(
+        alarm=high, occurrence=1, before=before, after=after, move=move, value=value, limit=95.0,
+        time_ns=50 * NS + round(at_s * NS),
+    )])  # fmt: skip
+    return told
 
 
 # -- loops and figures -------------------------------------------------------------------------

@@ -110,7 +110,7 @@ def test_the_head_says_what_began_who_said_so_and_why(bench):
     assert begun.data == {
         "run": head.id, "recipe": "tiny/trial@1.0.0", "reason": "shift 2",
         "content_hash": QUICK.content_hash, "deployment": 1, "lots_in": [], "software": SOFTWARE,
-        "trial": "trial-7",
+        "trial": "trial-7", "signature": None,
     }  # fmt: skip
 
 

@@ -13,11 +13,11 @@ import zipfile
 import pytest
 
 from controller.clock import NS
-from controller.core.errors import DrylineError
+from controller.core.errors import DrylineError, StoreError
 from controller.core.run import Outcome
 from controller.core.sample import Quality
 from controller.history import Reader
-from controller.runs import archive, bundle, bundle_check, manifest, run_samples
+from controller.runs import archive, bundle_check, manifest, run_samples
 from controller.runs.bundle_check import Verdict, verify
 from controller.runs.csv_cells import plain_text
 from controller.runs.key_plots import KeyPlot
@@ -346,18 +346,10 @@ def test_a_failure_leaves_neither_a_bundle_nor_a_piece_of_one(tmp_path):
 
     history(tmp_path / "history.db")
     before = sorted(p.name for p in tmp_path.iterdir())
-    with pytest.raises(OSError, match="full"):
+    with pytest.raises(StoreError, match="full"):
         exported(tmp_path, told=fail)
     left = {p.name for p in tmp_path.iterdir()} - {"history.db-shm", "history.db-wal"}
     assert left == set(before) - {"history.db-shm", "history.db-wal"}
-
-
-def test_without_hard_links_it_is_put_in_place_all_the_same(tmp_path, monkeypatch):
-    def no_links(*_):
-        raise PermissionError("no hard links here")
-
-    monkeypatch.setattr(bundle.os, "link", no_links)
-    assert verify(exported(tmp_path).path).intact
 
 
 def test_a_record_that_contradicts_itself_is_not_exported(tmp_path):

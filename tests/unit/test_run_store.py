@@ -323,6 +323,10 @@ class FailingConnection(sqlite3.Connection):
         with self._fault():
             return super().execute(*args)
 
+    def executemany(self, *args):  # type: ignore[no-untyped-def]
+        with self._fault():
+            return super().executemany(*args)
+
 
 @pytest.fixture
 def failing() -> Iterator[type[FailingConnection]]:

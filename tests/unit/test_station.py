@@ -396,6 +396,32 @@ def test_an_exception_in_one_scan_leaves_a_neighbour_alone():
     assert other.table.sample("T.SCAN.COUNT").quality == GOOD
 
 
+def test_a_station_whose_program_fails_is_alarmed_and_not_blind():
+    bench = Bench()
+    bench.start()
+    bench.station.raises = ZeroDivisionError("x")
+    bench.plc(PV=92)
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            bench.scan()
+        bench.station.fault(bench.station.raises, bench.utc_ns)
+    told = bench.alarms()
+    assert told[0].startswith("T.PV hi alarm: 92 %")
+    assert told[1].startswith("T.SCAN.FAULTED faulted alarm")
+    bench.station.raises = None
+    bench.scan()
+    bench.station.mend()
+    bench.scan()
+    assert "T.SCAN.FAULTED faulted alarm gone" in bench.alarms()[-1]
+
+
+def test_a_lost_link_is_alarmed_in_the_scan_that_sees_it():
+    bench = Bench()
+    bench.station.timing.age_s = 3.1
+    bench.scan()
+    assert bench.alarms()[0].startswith("T.LINK.AGE hi alarm: 3.1 s, limit 3 s")
+
+
 def test_only_scans_are_counted():
     bench = Bench()
     bench.adopt()
@@ -470,17 +496,17 @@ def test_an_alarm_is_told_once_and_only_in_execute():
     bench = Bench()
     bench.plc(PV=92)
     bench.scan()
-    assert bench.told(EventKind.ALARM) == []
+    assert bench.alarms() == []
     bench.start()
     bench.plc(PV=92)
     bench.scan(3)
-    assert bench.told(EventKind.ALARM) == ["T.PV hi alarm: 92, limit 90"]
+    assert bench.alarms() == ["T.PV hi alarm: 92 %, limit 90 %: PV too high"]
     bench.plc(Quality.BAD_SENSOR, PV=0)
     bench.scan(3)
-    assert len(bench.told(EventKind.ALARM)) == 1
+    assert len(bench.alarms()) == 1
     bench.plc(PV=50)
     bench.scan()
-    assert bench.told(EventKind.ALARM)[-1] == "T.PV hi alarm gone: 50, limit 90"
+    assert bench.alarms()[-1] == "T.PV hi alarm gone: 50 %, limit 90 %"
 
 
 def test_own_tags_are_unique_and_written_by_the_station():

@@ -93,11 +93,11 @@ async def test_a_mirror_that_never_reads_costs_the_others_nothing(line, tmp_path
         async with serving(line, tmp_path) as stream, mirroring(tmp_path) as mirror:
             deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             deaf.connect(str(live_path(tmp_path, "")))
-            await until(lambda: len(stream._mirrors) == 2)
+            await until(lambda: len(stream._open) == 2)
             await until(lambda: mirror.utc_ns)
             first = mirror.sources[""].number
             await until(lambda: mirror.sources[""].number >= first + 60)
-            waiting = [w.transport.get_write_buffer_size() for w in stream._mirrors]
+            waiting = [w.transport.get_write_buffer_size() for w in stream._open]
             # what waits for the deaf one is at most a hello and a frame
             assert max(waiting) < 200_000
 
@@ -106,12 +106,12 @@ async def test_no_more_mirrors_than_there_are_places(line, tmp_path):
     async with serving(line, tmp_path) as stream:
         path = str(live_path(tmp_path, ""))
         streams = [await asyncio.open_unix_connection(path) for _ in range(MOST_MIRRORS)]
-        await until(lambda: len(stream._mirrors) == MOST_MIRRORS)
+        await until(lambda: len(stream._open) == MOST_MIRRORS)
         reader, writer = await asyncio.open_unix_connection(path)
         assert await reader.read() == b""
         for _, open_writer in [*streams, (reader, writer)]:
             open_writer.close()
-        await until(lambda: not stream._mirrors)
+        await until(lambda: not stream._open)
 
 
 @pytest.mark.parametrize(

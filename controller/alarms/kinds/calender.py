@@ -291,8 +291,17 @@ ALARMS: tuple[AlarmDefinition, ...] = (
         priority=Priority.MEDIUM,
         off_delay_s=2.0,
         group="machine",
+        # Also judged once its trip has aborted the station: the trip is seen before the switch is,
+        # and until the guard is closed RESET is refused.
         suppressed_in=frozenset(State)
-        - {State.STARTING, State.EXECUTE, State.UNHOLDING, State.RESUMING},
+        - {
+            State.STARTING,
+            State.EXECUTE,
+            State.UNHOLDING,
+            State.RESUMING,
+            State.ABORTING,
+            State.ABORTED,
+        },
         text="nip guard open",
         cause="the guard was opened or its switch has failed",
         consequence="the drives stop within 0.5 s and the rolls open; the web is lost",

@@ -76,6 +76,21 @@ ALARMS: tuple[AlarmDefinition, ...] = (
         respond_s=120.0,
     ),
     AlarmDefinition(
+        tag=".SCAN.FAULTED",
+        name="faulted",
+        above=True,
+        limit=0.5,
+        priority=Priority.MEDIUM,
+        group="link",
+        text="the station's program in the controller has failed",
+        cause="a mistake in the program, or a value that it cannot take",
+        consequence="set points are not renewed, the PLC goes to its safe state; only alarms go on",
+        action="bring the machine to rest at its panel; keep the log of the controller, then start "
+        "the controller again",
+        respond_s=120.0,
+        shelvable=False,
+    ),
+    AlarmDefinition(
         tag=".INTERLOCK.BYPASSED",
         name="bypassed",
         above=True,

@@ -24,7 +24,7 @@ from controller.history.several import MergedReader
 from controller.queries.local_time import parse_moment, zone_of
 from controller.run_folder import histories
 
-routes = Routes("alarms")
+routes = Routes("alarms", told=False)
 Alarm = Annotated[str, Path(max_length=200, description="id of an alarm, as ENC.H2S.hihi")]
 Moment = Annotated[str, Query(max_length=60, description="a point in time, as -8h or a date")]
 _ALARM = {

@@ -14,7 +14,7 @@ from controller.api.problems import Problem
 from controller.api.routes.common import By, OfParts, answer
 from controller.api.run_work import deployments_of, lead_times, one_trial, trial_compared, trials
 
-routes = Routes("deployments")
+routes = Routes("deployments", told=False)
 Station = Annotated[str, Path(max_length=40)]
 _PROPOSAL = {
     "token": "Vn3k...", "recipe": "coater/nmc-standard@1.1.0", "content_hash": "9f86...",

@@ -8,6 +8,7 @@ from controller.access.roles import Permission
 from controller.access.web_guard import is_this_machine
 from controller.api.declared import Anybody, Routes
 from controller.api.figures import page_of
+from controller.api.health_figures import figures
 from controller.api.openapi import json_of
 from controller.api.parts import Parts
 from controller.api.routes.common import OfCaller, OfParts, answer
@@ -20,6 +21,33 @@ _HEALTH = {
     "ready": True, "t": 1795317022515, "boot": "5f3a9c01", "app": "0.1.0",
     "stations": {"coater": {"heard": True, "age_s": 0.08, "controller": ""}},
     "trail": "", "clients": 3,
+}  # fmt: skip
+
+_FIGURE = {"value": 0.08, "unit": "s", "text": "age of the last heartbeat",
+           "quality_text": "Good", "label": ""}  # fmt: skip
+_FIGURES = {
+    "t": 1795317022515, "software": "dryline 0.1.0",
+    "stations": {"coater": {
+        "title": "Coater", "protocol": "opcua", "period_s": 0.1, "heard": True,
+        "heard_age_s": 0.08, "controller": "", "link_up": True, "faulted": False,
+        "link": {"up": _FIGURE, "age": _FIGURE, "losses": _FIGURE, "refused": _FIGURE},
+        "scan": {"count": _FIGURE, "late": _FIGURE, "took": _FIGURE, "overruns": _FIGURE},
+        "plc": {"heart": _FIGURE, "boot": _FIGURE, "rejects": _FIGURE},
+    }},
+    "controllers": [{"part": "", "stations": ["coater"], "pid": 4711, "since_ns": 0,
+                     "software": "dryline 0.1.0", "record": "", "insecure": ["..."],
+                     "history": {"stored": 0, "queued": 0, "dropped": 0, "failing": False}}],
+    "history": {"stored": 0, "queued": 0, "dropped": 0, "failing": False, "error": ""},
+    "line": {"LINE.HISTORY.QUEUE": _FIGURE},
+    "sinks": [{"name": "plant", "kind": "influx", "figures": {"LINE.QUEUE": _FIGURE}}],
+    "api": {"app": "0.1.0", "boot": "5f3a9c01", "ready": True, "windows": {"sato": 2},
+            "requests": {"2xx": 4711}, "frames": 1, "frame_bytes": 1, "encoded": 1, "refused": 0,
+            "closed": {"1001": 2}, "clock_ahead_s": 0.0,
+            "pools": [{"name": "history", "inside": 0, "turned_away": 0}]},
+    "audit": {"records": 42, "bytes": 31000, "failing": "", "broken": "", "anchor_failing": "",
+              "dropped": 0},
+    "certificate": None,
+    "recipes": {"coater": {"recipe": "coater/nmc@1.1.0", "number": 3, "content_hash": "9f86..."}},
 }  # fmt: skip
 
 
@@ -47,6 +75,12 @@ def condition(parts: Parts) -> dict[str, object]:
 async def health(parts: OfParts) -> Response:
     """How the API is: which controllers it hears, whether the audit trail can be written."""
     return answer(condition(parts))
+
+
+@routes.get("/health/figures", Act.LOOK, answers=json_of(_FIGURES, "By subject."))
+async def every_figure(parts: OfParts) -> Response:
+    """Figures of links, scans, history, sinks, audit trail and the API itself, and versions."""
+    return answer(figures(parts))
 
 
 @routes.get("/health/ready", Anybody.OPEN, answers=json_of({"ready": True}, "Yes, or 503."))

@@ -7,15 +7,17 @@ from fastapi import Path, Query, Request, Response
 
 from controller.access.demands import Act
 from controller.access.identity import Identity, require_act
+from controller.access.ledger_witness import release_wanted
 from controller.access.signature import PURPOSE
 from controller.api import bodies
 from controller.api.declared import Routes
 from controller.api.openapi import json_of
 from controller.api.parts import Parts
 from controller.api.problems import Problem
-from controller.api.recipe_work import MAX_TEXT, release_wanted
+from controller.api.recipe_work import MAX_TEXT
 from controller.api.routes.common import By, OfParts, answer
 from controller.audit.record import Category, Entry, Result
+from controller.audit.refusals import mark_recorded
 from controller.core.errors import DrylineError, Refused
 
 routes = Routes("recipes")
@@ -137,7 +139,7 @@ async def release(
     require_act(by, Act.RELEASE, body.reason)
     own = await parts.pools.files.do(parts.recipes.find, kind, name, version)
     work = partial(parts.recipes.release, own, body, by)
-    return answer(await _recorded(parts, by, "release", str(own), body.reason, work))
+    return answer(await parts.pools.files.do(work))
 
 
 @routes.post(
@@ -151,7 +153,7 @@ async def obsolete(
     require_act(by, Act.RELEASE, body.reason)
     own = await parts.pools.files.do(parts.recipes.find, kind, name, version)
     work = partial(parts.recipes.obsolete, own, by, body.reason)
-    return answer(await _recorded(parts, by, "obsolete", str(own), body.reason, work))
+    return answer(await parts.pools.files.do(work))
 
 
 async def _text(request: Request) -> str:
@@ -187,6 +189,7 @@ async def _recorded(
         code = error.code if isinstance(error, Refused | Problem) else "failed"
         result = Result.REFUSED if refused else Result.FAILED
         await parts.recording.note(entry(result, code, str(error)))
+        mark_recorded(error)
         raise
     await parts.recording.note(entry(Result.DONE))
     return found

@@ -1,5 +1,7 @@
 """Logging in and out, the password again, second factors, and the first administrator."""
 
+from dataclasses import replace
+
 from fastapi import Request, Response
 
 from controller.access.demands import Act
@@ -26,12 +28,13 @@ WHOAMI = {
     "/session", Anybody.OPEN, status=201, repeats=False, codes=("login", "wait"),
     answers=json_of(WHOAMI, "Logged in; the cookie of the session is set."),
 )  # fmt: skip
-async def login(body: bodies.Login, caller: OfCaller, parts: OfParts) -> Response:
+async def login(body: bodies.Login, request: Request, caller: OfCaller, parts: OfParts) -> Response:
     """Log in. The cookie is for the browser; `csrf` is sent with every change."""
     found = await parts.pools.passwords.do(
         parts.door.login, body.name, Secret(body.password), Secret(body.code), caller.address,
         forwarded=caller.forwarded,
     )  # fmt: skip
+    request.state.caller = replace(caller, identity=found.identity)  # the log names him
     response = answer(_whoami(found.identity, parts, found.csrf), 201)
     encrypted = parts.given.encrypted
     response.headers["set-cookie"] = session_cookie(found.own, encrypted=encrypted)

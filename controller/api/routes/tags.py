@@ -21,6 +21,33 @@ Patterns = Annotated[
 ]
 _TAG = {"n": "COAT.V.LINE.SP", "s": "coater", "tx": "line speed", "u": "m/min", "k": "real",
         "lo": 0.0, "hi": 20.0, "d": 2, "lb": ["..."]}  # fmt: skip
+_LOOP = {
+    "loop": "ENC.L1", "text": "dew point on fan", "pv": "ENC.DP.ZONE", "sp": "ENC.L1.SP",
+    "wsp": "ENC.L1.WSP", "op": "ENC.L1.OP", "mode": "ENC.L1.MODE", "status": "ENC.L1.STATUS",
+    "out": "", "read_back": "", "pv_unit": "degC", "out_unit": "%", "sp_range": [-80.0, -20.0],
+    "out_range": [40.0, 100.0], "operator": None, "modes": ["MAN", "AUTO", "CAS"],
+    "cascade": True, "gains_follow": "", "kc": 1.2, "ti_s": 180.0, "td_s": 0.0, "period_s": 1.0,
+}  # fmt: skip
+_SET_POINT = {
+    "tag": "COAT.V.LINE.SP", "text": "line speed set point", "unit": "m/min",
+    "range": [0.0, 20.0], "read_back": "COAT.V.LINE.SP.RB", "rate_per_s": None, "labels": ["..."],
+    "setting": False, "operator": None,
+}  # fmt: skip
+_MEASURE = {"name": "frost_point", "text": "frost point, product zone", "unit": "degC",
+            "sort": "level", "step_s": 10, "tags": ["ENC.DP.ZONE"]}  # fmt: skip
+_STATIONS = {
+    "line": {"name": "pilot", "title": "Pilot line"},
+    "stations": [
+        {"name": "enclosure", "kind": "enclosure", "prefix": "ENC", "title": "Enclosure",
+         "period_s": 0.1, "protocol": "modbus", "loops": ["ENC.L1"],
+         "loop_tags": {"ENC.L1": {"pv": "ENC.DP.ZONE", "out": ""}}, "outputs": ["DHU.FAN.SP"],
+         "written": {"DHU.FAN.SP": "DHU.FAN.SP.RB"}, "settings": ["ENC.SET.DP"],
+         "faceplates": [_LOOP], "set_points": [_SET_POINT],
+         "plots": [{"name": "course", "title": "Course of the run", "panels": [["ENC.RUN.PHASE"]]}],
+         "measures": [_MEASURE], "power": ["DHU.PWR.REG"], "meter": ""},
+    ],
+    "states": {"IDLE": {"code": 16, "packml": "IDLE", "enabled": ["START", "STOP", "ABORT"]}},
+}  # fmt: skip
 _VALUE = {"tag": "COAT.V.LINE.SP", "value": 5.0, "unit": "m/min", "text": "", "quality": 0,
           "quality_text": "Good", "usable": True, "time_ns": 1795317022000000000}  # fmt: skip
 
@@ -28,23 +55,19 @@ _VALUE = {"tag": "COAT.V.LINE.SP", "value": 5.0, "unit": "m/min", "text": "", "q
 @routes.get("/meta/tags", Act.LOOK, answers=json_of({"tags": [_TAG]}))
 async def meta_tags(request: Request, parts: OfParts) -> Response:
     """Every tag of the line that is mirrored now; with an ETag, for it seldom changes."""
-    tags = [tag_meta(tag) for tag in parts.mirror.tags]
+    limits = {tag: of for s in parts.facts.stations.values() for tag, of in s.limits.items()}
+    tags = [
+        tag_meta(tag) | ({"al": limits[tag.name]} if tag.name in limits else {})
+        for tag in parts.mirror.tags
+    ]
     return _tagged(request, {"tags": tags})
 
 
-@routes.get("/meta/stations", Act.LOOK, answers=json_of({"stations": [{"name": "coater"}]}))
+@routes.get("/meta/stations", Act.LOOK, answers=json_of(_STATIONS))
 async def meta_stations(request: Request, parts: OfParts) -> Response:
-    """The stations with their loops, set points and settings."""
-    found = [
-        {
-            "name": s.name, "kind": s.kind, "prefix": s.prefix, "title": s.title,
-            "period_s": s.period_s, "loops": list(s.loops), "outputs": sorted(s.outputs),
-            "written": dict(s.written), "settings": sorted(s.settings),
-        }
-        for s in parts.facts.stations.values()
-    ]  # fmt: skip
-    line = {"name": parts.facts.name, "title": parts.facts.title}
-    return _tagged(request, {"line": line, "stations": found})
+    """The stations with their loops, set points, plots and measures, and the table of states; with
+    an ETag, for it changes only with a restart."""
+    return _tagged(request, parts.meta)
 
 
 def _tagged(request: Request, content: object) -> Response:

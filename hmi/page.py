@@ -1,0 +1,81 @@
+"""`python -m hmi.page`: writes into index.html what follows from the files beside it.
+
+The import map with the hashes of the files of others, so that browsers may keep those for ever, and
+a preload for every module, so that the page comes in one round trip.
+"""
+
+import argparse
+import hashlib
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+STATIC = Path(__file__).parent / "static"
+BEGIN = "<!-- what follows up to the end mark is made by python -m hmi.page -->\n"
+END = "<!-- end -->"
+NAMES = {
+    "preact": "preact.mjs",
+    "preact/hooks": "hooks.mjs",
+    "@preact/signals-core": "signals-core.mjs",
+    "@preact/signals": "signals.mjs",
+    "htm": "htm.mjs",
+    "htm/preact": "htm-preact.mjs",
+    "uplot": "uplot.mjs",
+}
+HASH_LENGTH = 12
+
+
+def vendor_address(name: str, static: Path = STATIC) -> str:
+    """Where a file of others is served, with the beginning of its hash."""
+    content = (static / "vendor" / name).read_bytes()
+    return f"/vendor/{name}?h={hashlib.sha256(content).hexdigest()[:HASH_LENGTH]}"
+
+
+def modules(static: Path = STATIC) -> list[str]:
+    """Our own modules by their addresses."""
+    found = (path.relative_to(static) for path in static.rglob("*.js"))
+    return sorted(f"/{path.as_posix()}" for path in found if path.parts[0] != "vendor")
+
+
+def head(static: Path = STATIC) -> str:
+    """The part of the head that is made."""
+    addresses = {name: vendor_address(file, static) for name, file in NAMES.items()}
+    preloads = [*addresses.values(), *modules(static)]
+    lines = [
+        f'<link rel="stylesheet" href="{vendor_address("uplot.css", static)}">',
+        '<link rel="stylesheet" href="/hmi.css">',
+        f'<script type="importmap">{json.dumps({"imports": addresses})}</script>',
+        *(f'<link rel="modulepreload" href="{address}">' for address in preloads),
+        '<script type="module" src="/main.js"></script>',
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def made(page: str, static: Path = STATIC) -> str:
+    """The page with its made part as it has to be; ValueError without the marks."""
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError("index.html: a mark is missing")
+    return before + begin + head(static) + end + after
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write it, or with --check say whether it is as it has to be."""
+    words = argparse.ArgumentParser(prog="python -m hmi.page", description=__doc__)
+    words.add_argument("--check", action="store_true")
+    path = STATIC / "index.html"
+    present = path.read_text(encoding="utf-8")
+    wanted = made(present)
+    if words.parse_args(arguments).check:
+        if present != wanted:
+            sys.stderr.write("index.html is old: run python -m hmi.page\n")
+        return int(present != wanted)
+    if present != wanted:
+        path.write_text(wanted, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,49 @@
+// Two steps for what has no proposal at the server: administering users, releasing a recipe. First what
+// will be done, then reason and password, then Execute.
+
+import { useSignal } from "@preact/signals";
+import { html } from "htm/preact";
+import { Problem } from "../api.js";
+import { problemText, t } from "../i18n.js";
+import { fresh, link, locked } from "../live.js";
+import { PasswordField } from "./twostep.js";
+
+/**
+ * words: what will be done, as a sentence; reason, password: ask for them; run({reason, password}):
+ * does it, throws Problem; onDone(result), onCancel().
+ */
+export function Confirm({ words, reason = false, password = false, run, onDone, onCancel }) {
+  const why = useSignal(""), secret = useSignal(""), busy = useSignal(false), told = useSignal(/** @type {any} */ (null));
+  const dead = busy.value || link.value !== "live" || locked.value || (reason && !why.value.trim()) || (password && !secret.value);
+  const execute = async () => {
+    if (!fresh()) return;
+    busy.value = true;
+    try {
+      onDone(await run({ reason: why.value.trim(), password: secret.value }));
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      told.value = error;
+    }
+    secret.value = "";
+    busy.value = false;
+  };
+  const onKey = (event) => {
+    if (event.key !== "Escape") return;
+    event.preventDefault();
+    event.stopPropagation();
+    onCancel();
+  };
+  return html`<div class="twostep" onKeyDown=${onKey}><p class="proposal" role="status">${words}</p>
+    ${reason && html`<label class="field">${t("change.reason")} <input value=${why.value} maxlength="2000" onInput=${(e) => { why.value = e.currentTarget.value; }} /></label>`}
+    ${password && html`<${PasswordField} value=${secret} words=${t("change.password")} />`}
+    <${ProblemBox} problem=${told.value} />
+    <div class="buttons"><button type="button" class="act" onClick=${onCancel}>${t("change.cancel")}</button>
+      <button type="button" class="act execute" disabled=${dead} onClick=${execute}>${t("change.execute")}</button></div></div>`;
+}
+
+/** What went wrong, and the reasons of the server. */
+export function ProblemBox({ problem }) {
+  if (!problem) return null;
+  return html`<div class="told" role="alert"><p>${problemText(problem)}</p>
+    ${problem.reasons?.length > 0 && html`<ul>${problem.reasons.map((r) => html`<li lang="en" key=${r}>${r}</li>`)}</ul>`}</div>`;
+}

@@ -1,0 +1,132 @@
+// The faceplate: one loop or tag with everything a person needs to judge and to change it. Docked,
+// not modal: the display behind it stays alive.
+
+import { useSignal } from "@preact/signals";
+import { html } from "htm/preact";
+import { useEffect, useRef } from "preact/hooks";
+import { may } from "../api.js";
+import { useWatch } from "../bind.js";
+import { typedNumber, unitText } from "../format.js";
+import { said, t } from "../i18n.js";
+import { cell, link, locked } from "../live.js";
+import { describe, limitsOf, loopTitle, metaOf } from "../plant.js";
+import { openFaceplate, route } from "../router.js";
+import { AlarmRow, ranked, standing } from "./alarms.js";
+import { alarms } from "../live.js";
+import { Bar } from "./indicator.js";
+import { Sparkline } from "./sparkline.js";
+import { TwoStep, useChange } from "./twostep.js";
+import { Value } from "./value.js";
+
+const MODES = ["MAN", "AUTO", "CAS"];
+
+/** The faceplate that the address asks for (?fp=NAME), or nothing. */
+export function FaceplateDock() {
+  const name = route.value.query.get("fp");
+  if (!name) return null;
+  const point = describe(name);
+  return html`<aside class="faceplate" aria-label=${t("faceplate.label", { name })} key=${name}>
+    ${point ? html`<${Faceplate} point=${point} />` : html`<${Head} name=${name} title="" /><p class="empty">${t("faceplate.unknown", { name })}</p>`}</aside>`;
+}
+
+function Head({ name, title, chip }) {
+  const close = useRef(/** @type {any} */ (null));
+  useEffect(() => {
+    const onKey = (event) => event.key === "Escape" && !event.defaultPrevented && openFaceplate(null);
+    addEventListener("keydown", onKey);
+    return () => removeEventListener("keydown", onKey);
+  }, []);
+  return html`<header><h2><span class="tag">${name}</span> ${title}</h2>${chip}
+    <button type="button" class="close" ref=${close} aria-label=${t("faceplate.close")} onClick=${() => openFaceplate(null)}>×</button></header>`;
+}
+
+/** point: as `describe` gives it. */
+export function Faceplate({ point }) {
+  const { name, kind, pv, sp, op, rb, mode, status, out } = point;
+  const change = useChange();
+  useWatch([pv, sp, rb, mode, status].filter(Boolean));
+  const title = kind === "loop" ? said(loopTitle(name)) : said(metaOf(name)?.tx);
+  const meta = metaOf(sp || pv), scale = metaOf(pv);
+  const ofTag = ranked(standing(alarms.value).filter((a) => a.tag === pv || a.tag === name));
+  return html`<${Head} name=${name} title=${title} chip=${mode && html`<${ModeChip} mode=${mode} status=${status} />`} />
+    <div class="bars">
+      ${pv && html`<span class="what">${t("faceplate.pv")}</span><${Bar} tag=${pv} sp=${sp} ...${scaleOf(pv, sp)} /><${Value} tag=${pv} large />`}
+      ${sp && html`<span class="what">${t("faceplate.sp")}</span><${Bar} tag=${sp} ...${scaleOf(pv, sp)} /><${Value} tag=${sp} />`}
+      ${op && html`<span class="what">${t("faceplate.op")}</span><${Bar} tag=${op} /><${Value} tag=${op} />`}
+      ${rb && html`<span class="what">${t("faceplate.rb")}</span><span class="note">${out ? html`<span class="tag">${out}</span>` : ""}</span><${Value} tag=${rb} />`}
+    </div>
+    ${pv && html`<${Sparkline} tag=${pv} minutes=${30} label=${t("faceplate.course")} />`}
+    <${Entry} point=${point} meta=${meta} change=${change} />
+    ${ofTag.length > 0 && html`<ul class="alarm-list">${ofTag.map((a) => html`<${AlarmRow} key=${a.id} alarm=${a} />`)}</ul>`}
+    <footer>${pv && html`<a class="nav-link" href=${`/trends?pens=${encodeURIComponent([pv, sp].filter(Boolean).join(","))}`}>${t("faceplate.trend")}</a>`}
+      <small>${scale ? `${t("faceplate.range")} ${scale.lo} … ${scale.hi} ${unitText(scale.u)}` : ""}${limitWords(pv)}</small></footer>`;
+}
+
+/** A scale that both fit on: that of the set point where there is one, for its range is narrower. */
+function scaleOf(pv, sp) {
+  const of = metaOf(sp) ?? metaOf(pv);
+  const margin = of ? (of.hi - of.lo) * 0.1 : 0;
+  return of && sp && pv ? { low: Math.max(metaOf(pv)?.lo ?? of.lo, of.lo - margin), high: Math.min(metaOf(pv)?.hi ?? of.hi, of.hi + margin) } : {};
+}
+
+function limitWords(pv) {
+  const found = Object.entries(limitsOf(pv));
+  return found.length ? ` · ${found.map(([level, value]) => `${level.toUpperCase()} ${value}`).join("  ")}` : "";
+}
+
+function ModeChip({ mode, status }) {
+  const now = cell(mode).now.value, how = cell(status).now.value;
+  const name = now.meta?.lb?.[now.value] ?? "?", state = how.meta?.lb?.[how.value] ?? "";
+  return html`<span class="state at-rest" data-q=${now.state} data-tag=${mode}>${name}</span>
+    ${state && state !== "ok" && state !== "manual" && html`<span class="note">${said(state)}</span>`}`;
+}
+
+function Entry({ point, meta, change }) {
+  const { step } = change.at.value;
+  const dead = link.value !== "live" || locked.value || step === "proposing" || step === "executing";
+  if (!point.sp && !point.mode) return null;
+  if (!may("operate")) return html`<p class="note">${t("faceplate.look_only")}</p>`;
+  if (step !== "idle") return html`<${TwoStep} change=${change} words=${change.at.value.proposal && changeWords(change.at.value.proposal)} />`;
+  return html`${point.mode && html`<${ModeButtons} point=${point} change=${change} dead=${dead} />`}
+    ${point.sp && html`<${NumberEntry} point=${point} meta=${meta} change=${change} dead=${dead} />`}`;
+}
+
+function changeWords(proposal) {
+  return proposal.verb === "SET" ? undefined : `${proposal.target}: ${proposal.from ?? "?"} → ${proposal.to} ?`;
+}
+
+function ModeButtons({ point, change, dead }) {
+  const now = cell(point.mode).now.value;
+  const present = now.meta?.lb?.[now.value];
+  return html`<div class="modes" role="group" aria-label=${t("faceplate.mode")}>${MODES.map((m) => html`
+    <button type="button" key=${m} class="act" aria-pressed=${m === present} disabled=${dead || m === present}
+      onClick=${() => change.propose(point.station.name, { verb: "MODE", target: point.name, value: m })}>${m}</button>`)}</div>`;
+}
+
+function NumberEntry({ point, meta, change, dead }) {
+  const typed = useSignal(""), asked = useSignal(false);
+  const labels = meta?.lb ?? [];
+  const read = (text) => (labels.length ? Number(text || NaN) : typedNumber(text));
+  const inside = (value) => value !== null && Number.isFinite(value) && value >= meta.lo && value <= meta.hi;
+  const enter = (event) => {
+    event.preventDefault();
+    const value = read(new FormData(event.currentTarget).get("value"));
+    asked.value = true;
+    if (inside(value) && !dead) change.propose(point.station.name, { verb: "SET", target: point.sp, value });
+  };
+  const type = (event) => {
+    typed.value = event.currentTarget.value;
+    asked.value = false;
+  };
+  const id = `new-${point.sp}`;
+  const range = `${meta?.lo} … ${meta?.hi} ${unitText(meta?.u)}`;
+  const value = read(typed.value), wrong = !inside(value) && (asked.value || typed.value !== "");
+  return html`<form class="entry" onSubmit=${enter} autocomplete="off">
+    <label for=${id}>${t("faceplate.new")} <small>${range}</small></label>
+    ${labels.length ? html`<select id=${id} name="value" value=${typed.value} onChange=${type}><option value=""></option>
+        ${labels.map((l, k) => html`<option value=${k}>${said(l)}</option>`)}</select>`
+      : html`<input id=${id} name="value" inputmode="decimal" value=${typed.value} disabled=${link.value !== "live"} aria-invalid=${wrong} onInput=${type} />`}
+    <button type="submit" class="act" disabled=${dead}>${t("change.change")}</button>
+    ${wrong && html`<p class="hint" role="status">${t(Number.isFinite(value) ? "faceplate.outside" : "faceplate.no_number", { range })}</p>`}
+  </form>`;
+}

@@ -1,0 +1,27 @@
+"""One simulated line with its API and one browser for all tests of a worker."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from tests.support.screens import ScreensUnderTest, chromium, screens
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def line_screens() -> AsyncIterator[ScreensUnderTest]:
+    """The line; its plant runs at real speed."""
+    if chromium() is None:
+        pytest.skip("no chromium: python -m tests.support.install")
+    async with screens() as found:
+        yield found
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def hmi(line_screens: ScreensUnderTest) -> AsyncIterator[ScreensUnderTest]:
+    """The same, with no window open and nothing told; what pages told at the end is a failure."""
+    line_screens.told.clear()
+    yield line_screens
+    line_screens.thaw_api()
+    await line_screens.close_windows()
+    assert line_screens.told == []

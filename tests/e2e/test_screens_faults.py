@@ -1,0 +1,88 @@
+"""What screens show when something between them and the machine stands still, and afterwards."""
+
+import signal
+
+from playwright.async_api import Page, expect
+
+from tests.support.screens import LIVE, ScreensUnderTest, visit
+
+SILENT_WITHIN_MS = 4_000
+MARKED = """(prefix) => {
+  const shown = [...document.querySelectorAll("[data-tag]")]
+    .filter((e) => e.dataset.tag.startsWith(prefix) && e.getClientRects().length)
+    .map((e) => e.getAttribute("data-q") ?? e.querySelector("[data-q]")?.getAttribute("data-q"));
+  return [shown.length, shown.filter((q) => ["stale", "bad"].includes(q)).length];
+}"""
+
+
+async def counted(page: Page, prefix: str) -> tuple[int, int]:
+    """Values of a station that are shown, and those that are marked as old or bad."""
+    shown, marked = await page.evaluate(MARKED, prefix)
+    return int(shown), int(marked)
+
+
+async def test_a_frozen_controller_marks_every_value_though_the_server_lives(
+    hmi: ScreensUnderTest,
+) -> None:
+    page = await hmi.open("/")
+    hmi.line.signal_controller(signal.SIGSTOP)
+    try:
+        await page.wait_for_selector(".banner:has-text('silent')", timeout=SILENT_WITHIN_MS)
+        await page.wait_for_timeout(500)
+        for prefix in ("ENC.", "COAT.", "CAL."):
+            shown, marked = await counted(page, prefix)
+            assert shown == marked > 0, prefix
+        assert await page.locator(".lamp.ok").count() == 1
+    finally:
+        hmi.line.signal_controller(signal.SIGCONT)
+    await expect(page.locator(".lamp.ok")).to_have_count(3)
+
+
+async def test_a_silent_plc_marks_its_station_only_and_its_alarm_is_acknowledged(
+    hmi: ScreensUnderTest,
+) -> None:
+    page = await hmi.open("/")
+    hmi.line.plc("coater", "pause")
+    try:
+        row = page.locator(".alarm-row:has-text('COAT.LINK.AGE')")
+        await expect(row.first).to_be_visible()
+        shown, marked = await counted(page, "COAT.V")
+        assert shown == marked > 0
+        assert (await counted(page, "CAL."))[1] == 0
+        assert await page.locator(".tab:has-text('Coater') .symbol").count() == 1
+    finally:
+        hmi.line.plc("coater", "resume")
+    hmi.line.wait_for(hmi.line.all_links_up, "all links up")
+    await visit(page, "/alarms?text=COAT.LINK.AGE")
+    await expect(page.locator("tr.alarm").first).to_contain_text("returned, unacknowledged")
+    while await page.locator("tr.alarm.asks").count():
+        before = await page.locator("tr.alarm").count()
+        await page.locator("tr.alarm.asks .act.small").first.click()
+        await expect(page.locator("tr.alarm")).to_have_count(before - 1)
+    hmi.line.command("coater", "RESET")
+
+
+async def test_a_restarted_server_is_found_again_without_a_reload(hmi: ScreensUnderTest) -> None:
+    page = await hmi.open("/station/calender?fp=CAL.L16")
+    await page.evaluate("window.__same = true")
+    boxes = "() => [...document.querySelectorAll('main .panel')].map((e) => e.offsetTop)"
+    before = await page.evaluate(boxes)
+    hmi.api.kill()
+    await page.wait_for_selector(".head.old", timeout=2_000)
+    assert await page.evaluate(boxes) == before
+    hmi.api.start()
+    await page.wait_for_selector(LIVE)
+    await expect(page.locator(".faceplate .value[data-q=good]").first).to_be_visible()
+    assert await page.evaluate("window.__same") is True
+    assert await page.evaluate(boxes) == before
+
+
+async def test_who_is_logged_in_no_more_is_told_and_sees_nothing(hmi: ScreensUnderTest) -> None:
+    hmi.forget("guest")
+    page = await hmi.open("/", "guest")
+    hmi.forget("guest")
+    await page.context.clear_cookies()
+    hmi.api.kill()
+    hmi.api.start()
+    await page.wait_for_selector("input[name=password]")
+    assert await page.locator("[data-tag]").count() == 0

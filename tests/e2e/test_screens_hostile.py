@@ -1,0 +1,74 @@
+"""Names that are markup stay text, and no page does what its policy forbids."""
+
+import json
+from typing import Any
+
+from playwright.async_api import WebSocketRoute
+
+from tests.support.screens import LIVE, ScreensUnderTest, breaches, log_in, visit
+
+HOSTILE = '<img src=x onerror="window.__hit=1"><script>window.__hit=1</script>{{7*7}}\'"'
+ALARM = {
+    "id": "COAT.EVIL.hi", "station": "coater", "tag": f"COAT.{HOSTILE}", "name": "hi", "key": "x",
+    "priority": 1, "state": "unacknowledged", "asks": True, "condition": True, "occurrence": 1,
+    "raised_ns": 1, "since_ns": 2**60, "value": 1.0, "limit": 0.5, "unit": HOSTILE, "quality": 0,
+    "text": HOSTILE, "cause": HOSTILE, "consequence": HOSTILE, "action": HOSTILE, "respond_s": 60,
+    "group": HOSTILE, "first": "", "first_out": False, "chattering": False, "burst": 0,
+    "stale": False, "relative_to": "",
+    "aside": {"actor": HOSTILE, "reason": HOSTILE, "since_ns": 1, "until_ns": None},
+}  # fmt: skip
+
+
+def spoil(message: str) -> str:
+    """A frame in which descriptions and alarms are markup."""
+    said: dict[str, Any] = json.loads(message)
+    if said["op"] == "meta":
+        for tag in said["tags"]:
+            tag["tx"] = HOSTILE
+            tag["u"] = HOSTILE
+    if said.get("full"):
+        said["a"] = [ALARM, *said.get("a", [])]
+        said.setdefault("n", [1, 0, 0, 0])
+        said.setdefault("fl", [])
+    return json.dumps(said)
+
+
+def intercept(route: WebSocketRoute) -> None:
+    server = route.connect_to_server()
+    server.on_message(lambda message: route.send(spoil(str(message))))
+
+
+async def test_markup_in_names_stays_text(hmi: ScreensUnderTest) -> None:
+    page = await hmi.window()
+    await page.route_web_socket("**/api/v1/live", intercept)
+    await page.goto(hmi.address("/"))
+    await log_in(page, "sato")
+    await page.wait_for_selector(LIVE)
+    for path in ("/", "/station/coater?fp=COAT.V.LINE", "/trends", "/alarms"):
+        await visit(page, path)
+        await page.wait_for_selector(f".newest:has-text({json.dumps('<img src=x')})")
+        assert await page.locator("img, main script").count() == 0
+    await page.locator("td.words button").first.click()
+    await page.wait_for_selector(".response-words")
+    assert await page.evaluate("window.__hit") is None
+    assert await page.locator("img, main script").count() == 0
+    assert await breaches(page) == []
+
+
+async def test_what_a_page_may_do_is_fixed_by_its_policy(hmi: ScreensUnderTest) -> None:
+    page = await hmi.open("/")
+    await page.evaluate(
+        """() => {
+          const made = document.createElement("script");
+          made.textContent = "window.__hit = 1";
+          document.body.append(made);
+          const frame = document.createElement("iframe");
+          frame.src = "/api/v1/session";
+          document.body.append(frame);
+        }"""
+    )
+    await page.wait_for_timeout(300)
+    assert await page.evaluate("window.__hit") is None
+    found = await breaches(page)
+    assert any(b.startswith("script-src") for b in found)
+    assert any(b.startswith(("frame-src", "default-src")) for b in found)

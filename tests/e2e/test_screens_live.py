@@ -1,0 +1,136 @@
+"""Screens against a running line: live values, old ones, commands to the PLC and back."""
+
+import re
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.support.api_process import eventually
+from tests.support.screens import ScreensUnderTest, breaches, log_in, text_of, visit
+
+SP, RB = "COAT.TROLL1.SP", "COAT.TROLL1.SP.RB"
+STALE_AT_MOST_MS = 2_500
+UNMARKED = """() => [...document.querySelectorAll("[data-tag]")].filter((e) => {
+  const shown = e.getAttribute("data-q") ?? e.querySelector("[data-q]")?.getAttribute("data-q");
+  return e.getClientRects().length && !["stale", "none", "bad"].includes(shown);
+}).map((e) => e.outerHTML.slice(0, 160))"""
+
+
+async def test_live_values_move(hmi: ScreensUnderTest) -> None:
+    page = await hmi.open("/station/calender")
+    angle = page.locator("[data-tag='CAL.THK.C'] b").first
+    await expect(angle).not_to_have_text("–")
+    before = await angle.inner_text()
+    await expect(angle).not_to_have_text(before, timeout=20_000)
+    assert await breaches(page) == []
+
+
+@pytest.mark.parametrize("path", ["/", "/station/coater?fp=COAT.L12", "/alarms", "/trends"])
+async def test_a_frozen_server_marks_every_value(hmi: ScreensUnderTest, path: str) -> None:
+    page = await hmi.open("/")
+    await visit(page, path)
+    hmi.freeze_api()
+    await page.wait_for_selector(".head.old", timeout=STALE_AT_MOST_MS)
+    assert await page.evaluate(UNMARKED) == []
+    assert re.search(r"No connection for \d+ s", await text_of(page, ".banner"))
+    hmi.thaw_api()
+    await page.wait_for_selector(".lamps[data-live='1']")
+    assert await page.locator(".head.old").count() == 0
+
+
+async def test_buttons_are_dead_while_the_picture_is_old(hmi: ScreensUnderTest) -> None:
+    page = await hmi.open(f"/station/coater?fp={SP}")
+    await page.fill(".entry input", "40")
+    await expect(page.locator(".entry button")).to_be_enabled()
+    hmi.freeze_api()
+    await page.wait_for_selector(".head.old", timeout=STALE_AT_MOST_MS)
+    await expect(page.locator(".entry button")).to_be_disabled()
+    hmi.thaw_api()
+    await expect(page.locator(".entry button")).to_be_enabled()
+
+
+async def propose(page: Page, value: str) -> None:
+    await page.fill(".entry input", value)
+    await page.click(".entry button")
+    await page.wait_for_selector(".twostep .execute")
+
+
+async def test_a_set_point_goes_to_the_plc_and_back_in_two_steps(hmi: ScreensUnderTest) -> None:
+    page = await hmi.open(f"/station/coater?fp={SP}")
+    await propose(page, "26.5")
+    assert "→ 26.5 °C" in await text_of(page, ".twostep .proposal")
+    assert hmi.line.value("coater", SP) != 26.5
+    await page.click(".twostep .execute")
+    await expect(page.locator(".twostep strong")).to_have_text("Confirmed")
+    await expect(page.locator(".three dd")).to_have_text(["26.5 °C"] * 3)
+    assert hmi.line.value("coater", SP) == 26.5
+    eventually(lambda: hmi.line.value("coater", RB) == 26.5)
+
+
+async def test_enter_proposes_and_does_not_execute(hmi: ScreensUnderTest) -> None:
+    page = await hmi.open(f"/station/coater?fp={SP}")
+    before = hmi.line.value("coater", SP)
+    await page.fill(".entry input", "51")
+    await page.press(".entry input", "Enter")
+    await page.wait_for_selector(".twostep .execute")
+    await page.keyboard.press("Enter")
+    await page.wait_for_timeout(500)
+    assert hmi.line.value("coater", SP) == before
+    await page.focus(".twostep .execute")
+    await page.keyboard.press("Escape")
+    await page.wait_for_selector(".entry input")
+
+
+async def test_a_click_while_the_server_is_frozen_is_never_carried_out(
+    hmi: ScreensUnderTest,
+) -> None:
+    page = await hmi.open(f"/station/coater?fp={SP}")
+    before = hmi.line.value("coater", SP)
+    await propose(page, "61")
+    hmi.freeze_api()
+    await page.evaluate("document.querySelector('.twostep .execute').click()")
+    await page.wait_for_timeout(3_000)
+    hmi.thaw_api()
+    await page.wait_for_selector(".lamps[data-live='1']")
+    await expect(page.locator(".twostep.refused")).to_contain_text("NOT CONFIRMED")
+    await page.wait_for_timeout(1_000)
+    assert hmi.line.value("coater", SP) == before
+
+
+async def test_a_change_by_somebody_else_is_told(hmi: ScreensUnderTest) -> None:
+    page = await hmi.open(f"/station/coater?fp={SP}")
+    await propose(page, "27")
+    hmi.api.person("mori").do("coater", "SET", target=SP, value=28.0)
+    await page.click(".twostep .execute")
+    await expect(page.locator(".twostep.refused")).to_contain_text("Somebody else changed it")
+    await expect(page.locator(".twostep.refused li").first).to_contain_text("mori")
+    assert hmi.line.value("coater", SP) == 28.0
+
+
+async def test_a_viewer_sees_but_has_no_buttons(hmi: ScreensUnderTest) -> None:
+    page = await hmi.open(f"/station/coater?fp={SP}", "guest")
+    await expect(page.locator(".faceplate")).to_contain_text("You may look at this")
+    assert await page.locator(".commands .act").count() == 0
+    assert await page.locator(".entry").count() == 0
+
+
+async def test_logging_out_ends_the_window(hmi: ScreensUnderTest) -> None:
+    hmi.forget("guest")
+    page = await hmi.open("/", "guest")
+    hmi.forget("guest")
+    await page.click(".user-button")
+    await page.click(".menu .act")
+    await page.wait_for_selector("input[name=password]")
+    assert await page.locator("[data-tag]").count() == 0
+
+
+async def test_a_wrong_password_is_told_in_words(hmi: ScreensUnderTest) -> None:
+    page = await hmi.window(language="ja")
+    await page.goto(hmi.address("/"))
+    await page.fill("input[name=name]", "sato")
+    await page.fill("input[name=password]", "wrong")
+    await page.click("button[type=submit]")
+    await expect(page.locator(".told")).to_contain_text("名前またはパスワードが違います")
+    await log_in(page, "guest")
+    await page.wait_for_selector(".lamps[data-live='1']")
+    assert await page.get_attribute("html", "lang") == "ja"

@@ -1,0 +1,100 @@
+"""Every word that screens show: their own texts, and what the plant says about itself."""
+
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from controller.alarms.catalogue import line_alarms, station_alarms
+from controller.config import load_line
+from controller.control.station import Station
+from controller.core.event import Event
+from controller.line import build_station, tag_table
+from hmi.page import STATIC
+from tests.support.line_under_test import SHIPPED
+
+PARTS = ("text", "cause", "consequence", "action")
+USED = re.compile(r"""\bt\(\s*"([^"]+)\"""")
+USED_BEGINNING = re.compile(r"\bt\(\s*`([^`$]+)\$\{")
+USED_IN_CHOICE = re.compile(r"""\bt\([^()"`]*\?\s*"([^"]+)"\s*:\s*"([^"]+)\"""")
+
+
+def texts(language: str) -> dict[str, str]:
+    """The texts of the screens themselves."""
+    found: dict[str, str] = json.loads(_read(f"i18n/{language}.json"))
+    return found
+
+
+def plant_catalogue(language: str = "ja") -> dict[str, str]:
+    """Words of the plant by the English ones."""
+    found: dict[str, str] = json.loads(_read(f"i18n/plant.{language}.json"))
+    return found
+
+
+def used_keys() -> tuple[set[str], set[str]]:
+    """Keys that modules name, and beginnings of those that they put together."""
+    keys: set[str] = set()
+    beginnings: set[str] = set()
+    for path in STATIC.rglob("*.js"):
+        if "vendor" in path.parts:
+            continue
+        source = path.read_text(encoding="utf-8")
+        keys |= set(USED.findall(source))
+        keys |= {key for pair in USED_IN_CHOICE.findall(source) for key in pair}
+        keys |= set(re.findall(r'title: "([^"]+)"', source))
+        beginnings |= set(USED_BEGINNING.findall(source))
+    return keys, beginnings
+
+
+class _Deaf:
+    """What stations tell is not asked for here."""
+
+    def event(self, event: Event) -> None:
+        """Nothing."""
+
+
+@cache
+def _stations() -> tuple[Station, ...]:
+    config = load_line(SHIPPED)
+    table = tag_table(config)
+    return tuple(build_station(s, table, _Deaf()) for s in config.stations)
+
+
+@cache
+def line_tags() -> dict[str, Any]:
+    """Every tag of the shipped line by its name."""
+    return {tag.name: tag for tag in tag_table(load_line(SHIPPED)).tags}
+
+
+def plant_words() -> Iterator[str]:
+    """What the plant says about itself: descriptions, labels, titles, alarms, steps, conditions."""
+    config = load_line(SHIPPED)
+    yield config.title
+    for tag in line_tags().values():
+        yield tag.description
+        yield from tag.labels
+    alarms = [a for s in config.stations for a in station_alarms(s.kind, s.name, s.prefix)]
+    for alarm in (*alarms, *line_alarms("LINE")):
+        yield from (getattr(alarm, part) for part in PARTS)
+    for station in config.stations:
+        yield station.title
+        yield station.kind
+    for machine in _stations():
+        yield from _procedure(machine)
+        for _, permissive in machine.start_permissives():
+            yield permissive.text
+            yield permissive.remedy
+        for _, trip in machine.trips():
+            yield trip.cause.text
+
+
+def _procedure(station: Station) -> Iterator[str]:
+    for steps in station.steps().values():
+        for step in steps:
+            yield step.name
+            yield from (f"{condition.text} ({condition.show()})" for condition in step.until)
+
+
+def _read(name: str) -> str:
+    return (STATIC / name).read_text(encoding="utf-8")

@@ -1,0 +1,180 @@
+"""Screens in a real browser against a line of real processes."""
+
+import os
+import shutil
+import signal
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+
+from controller.access.roles import Role
+from tests.support.api_process import PASSWORD, ApiUnderTest, eventually
+from tests.support.line_under_test import LineUnderTest
+from tests.support.vendored_axe import axe_script
+
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+SIZE = {"width": 1600, "height": 1000}
+PATIENCE_MS = 30_000
+PEOPLE: dict[str, Sequence[Role]] = {
+    "sato": [Role.OPERATOR],
+    "mori": [Role.ENGINEER],
+    "chief": [Role.ADMINISTRATOR],
+    "guest": [Role.VIEWER],
+}
+LIVE = ".lamps[data-live='1']"
+# What a page tells of breaches of its Content-Security-Policy, kept where tests can read it.
+_WATCH = """
+window.__breaches = [];
+addEventListener("securitypolicyviolation", (e) =>
+  window.__breaches.push(`${e.violatedDirective} ${e.blockedURI}`));
+"""
+
+
+def chromium() -> str | None:
+    """The browser of this machine; None when there is none."""
+    return os.environ.get("DRYLINE_CHROMIUM") or shutil.which("chromium")
+
+
+@asynccontextmanager
+async def browser() -> AsyncIterator[Browser]:
+    """Debian's Chromium, driven by Playwright."""
+    expect.set_options(timeout=PATIENCE_MS)
+    async with async_playwright() as playwright:
+        found = await playwright.chromium.launch(executable_path=chromium(), args=list(FLAGS))
+        try:
+            yield found
+        finally:
+            await found.close()
+
+
+class ScreensUnderTest:
+    """A line with its API, and people with windows onto it."""
+
+    def __init__(self, line: LineUnderTest, api: ApiUnderTest, browser: Browser) -> None:
+        self.line, self.api, self._browser = line, api, browser
+        self.told: list[str] = []
+        self._contexts: list[BrowserContext] = []
+        self._known: dict[str, Any] = {}  # cookies of people who have logged in
+
+    def address(self, path: str = "/") -> str:
+        """Where a screen is."""
+        return f"http://127.0.0.1:{self.api.port}{path}"
+
+    async def window(self, *, language: str = "en", theme: str = "light", **more: Any) -> Page:
+        """An empty window of its own, with what it tells kept in `told`."""
+        context = await self._browser.new_context(
+            locale="ja-JP" if language == "ja" else "en-GB", timezone_id="Asia/Tokyo",
+            color_scheme="dark" if theme == "dark" else "light", reduced_motion="reduce",
+            viewport=more.pop("viewport", SIZE), **more,
+        )  # fmt: skip
+        self._contexts.append(context)
+        await context.add_init_script(_WATCH)
+        page = await context.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        page.on("pageerror", lambda error: self.told.append(f"error {error}"))
+        return page
+
+    async def open(self, path: str = "/", user: str = "sato", **more: Any) -> Page:
+        """A window in which somebody is logged in and sees a screen, alive."""
+        known = user in self._known
+        if known:
+            more["storage_state"] = self._known[user]
+        page = await self.window(**more)
+        await page.goto(self.address(path))
+        if not known:
+            await log_in(page, user)
+        await page.wait_for_selector(LIVE)
+        if not known:
+            state = await page.context.storage_state()
+            self._known[user] = {"cookies": state["cookies"], "origins": []}
+        return page
+
+    def forget(self, user: str) -> None:
+        """Who logs in anew next time."""
+        self._known.pop(user, None)
+
+    async def close_windows(self) -> None:
+        """All of them."""
+        for context in self._contexts:
+            await context.close()
+        self._contexts.clear()
+
+    def freeze_api(self) -> None:
+        """SIGSTOP: connections stay open, nothing comes."""
+        assert self.api.process is not None
+        self.api.process.send_signal(signal.SIGSTOP)
+
+    def thaw_api(self) -> None:
+        """SIGCONT."""
+        assert self.api.process is not None
+        self.api.process.send_signal(signal.SIGCONT)
+
+
+@asynccontextmanager
+async def screens(speed: float = 1.0) -> AsyncIterator[ScreensUnderTest]:
+    """Plant, PLCs, controller, API and browser."""
+    with LineUnderTest(speed) as line:
+        line.start_plant()
+        line.start_controller()
+        line.wait_for(line.all_links_up, "all links up")
+        api = ApiUnderTest(line.line_folder, line.run, "--speed", str(speed))
+        api.users(**PEOPLE)
+        with api:
+            eventually(api.heard)
+            async with browser() as found:
+                yield ScreensUnderTest(line, api, found)
+
+
+async def log_in(page: Page, user: str) -> None:
+    """By the form."""
+    await page.fill("input[name=name]", user)
+    await page.fill("input[name=password]", PASSWORD)
+    await page.click("button[type=submit]")
+
+
+async def visit(page: Page, path: str) -> None:
+    """Another screen in the same window, as a link would show it."""
+    await page.evaluate(
+        """(path) => {
+             history.pushState(null, "", path);
+             dispatchEvent(new PopStateEvent("popstate"));
+           }""",
+        path,
+    )
+    await page.wait_for_function("() => document.querySelector('main').innerText.length > 20")
+    await page.wait_for_timeout(600)
+
+
+async def breaches(page: Page) -> list[str]:
+    """What the Content-Security-Policy had to forbid."""
+    found: list[str] = await page.evaluate("window.__breaches")
+    return found
+
+
+async def accessibility_mistakes(page: Page) -> list[str]:
+    """What axe finds, by the rules of WCAG 2.0 to 2.2, A and AA: rule, and where."""
+    await page.evaluate(axe_script())
+    found = await page.evaluate(
+        """() => axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa",
+             "wcag22aa"]})"""
+    )
+    return [
+        f"{v['id']}: {n['target']} {n.get('failureSummary', '')[:200]}"
+        for v in found["violations"]
+        for n in v["nodes"]
+    ]
+
+
+async def text_of(page: Page, selector: str) -> str:
+    """The text of the first element that a selector finds."""
+    return (await page.locator(selector).first.inner_text()).strip()
+
+
+async def until(page: Page, script: str, argument: object = None, within_s: float = 15.0) -> None:
+    """Wait until a script in the page gives something true."""
+    await page.wait_for_function(script, arg=argument, timeout=1000 * within_s)
