@@ -69,26 +69,32 @@ class Desk:
         if work is None:
             names = ", ".join(self._operations)
             raise DrylineError(f"no operation {op!r}; operations: {names}")
+        past_trail = op in CHANGING and not request.get("id")
         try:
             reply = await work(request)
         except Refused as error:
             reply = self._refused(request, error)
-        if op in CHANGING and not request.get("id"):
+        except DrylineError as error:  # it may have been done all the same
+            if past_trail:
+                failed = {"accepted": False, "code": "failed", "reasons": [str(error)]}
+                self._tell_console(request, failed)
+            raise
+        if past_trail:
             self._tell_console(request, reply)
         return reply
 
     def _tell_console(self, request: Json, reply: Json) -> None:
         """Who has an id has an audit record, too; of the rest the API makes one when it reads
         this."""
-        name = text_of(request, "station")
-        what = text_of(request, next(k for k in ("verb", "act", "op") if request.get(k))).upper()
+        name = str(request.get("station", ""))
+        what = str(next(request[k] for k in ("verb", "act", "op") if request.get(k))).upper()
         of = next((str(request[k]) for k in ("target", "alarm", "recipe") if request.get(k)), "")
         value = request.get("value")
-        actor, code = text_of(request, "actor", "console"), str(reply.get("code", "ok"))
+        actor, code = str(request.get("actor") or "console"), str(reply.get("code", "ok"))
         data = {
             "op": request["op"], "action": what, "target": of,
             "value": value if isinstance(value, int | float | str) else None,
-            "reason": text_of(request, "reason"), "accepted": reply.get("accepted", True),
+            "reason": str(request.get("reason", "")), "accepted": reply.get("accepted", True),
             "code": code, "why": "; ".join(map(str, reply.get("reasons", ()))),
         }  # fmt: skip
         text = f"{what} {of}".rstrip() + f" was given at the console, not through the API: {code}"

@@ -1,1 +1,1 @@
-"""The operator screens: a process of its own (not built yet; see docs/explanation)."""
+"""The operator screens: files for browsers in static/, served by the API; see docs/explanation."""

@@ -28,6 +28,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MAX_BODY = 320 * 1024
 MAX_PATH, MAX_QUERY, MAX_HEADERS = 1_000, 16_000, 60
+MAX_HEAD = 32 * 1024  # of all headers together: what comes in one piece the parser takes whole
 BODY_S = 15.0  # for a body to come
 ANSWER_S = 60.0  # for an answer to begin
 
@@ -70,6 +71,8 @@ class Outer:
             return Problem("path", ["there is no such path"])
         if len(scope["headers"]) > MAX_HEADERS:
             return Problem("too large", ["too many headers"], status=431)
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEAD:
+            return Problem("too large", ["the headers are too long"], status=431)
         if scope.get(AT_TERMINAL):
             return None
         headers = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in scope["headers"]]

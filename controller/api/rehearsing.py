@@ -34,6 +34,7 @@ log = logging.getLogger("dryline.api")
 PACKAGE = "plc_sim"
 PROGRAM = (sys.executable, "-m", "controller")
 MOST_WAITING = 5
+VERDICTS = frozenset({0, 1})  # exit codes: passed, not passed
 MAX_LINE = 4_096
 MOST_SAID = 20  # lines of standard error that are kept
 
@@ -125,11 +126,14 @@ class Rehearsals:
             self._process = None
         job = self._jobs[job.id]
         if job.state is JobState.RUNNING:
-            state = JobState.DONE if code in (0, 1) and not said else JobState.REFUSED
-            done = 100 if state is JobState.DONE else job.done_pct
+            # The record says that there is a verdict: libraries may write on standard error, too.
+            record = await asyncio.to_thread(self.files.record, job.id)
+            done = code in VERDICTS and record is not None
             job = replace(
-                job, state=state, done_pct=done, said=tuple(said), ended_ns=self._now_ns()
-            )
+                job, state=JobState.DONE if done else JobState.REFUSED,
+                done_pct=100 if done else job.done_pct, said=() if done else tuple(said),
+                ended_ns=self._now_ns(),
+            )  # fmt: skip
         self._keep(job)
         await asyncio.to_thread(self.files.note, job)
         log.info("rehearsal %s: %s", job.id, job.state.value)

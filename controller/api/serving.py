@@ -67,6 +67,18 @@ class _Patience(H11Protocol):
             return
         super().handle_websocket_upgrade(event)
 
+    def send_400_response(self, msg: str) -> None:
+        """A request that goes wrong in its middle: whoever is answering it is told that nobody is
+        there any more. Where an answer is out, or half of one, the connection just ends."""
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True
+            cycle.message_event.set()
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            super().send_400_response(msg)
+        else:
+            self.transport.close()
+
     def _stop(self) -> None:
         if self._timer is not None:
             self._timer.cancel()

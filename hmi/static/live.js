@@ -32,6 +32,8 @@ export const alarms = signal(new Map());
 export const floods = signal([]);
 /** Unacknowledged ones of priority 1 to 4. */
 export const unacknowledged = signal([0, 0, 0, 0]);
+/** What each station says of itself, by name: state, step, until_t, waiting_for, cannot_start ... */
+export const procedures = signal(new Map());
 /** Newest state of each command of ours, by id. */
 export const commands = signal(new Map());
 /** Stations whose controller stands still, though the socket lives: prefix -> true. */
@@ -110,6 +112,10 @@ export const seenT = () => frameT;
 /** Server time now, in ms. */
 export const nowT = () => frameT;
 
+/** good | stale: whether what is said of a station is of now. For texts that are no values. */
+export const pictureOf = (station) =>
+  link.value === "live" && !frozen.value.has(station) ? "good" : "stale";
+
 /** May something be commanded from this picture? */
 export const fresh = () => link.peek() === "live" && !locked.peek();
 
@@ -150,7 +156,7 @@ function sendView(anyway) {
   if (!told || (key === viewKey && !anyway)) return;
   viewKey = key;
   viewId += 1;
-  say({ op: "view", id: viewId, tags, alarms: true, rate });
+  say({ op: "view", id: viewId, tags, alarms: true, stations: true, rate });
 }
 
 const say = (message) => {
@@ -222,6 +228,7 @@ function forget() {
     one.tell();
   }
   alarms.value = new Map();
+  procedures.value = new Map();
 }
 
 // -- what comes -----------------------------------------------------------------------------------
@@ -297,6 +304,7 @@ function onFrame(message) {
       one.tell();
     }
     if (message.a) takeAlarms(message);
+    if (message.ss) takeProcedures(message);
   });
   if (!wasLive) tellAll();
   say({ ack: message.s });
@@ -311,6 +319,12 @@ function takeAlarms(message) {
   alarms.value = found;
   unacknowledged.value = message.n;
   floods.value = message.fl;
+}
+
+function takeProcedures(message) {
+  const found = message.full ? new Map() : new Map(procedures.peek());
+  for (const one of message.ss) found.set(one.s, one);
+  procedures.value = found;
 }
 
 function onCommand(message) {

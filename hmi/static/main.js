@@ -6,14 +6,14 @@ import { Problem, session, whoami } from "./api.js";
 import { Frame } from "./frame.js";
 import { ready, said, t } from "./i18n.js";
 import { connect, disconnect, endedBy, link } from "./live.js";
-import { learn, plant, refreshStatus } from "./plant.js";
+import { learn, plant } from "./plant.js";
 import { route } from "./router.js";
 import { Entry } from "./screens/entry.js";
 import { place } from "./screens/index.js";
 import "./keys.js";
 import "./theme.js";
 
-const STATUS_MS = 2000, AGAIN_MS = 2000;
+const AGAIN_MS = 2000;
 const failed = signal("");
 
 function App() {
@@ -41,7 +41,6 @@ async function begin() {
 async function learnOrLater() {
   try {
     await learn();
-    await refreshStatus();
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     if (error.status !== 401) setTimeout(learnOrLater, AGAIN_MS);
@@ -72,12 +71,9 @@ effect(() => {
   document.title = [screen, line || "Dryline"].filter(Boolean).join(" · ");
 });
 
-setInterval(() => {
-  if (!session.peek()) return;
-  // A socket that is refused does not say why: perhaps nobody is logged in any more.
-  if (link.peek() !== "live") whoami().catch(() => null);
-  else if (!document.hidden) refreshStatus().catch(() => null);
-}, STATUS_MS);
+setInterval(() => { // a socket that is refused does not say why: perhaps nobody is logged in any more
+  if (session.peek() && link.peek() !== "live") whoami().catch(() => null);
+}, AGAIN_MS);
 
 await ready();
 await begin();

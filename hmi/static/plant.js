@@ -5,10 +5,8 @@ import { signal } from "@preact/signals";
 import { get } from "./api.js";
 import { alongWeb } from "./displays.js";
 
-/** {line: {name, title}, stations: [{name, kind, prefix, title, loops, outputs, written, settings}]} */
+/** {line: {name, title}, stations: [{name, kind, prefix, title, faceplates, set_points, ...}]} */
 export const plant = signal(/** @type {any} */ (null));
-/** What each station says of itself, by name: state, step, waiting_for, recipe; polled. */
-export const status = signal(/** @type {any} */ (null));
 const tags = signal(new Map());
 const limits = new Map();
 
@@ -38,61 +36,32 @@ export function stationOf(name) {
   return meta ? stationNamed(meta.s) : undefined;
 }
 
-const READ_BACK = ".RB";
-
 /**
  * What a name on a faceplate means: a loop, a set point, a measured value with the set point that
- * belongs to it, or a tag that is only read.
+ * belongs to it, or a tag that is only read. sp: what may be set, with its limits in `setting`.
  */
 export function describe(name) {
   for (const station of stations()) {
-    for (const loop of loopsOf(station)) if (loop.name === name) return { ...loop, station };
+    const loop = loopsOf(station).find((l) => l.name === name);
+    if (loop) return loop;
   }
-  const meta = metaOf(name);
-  const station = stationOf(name);
+  const meta = metaOf(name), station = stationOf(name);
   if (!meta || !station) return null;
   const stem = name.replace(/\.(SP|PV)$/, "");
-  const sp = name.endsWith(".SP") ? name : [`${stem}.SP`, `${name}.SP`].find((tag) => settable(station, tag));
-  const written = name in station.written ? name : sp;
-  const target = settable(station, name) ? name : written && settable(station, written) ? written : "";
-  const pv = name.endsWith(".SP") ? [`${stem}.PV`, stem].find((tag) => metaOf(tag)) ?? "" : name;
-  return {
-    kind: "tag", name, station, pv: pv || name, sp: target,
-    rb: target in station.written ? station.written[target] : "", out: "", mode: "", status: "",
-  };
+  const setting = [name, `${stem}.SP`, `${name}.SP`].map((tag) => settingOf(station, tag)).find(Boolean) ?? null;
+  const pv = name.endsWith(".SP") ? [`${stem}.PV`, stem].find((tag) => metaOf(tag)) : name;
+  return { kind: "tag", name, station, pv: pv ?? name, sp: setting?.tag ?? "", rb: setting?.read_back ?? "", setting, modes: [] };
 }
 
-const settable = (station, tag) =>
-  Boolean(tag) && (tag in station.written || station.settings.includes(tag)) && !tag.endsWith(READ_BACK);
+/** {tag, unit, range, operator, read_back, rate_per_s, labels}: how a tag may be set; or nothing. */
+export const settingOf = (station, tag) => station.set_points.find((one) => one.tag === tag);
 
-/** The loops of a station with the tags that belong to each. */
+/** The loops of a station with the tags that belong to each, and how far their set points go. */
 export function loopsOf(station) {
-  return station.loops.map((name) => {
-    const ofLoop = station.loop_tags?.[name] ?? {};
-    return {
-      kind: "loop", name, pv: ofLoop.pv ?? "", out: ofLoop.out ?? "", sp: `${name}.SP`, wsp: `${name}.WSP`,
-      op: `${name}.OP`, mode: `${name}.MODE`, status: `${name}.STATUS`,
-      rb: station.written[ofLoop.out] ?? "",
-    };
-  });
-}
-
-/** A short title for a loop: what its set point is described as, without the last word. */
-export function loopTitle(name) {
-  return (metaOf(`${name}.SP`)?.tx ?? name).replace(/: set point$/, "");
-}
-
-let asking = false;
-/** Ask for the state of the stations; one question at a time. */
-export async function refreshStatus() {
-  if (asking) return;
-  asking = true;
-  try {
-    status.value = await get("/stations");
-  } catch (error) {
-    if (error.status === 401) throw error;
-    status.value = status.value && { ...status.value, unknown: true };
-  } finally {
-    asking = false;
-  }
+  return station.faceplates.map((f) => ({
+    kind: "loop", station, name: f.loop, text: f.text, pv: f.pv, sp: f.sp, wsp: f.wsp, op: f.op, out: f.out,
+    mode: f.mode, status: f.status, rb: f.read_back, modes: f.modes,
+    setting: { tag: f.sp, unit: f.pv_unit, range: f.sp_range, operator: f.operator, labels: [] },
+    outSetting: f.out ? { ...settingOf(station, f.out), range: f.out_range } : null,
+  }));
 }

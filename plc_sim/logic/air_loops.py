@@ -40,6 +40,10 @@ class AirLoops:
         ff = leaves / (MAKEUP_M3_H * sqrt(0.5 + 0.5 * x * x))
         return self._pressure.scan(PRESSURE_S, sp, pv, ff)
 
+    def damper(self, now_pct: float, hand_pct: float) -> float:
+        """Make-up damper on its way to a position set by hand."""
+        return _led(now_pct, hand_pct, PRESSURE_S)
+
     def rest_pressure(self) -> None:
         """Forget the pressure loop."""
         self._pressure.reset(0.0)
@@ -60,7 +64,7 @@ class AirLoops:
     def temperature(self, sp_degc: float, pv_degc: float, hand_pct: float) -> float:
         """L5: chilled-water valve, or the position set by hand."""
         if hand_pct >= HAND:
-            self._temperature.reset(by_hand(self._temperature.out, hand_pct, TEMPERATURE_S))
+            self._temperature.reset(_led(self._temperature.out, hand_pct, TEMPERATURE_S))
             return self._temperature.out
         return self._temperature.scan(TEMPERATURE_S, sp_degc, pv_degc)
 
@@ -73,7 +77,7 @@ class AirLoops:
         return self._grey.scan(GREY_S, sp_degc, pv_degc)
 
 
-def by_hand(now_pct: float, wanted_pct: float, dt_s: float) -> float:
+def _led(now_pct: float, wanted_pct: float, dt_s: float) -> float:
     """The next position of a valve or damper that is led to one by hand."""
     step = HAND_PCT_S * dt_s
     return min(max(wanted_pct, now_pct - step), now_pct + step)

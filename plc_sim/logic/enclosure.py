@@ -7,14 +7,7 @@ safe state. What a trip switches off stands in `_HEATER_OFF`.
 from collections.abc import Mapping, Sequence
 
 from plc_sim.instruments import Status
-from plc_sim.logic.air_loops import (
-    GREY_EMPTY_PCT,
-    GREY_START_DEGC,
-    HAND,
-    PRESSURE_S,
-    AirLoops,
-    by_hand,
-)
+from plc_sim.logic.air_loops import GREY_EMPTY_PCT, GREY_START_DEGC, HAND, AirLoops
 from plc_sim.logic.enclosure_trips import (
     AIR_HOT,
     HEATER_OFF,
@@ -251,7 +244,7 @@ class Logic:
         elif self._trips.held & _LOW and p < PURGE_PA:
             demand = 100.0
         elif hand >= HAND:
-            demand = by_hand(out[_DAMPER], hand, PRESSURE_S)
+            demand = self._loops.damper(out[_DAMPER], hand)
         out[_DAMPER] = demand
 
     def _air(self, s: Sequence[float], status: Sequence[int]) -> None:

@@ -23,6 +23,8 @@ from plc_sim.models.web import Piece, Slice, Web
 
 CELLS_PER_M = 200.0  # grid of the web behind the nip
 RING = 256  # cells kept, a power of two
+FAULTS = ("roll_eccentricity", "servo_stiction", "servo_stuck", "side_stuck", "oil_heater_stuck",
+          "drive_slip", "bearing_drag", "web_break", "guard_open", "emergency_stop")  # fmt: skip
 THREAD_POSITION = 0.5  # dancer position after leader was spliced in
 SLOW_S = 1.0  # period of heat and of the slow wander
 NOISE_BLOCK = 4096
@@ -358,16 +360,11 @@ class Model:
 
     def set_fault(self, name: str, level: float) -> None:
         """Switch a fault of the physics: level in the unit of the fault table, 0 ends it."""
-        cylinders = self.cylinders
         match name:
             case "roll_eccentricity":
                 self._run_out = level * 1e-6 if level else self._p["run_out_m"]
-            case "servo_stiction":
-                cylinders.set_stiction(level * 1e3)
-            case "servo_stuck":
-                cylinders.stuck_ds = cylinders.stuck_os = level * 1e3 or None
-            case "side_stuck":
-                cylinders.stuck_ds = level * 1e3 or None
+            case "servo_stiction" | "servo_stuck" | "side_stuck":
+                self.cylinders.set_fault(name, level * 1e3)
             case "oil_heater_stuck":
                 self.heat.heater_stuck = 0.01 * level or None
             case "drive_slip":
@@ -381,7 +378,7 @@ class Model:
             case "emergency_stop":
                 self.estop_free = level == 0.0
             case _:
-                raise LookupError(f"calender has no fault {name!r}")
+                raise LookupError(f"calender has no fault {name!r}; faults: {', '.join(FAULTS)}")
 
     def truth(self) -> dict[str, float]:
         """What no instrument shows, engineering units, for scoring."""

@@ -62,6 +62,15 @@ class Cylinders:
         band = band_n_per_m if band_n_per_m > 0.0 else self._nominal_band
         self._stick_ds.band = self._stick_os.band = band
 
+    def set_fault(self, name: str, n_per_m: float) -> None:
+        """Set a fault of the servo valves in N/m, 0 ends it."""
+        if name == "servo_stiction":
+            self.set_stiction(n_per_m)
+            return
+        self.stuck_ds = n_per_m or None
+        if name == "servo_stuck":
+            self.stuck_os = self.stuck_ds
+
     def step(self, dt_s: float) -> None:
         """Advance by dt_s."""
         if self.open_wanted or self.opening_m > 0.0:

@@ -22,14 +22,14 @@ KEYS = frozenset(
      "user", "volumes")
 )  # fmt: skip
 ONE_SHOTS = ("secrets", "tokens")
-LASTING = ("plant", "controller", "influxdb", "grafana", "hmi")
+LASTING = ("plant", "controller", "influxdb", "grafana", "screens")
 FOREIGN = {"influxdb": r"influxdb:2\.7\.\d+", "grafana": r"grafana/grafana:\d+\.\d+\.\d+"}
 RUNS = {
     "plant": "controller sim",
     "controller": "controller controller",
     "secrets": "controller.containers secrets",
     "tokens": "controller.containers tokens",
-    "hmi": "hmi",
+    "screens": "controller api",
 }
 # Variables that images of others understand, from their documents: a misspelt one does nothing.
 KNOWN_VARIABLES = {
@@ -211,12 +211,14 @@ def test_mounted_folders_exist_and_stay_as_they_are() -> None:
         assert mode == "ro"
 
 
-def test_the_screens_see_nothing_of_the_line() -> None:
-    screens = services()["hmi"]
+def test_the_screens_reach_the_line_by_its_run_folder_only() -> None:
+    screens = services()["screens"]
     assert screens["networks"] == ["screens"]
-    assert "volumes" not in screens
-    others = [s for n, s in services().items() if n != "hmi"]
+    assert "run:/run/dryline" in screens["volumes"]
+    others = [s for n, s in services().items() if n != "screens"]
     assert not any("screens" in s.get("networks", []) for s in others)
+    settings = load_line(LINE).sections["api"] if hasattr(LINE, "sections") else None
+    assert settings is None
 
 
 def test_no_secret_stands_in_the_file() -> None:
@@ -285,7 +287,7 @@ def test_only_who_makes_secrets_may_write_them() -> None:
 
 
 def test_plant_and_screens_see_no_secrets() -> None:
-    for name in ("plant", "hmi"):
+    for name in ("plant", "screens"):
         assert not any("secrets" in v for v in services()[name].get("volumes", []))
         assert "group_add" not in services()[name]
 

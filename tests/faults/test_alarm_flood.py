@@ -34,11 +34,11 @@ from tests.support.noted_scans import ScanFigures, scan_figures
 pytestmark = pytest.mark.timeout(1200)
 
 CHANGES = ALARMS * SCANS
-QUIET_S = 20.0
+QUIET_S = 10.0
 FLOOD_S = SCANS * 0.1
 TIMER = "timer.bin"
 STALL_MS = 20.0  # a machine that stands still so long says nothing about the controller
-ROUNDS = 3  # so often is lateness measured on a machine that does
+ROUNDS = 2  # so often is lateness measured on a machine that does
 RSS_MIB = 64.0
 SETTLED_S = 30.0  # until everything that waits has to be on disk
 FLOOD_END_S = 600.0

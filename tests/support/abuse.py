@@ -14,6 +14,7 @@ import httpx
 from tests.support.api_rig import ORIGIN
 
 JSON = "application/json"
+EVIL = "evil.example"
 START = '{"verb": "START"}'
 CHANGES, ACTIONS = "/stations/coater/changes", "/stations/coater/actions"
 SET = {"verb": "SET", "target": "COAT.V.LINE.SP", "value": 6.0}
@@ -128,9 +129,9 @@ def _forged_proofs() -> Iterator[Attack]:
 
 def _foreign_pages() -> Iterator[Attack]:
     name = ORIGIN.removeprefix("http://")
-    for origin in ("http://evil.example", "null", f"https://{name}", f"{ORIGIN}.evil.example",
-                   f"http://evil.example/{name}", f"http://{name}@evil.example", f"{ORIGIN}1", "*",
-                   f"{ORIGIN} http://evil.example", ORIGIN.replace("http", "file")):  # fmt: skip
+    for origin in (f"http://{EVIL}", "null", f"https://{name}", f"{ORIGIN}.evil.example",
+                   f"http://{EVIL}/{name}", f"http://{name}@{EVIL}", f"{ORIGIN}1", "*",
+                   f"{ORIGIN} http://{EVIL}", ORIGIN.replace("http", "file")):  # fmt: skip
         yield _json(START, what=f"origin {origin}", path=ACTIONS, headers={"origin": origin})
     for host in ("evil.example", "", "127.0.0.1.evil.example", f"{name}@evil.example",
                  f"{name}, evil.example", "line7.evil", "[::ffff:10.0.0.5]"):  # fmt: skip
@@ -236,6 +237,8 @@ def _sizes() -> Iterator[Attack]:
     yield Attack(what="long path", who="operator", method="GET", path="/stations/" + "x" * 2_000)
     yield Attack(what="many parameters", who="operator", method="GET",
                  path="/tags?" + "&".join(["tag=x"] * 1_500))  # fmt: skip
+    yield Attack(what="long header", who="operator", method="GET", path="/tags",
+                 headers={"x": "a" * 100_000})  # fmt: skip
     many = {f"x-{k}": "y" for k in range(80)}
     yield Attack(what="many headers", who="operator", method="GET", path="/tags", headers=many)
     for window in ("start=-99999d", "n=999999999", "n=-1", "start=1e999", "tag=*" * 60):

@@ -2,7 +2,7 @@
 
 from controller.core.event import Verb
 from plc_sim.lockstep import Lockstep
-from tests.support.alarm_causes import Cause, acts, fault, give
+from tests.support.alarm_causes import Cause, How, acts, fault, give
 
 C = "coater"
 RECIPE = "coater by recipe"
@@ -67,16 +67,16 @@ CAUSES: tuple[Cause, ...] = (
           gone_s=3600.0),
     fault("empty store", C, "refill_empty", warm=RECIPE, before=_hopper_at(5.3),
           alarms=("COAT.HOPPER.WT.lo",), within_s=600.0),
-    Cause(key="ratio too low", station=C, warm=RECIPE, alarms=("COAT.ENIP.lo",),
+    Cause(key="ratio too low", how=How.PERSON, station=C, warm=RECIPE, alarms=("COAT.ENIP.lo",),
           begin=_by_hand("L10", "COAT.RATIO.SP", 1.03), end=give(C, Verb.MODE, "COAT.L10", "CAS"),
           within_s=600.0),
-    Cause(key="ratio too high", station=C, warm=RECIPE, alarms=("COAT.ENIP.hi",),
+    Cause(key="ratio too high", how=How.PERSON, station=C, warm=RECIPE, alarms=("COAT.ENIP.hi",),
           begin=_by_hand("L10", "COAT.RATIO.SP", 1.6), end=give(C, Verb.MODE, "COAT.L10", "CAS"),
           within_s=600.0),
-    Cause(key="gap too small", station=C, warm=RECIPE, alarms=("COAT.LOAD.C.lo",),
+    Cause(key="gap too small", how=How.PERSON, station=C, warm=RECIPE, alarms=("COAT.LOAD.C.lo",),
           begin=_by_hand("L12", "COAT.GAP1.SP", 85.0), end=give(C, Verb.MODE, "COAT.L12", "AUTO"),
           within_s=600.0),
-    Cause(key="gap too large", station=C, warm=RECIPE, alarms=("COAT.LOAD.C.hi",),
+    Cause(key="gap too large", how=How.PERSON, station=C, warm=RECIPE, alarms=("COAT.LOAD.C.hi",),
           begin=_by_hand("L12", "COAT.GAP1.SP", 115.0), end=give(C, Verb.MODE, "COAT.L12", "AUTO"),
           within_s=600.0),
 )  # fmt: skip

@@ -7,17 +7,15 @@ from typing import Any
 import typer
 
 import controller.containers.__main__
-import hmi.__main__
 from controller.__main__ import app
 
 PARSERS = {
     "controller.containers": controller.containers.__main__.parser,
-    "hmi": hmi.__main__.parser,
 }
 
 
 def runs(words: Sequence[str]) -> str:
-    """What a command runs, "controller sim" or "hmi"; fails when it does not understand a word."""
+    """What a command runs, as "controller sim"; fails when it does not understand a word."""
     if words[:2] == ["python", "-c"]:
         compile(words[2], "command", "exec")
         return "python"

@@ -87,7 +87,7 @@ def _details(declared: Declared, document: Schema) -> Iterator[str]:
     yield f"\n`{declared.method} {_path(declared)}`\n"
     yield from said
     if example:
-        yield f"\n```json\n{example}\n```"
+        yield f"\n```text\n{example}\n```"
     yield ""
 
 

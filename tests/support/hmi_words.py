@@ -17,7 +17,7 @@ from tests.support.line_under_test import SHIPPED
 PARTS = ("text", "cause", "consequence", "action")
 USED = re.compile(r"""\bt\(\s*"([^"]+)\"""")
 USED_BEGINNING = re.compile(r"\bt\(\s*`([^`$]+)\$\{")
-USED_IN_CHOICE = re.compile(r"""\bt\([^()"`]*\?\s*"([^"]+)"\s*:\s*"([^"]+)\"""")
+LITERAL = re.compile(r'"([a-z_]+\.[^"\s]+)"')
 
 
 def texts(language: str) -> dict[str, str]:
@@ -32,19 +32,20 @@ def plant_catalogue(language: str = "ja") -> dict[str, str]:
     return found
 
 
-def used_keys() -> tuple[set[str], set[str]]:
-    """Keys that modules name, and beginnings of those that they put together."""
+def used_keys() -> tuple[set[str], set[str], set[str]]:
+    """Keys that modules ask for, what may be one, and beginnings of those put together."""
     keys: set[str] = set()
+    literals: set[str] = set()
     beginnings: set[str] = set()
     for path in STATIC.rglob("*.js"):
         if "vendor" in path.parts:
             continue
         source = path.read_text(encoding="utf-8")
         keys |= set(USED.findall(source))
-        keys |= {key for pair in USED_IN_CHOICE.findall(source) for key in pair}
+        literals |= set(LITERAL.findall(source))
         keys |= set(re.findall(r'title: "([^"]+)"', source))
         beginnings |= set(USED_BEGINNING.findall(source))
-    return keys, beginnings
+    return keys, literals, beginnings
 
 
 class _Deaf:

@@ -45,7 +45,7 @@ def on(peer: DeskPeer, *words: object) -> Result:
 def done(peer: DeskPeer, *words: object) -> str:
     result = on(peer, *words)
     assert result.exit_code == 0, result.output
-    return result.output
+    return result.stdout
 
 
 def shown(peer: DeskPeer, *words: object) -> Any:

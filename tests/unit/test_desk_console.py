@@ -74,3 +74,18 @@ async def test_a_head_of_the_audit_trail_is_kept_as_an_event(line) -> None:
 async def test_what_is_no_head_is_not_kept(line, request_) -> None:
     with pytest.raises(DrylineError):
         await line.desk.answer({"op": "audit_head", **request_})
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [{"verb": "FLY"}, {"verb": 5}, {"verb": "START", "actor": ["x"]}, {"verb": "SET", "value": {}},
+     {"verb": "START", "station": "oven"}],
+)  # fmt: skip
+async def test_what_fails_is_told_as_it_came(line, request_) -> None:
+    body = {"op": "command", "station": "coater", "actor": "ann", **request_}
+    with pytest.raises(DrylineError):
+        await line.during(line.desk.answer(body))
+    (event,) = told(line)
+    entry = entry_of(event, "1@a")
+    assert entry is not None
+    assert (entry.result, entry.code) == (Result.REFUSED, "failed")

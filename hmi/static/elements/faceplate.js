@@ -9,7 +9,7 @@ import { useWatch } from "../bind.js";
 import { typedNumber, unitText } from "../format.js";
 import { said, t } from "../i18n.js";
 import { cell, link, locked } from "../live.js";
-import { describe, limitsOf, loopTitle, metaOf } from "../plant.js";
+import { describe, limitsOf, metaOf } from "../plant.js";
 import { openFaceplate, route } from "../router.js";
 import { AlarmRow, ranked, standing } from "./alarms.js";
 import { alarms } from "../live.js";
@@ -17,8 +17,6 @@ import { Bar } from "./indicator.js";
 import { Sparkline } from "./sparkline.js";
 import { TwoStep, useChange } from "./twostep.js";
 import { Value } from "./value.js";
-
-const MODES = ["MAN", "AUTO", "CAS"];
 
 /** The faceplate that the address asks for (?fp=NAME), or nothing. */
 export function FaceplateDock() {
@@ -45,8 +43,8 @@ export function Faceplate({ point }) {
   const { name, kind, pv, sp, op, rb, mode, status, out } = point;
   const change = useChange();
   useWatch([pv, sp, rb, mode, status].filter(Boolean));
-  const title = kind === "loop" ? said(loopTitle(name)) : said(metaOf(name)?.tx);
-  const meta = metaOf(sp || pv), scale = metaOf(pv);
+  const title = kind === "loop" ? said(point.text) : said(metaOf(name)?.tx);
+  const scale = metaOf(pv);
   const ofTag = ranked(standing(alarms.value).filter((a) => a.tag === pv || a.tag === name));
   return html`<${Head} name=${name} title=${title} chip=${mode && html`<${ModeChip} mode=${mode} status=${status} />`} />
     <div class="bars">
@@ -56,7 +54,7 @@ export function Faceplate({ point }) {
       ${rb && html`<span class="what">${t("faceplate.rb")}</span><span class="note">${out ? html`<span class="tag">${out}</span>` : ""}</span><${Value} tag=${rb} />`}
     </div>
     ${pv && html`<${Sparkline} tag=${pv} minutes=${30} label=${t("faceplate.course")} />`}
-    <${Entry} point=${point} meta=${meta} change=${change} />
+    <${Entry} point=${point} change=${change} />
     ${ofTag.length > 0 && html`<ul class="alarm-list">${ofTag.map((a) => html`<${AlarmRow} key=${a.id} alarm=${a} />`)}</ul>`}
     <footer>${pv && html`<a class="nav-link" href=${`/trends?pens=${encodeURIComponent([pv, sp].filter(Boolean).join(","))}`}>${t("faceplate.trend")}</a>`}
       <small>${scale ? `${t("faceplate.range")} ${scale.lo} … ${scale.hi} ${unitText(scale.u)}` : ""}${limitWords(pv)}</small></footer>`;
@@ -81,14 +79,22 @@ function ModeChip({ mode, status }) {
     ${state && state !== "ok" && state !== "manual" && html`<span class="note">${said(state)}</span>`}`;
 }
 
-function Entry({ point, meta, change }) {
+function Entry({ point, change }) {
   const { step } = change.at.value;
   const dead = link.value !== "live" || locked.value || step === "proposing" || step === "executing";
-  if (!point.sp && !point.mode) return null;
+  if (!point.setting && !point.mode) return null;
   if (!may("operate")) return html`<p class="note">${t("faceplate.look_only")}</p>`;
   if (step !== "idle") return html`<${TwoStep} change=${change} words=${change.at.value.proposal && changeWords(change.at.value.proposal)} />`;
   return html`${point.mode && html`<${ModeButtons} point=${point} change=${change} dead=${dead} />`}
-    ${point.sp && html`<${NumberEntry} point=${point} meta=${meta} change=${change} dead=${dead} />`}`;
+    ${point.setting && html`<${NumberEntry} station=${point.station} setting=${point.setting} words=${t("faceplate.new")} change=${change} dead=${dead} />`}
+    ${byHand(point) && html`<${NumberEntry} station=${point.station} setting=${point.outSetting} words=${t("faceplate.new_output")} change=${change} dead=${dead} />`}`;
+}
+
+/** In manual the output is set by a person. */
+function byHand({ mode, outSetting }) {
+  if (!mode || !outSetting || !may("trim")) return false;
+  const { value, meta, state } = cell(mode).now.value;
+  return state === "good" && meta?.lb?.[value] === "MAN";
 }
 
 function changeWords(proposal) {
@@ -98,35 +104,42 @@ function changeWords(proposal) {
 function ModeButtons({ point, change, dead }) {
   const now = cell(point.mode).now.value;
   const present = now.meta?.lb?.[now.value];
-  return html`<div class="modes" role="group" aria-label=${t("faceplate.mode")}>${MODES.map((m) => html`
+  return html`<div class="modes" role="group" aria-label=${t("faceplate.mode")}>${point.modes.map((m) => html`
     <button type="button" key=${m} class="act" aria-pressed=${m === present} disabled=${dead || m === present}
       onClick=${() => change.propose(point.station.name, { verb: "MODE", target: point.name, value: m })}>${m}</button>`)}</div>`;
 }
 
-function NumberEntry({ point, meta, change, dead }) {
-  const typed = useSignal(""), asked = useSignal(false);
-  const labels = meta?.lb ?? [];
+const within = (value, [low, high]) => value >= low && value <= high;
+
+/** setting: as `settingOf` gives it. Beyond the limits of operators an engineer says why. */
+function NumberEntry({ station, setting, words, change, dead }) {
+  const typed = useSignal(""), asked = useSignal(false), why = useSignal("");
+  const { tag, range, unit, labels = [] } = setting;
+  const engineer = may("tune");
+  const allowed = setting.operator && !engineer ? setting.operator : range;
   const read = (text) => (labels.length ? Number(text || NaN) : typedNumber(text));
-  const inside = (value) => value !== null && Number.isFinite(value) && value >= meta.lo && value <= meta.hi;
+  const inside = (value) => value !== null && Number.isFinite(value) && within(value, allowed);
+  const beyond = (value) => Boolean(setting.operator) && inside(value) && !within(value, setting.operator);
   const enter = (event) => {
     event.preventDefault();
     const value = read(new FormData(event.currentTarget).get("value"));
     asked.value = true;
-    if (inside(value) && !dead) change.propose(point.station.name, { verb: "SET", target: point.sp, value });
+    if (!inside(value) || dead || (beyond(value) && !why.value.trim())) return;
+    change.propose(station.name, { verb: "SET", target: tag, value, reason: why.value.trim() });
   };
   const type = (event) => {
     typed.value = event.currentTarget.value;
     asked.value = false;
   };
-  const id = `new-${point.sp}`;
-  const range = `${meta?.lo} … ${meta?.hi} ${unitText(meta?.u)}`;
+  const id = `new-${tag}`, shown = `${allowed[0]} … ${allowed[1]} ${unitText(unit)}`;
   const value = read(typed.value), wrong = !inside(value) && (asked.value || typed.value !== "");
   return html`<form class="entry" onSubmit=${enter} autocomplete="off">
-    <label for=${id}>${t("faceplate.new")} <small>${range}</small></label>
+    <label for=${id}>${words} <small>${shown}</small></label>
     ${labels.length ? html`<select id=${id} name="value" value=${typed.value} onChange=${type}><option value=""></option>
         ${labels.map((l, k) => html`<option value=${k}>${said(l)}</option>`)}</select>`
       : html`<input id=${id} name="value" inputmode="decimal" value=${typed.value} disabled=${link.value !== "live"} aria-invalid=${wrong} onInput=${type} />`}
     <button type="submit" class="act" disabled=${dead}>${t("change.change")}</button>
-    ${wrong && html`<p class="hint" role="status">${t(Number.isFinite(value) ? "faceplate.outside" : "faceplate.no_number", { range })}</p>`}
+    ${beyond(value) && html`<label class="field">${t("faceplate.beyond")} <input value=${why.value} onInput=${(e) => { why.value = e.currentTarget.value; }} /></label>`}
+    ${wrong && html`<p class="hint" role="status">${t(Number.isFinite(value) ? "faceplate.outside" : "faceplate.no_number", { range: shown })}</p>`}
   </form>`;
 }

@@ -8,7 +8,8 @@ import { asleep, DEADLINE_MS, execute, LONG_MS, Problem, propose, ticketFor, wit
 import { numberText, screenDecimals, unitText } from "../format.js";
 import { problemText, said, t } from "../i18n.js";
 import { commands, fresh, link, locked, seenT } from "../live.js";
-import { metaOf } from "../plant.js";
+import { metaOf, settingOf, stationNamed } from "../plant.js";
+import { Value } from "./value.js";
 
 /** Proposals that are open in this window: the page is not to be reloaded meanwhile. */
 export const openProposals = signal(0);
@@ -146,17 +147,22 @@ function Refused({ change, problem }) {
 function Outcome({ change, proposal, command }) {
   const now = (command && commands.value.get(command.id)) ?? null;
   const state = now?.state ?? command?.state ?? "sent";
-  const asked = now?.req ?? command?.requested, taken = now?.sp ?? command?.accepted, back = now?.rb ?? command?.read_back;
   const reasons = now?.reasons?.length ? now.reasons : (command?.reasons ?? []);
   const bad = ["rejected", "unknown", "mismatch", "timeout"].includes(state);
-  const numbers = proposal.verb === "SET";
-  const number = (value) => shown(value, proposal.unit, proposal.target);
+  const isSet = proposal.verb === "SET";
   return html`<div class=${bad ? "twostep refused" : "twostep"} role=${bad ? "alert" : "status"}>
-    <p><strong>${t(`command.${state}`)}</strong> ${numbers ? "" : proposalText(proposal).replace(/ \?$/, "")}</p>
-    ${numbers && html`<dl class="three">
-      <dt>${t("change.requested")}</dt><dd>${number(asked ?? proposal.to)}</dd>
-      <dt>${t("change.accepted")}</dt><dd>${command ? number(taken) : "…"}</dd>
-      <dt>${t("change.read_back")}</dt><dd>${command ? (back === null || back === undefined ? t("change.not_sent") : number(back)) : "…"}</dd></dl>`}
+    <p><strong>${t(`command.${state}`)}</strong> ${isSet ? "" : proposalText(proposal).replace(/ \?$/, "")}</p>
+    ${isSet && html`<${Three} proposal=${proposal} answered=${Boolean(command)} />`}
     ${reasons.length > 0 && html`<ul>${reasons.map((reason) => html`<li lang="en">${reason}</li>`)}</ul>`}
     ${command && html`<div class="buttons"><button type="button" class="act" onClick=${() => change.forget()}>${t("change.close")}</button></div>`}</div>`;
+}
+
+/** What was asked for, what the controller has, what the PLC holds: the last two as they are now. */
+function Three({ proposal, answered }) {
+  const { station, target, unit, to } = proposal;
+  const of = stationNamed(station);
+  const back = of && settingOf(of, target)?.read_back;
+  return html`<dl class="three"><dt>${t("change.requested")}</dt><dd>${shown(to, unit, target)}</dd>
+    <dt>${t("change.accepted")}</dt><dd>${answered ? html`<${Value} tag=${target} />` : "…"}</dd>
+    <dt>${t("change.read_back")}</dt><dd>${!answered ? "…" : back ? html`<${Value} tag=${back} />` : t("change.not_sent")}</dd></dl>`;
 }

@@ -10,8 +10,8 @@ import { StateChip } from "../elements/state.js";
 import { Value } from "../elements/value.js";
 import { durationText } from "../format.js";
 import { said, t } from "../i18n.js";
-import { cell } from "../live.js";
-import { metaOf, plant, stations, status } from "../plant.js";
+import { cell, pictureOf, procedures, serverT } from "../live.js";
+import { metaOf, plant, stations } from "../plant.js";
 import { displayOf } from "../displays.js";
 
 export const overview = { id: "overview", path: "/", title: "screen.overview", component: Overview };
@@ -28,11 +28,11 @@ function Overview() {
 
 function Card({ station }) {
   const display = displayOf(station);
-  const now = status.value?.stations?.[station.name];
+  const now = procedures.value.get(station.name);
   return html`<section class="panel card">
     <h2><a href=${`/station/${station.name}`}>${said(station.title)}</a><${StateChip} prefix=${station.prefix} /></h2>
-    <p class="doing">${doing(now)}</p>
-    <p class="recipe">${recipeWords(now?.recipe)}</p>
+    <p class="doing" data-q=${pictureOf(station.name)}>${doing(now)}</p>
+    <p class="recipe">${recipeWords(now)}</p>
     <div class="indicators">${display.key.map((k) => html`<${Indicator} key=${k.tag} ...${k} />`)}</div>
     ${display.spark.map((tag) => html`<${Sparkline} key=${tag} tag=${tag} />`)}
   </section>`;
@@ -43,7 +43,7 @@ export function doing(now) {
   if (!now) return t("station.unknown");
   if (!now.controlled) return t("station.uncontrolled");
   const step = now.step ? said(now.step) : "";
-  const left = now.left_s > 0 ? t("station.left", { time: durationText(now.left_s) }) : "";
+  const left = now.until_t ? t("station.left", { time: durationText((now.until_t - serverT.value) / 1000) }) : "";
   const [first, ...others] = now.waiting_for ?? [];
   const more = others.length ? ` ${t("station.and_more", { count: others.length })}` : "";
   const waits = first ? t("station.waits", { what: said(first) }) + more : "";
@@ -51,13 +51,14 @@ export function doing(now) {
   return [step, left, waits || reason].filter(Boolean).join(" · ") || t("station.nothing");
 }
 
-/** Which recipe runs, and which comes next. */
-export function recipeWords(recipe) {
-  if (!recipe) return "";
-  const name = (one) => (one ? (one.recipe === "built-in" ? t("recipe.built_in") : one.recipe) : "");
-  const run = recipe.run ? t("recipe.run", { run: recipe.run }) : t("recipe.no_run");
-  const next = recipe.pending ? ` → ${name(recipe.requested) || t("recipe.built_in")}` : "";
-  return `${name(recipe.current) || "–"}${next} · ${run}`;
+/** Which recipe runs, in which phase, and which comes next. */
+export function recipeWords(now) {
+  if (!now) return "";
+  const name = (one) => (!one || one.recipe === "built-in" ? t("recipe.built_in") : one.recipe);
+  const next = now.pending ? ` → ${name(now.requested)}` : "";
+  const run = now.run ? t("recipe.run", { run: now.run }) : t("recipe.no_run");
+  const phase = now.phase ? ` · ${t("recipe.phase", { phase: now.phase })}` : "";
+  return `${name(now.current)}${next} · ${run}${phase}`;
 }
 
 const POWERS = ["DHU.PWR.REG", "DHU.PWR.FAN", "DHU.PWR.COOL"];

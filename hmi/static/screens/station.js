@@ -13,8 +13,8 @@ import { StateChip } from "../elements/state.js";
 import { TwoStep, useChange } from "../elements/twostep.js";
 import { Value, ValueRow } from "../elements/value.js";
 import { said, t } from "../i18n.js";
-import { cell, link, locked } from "../live.js";
-import { loopsOf, loopTitle, plant, stationNamed, status } from "../plant.js";
+import { cell, link, locked, pictureOf, procedures } from "../live.js";
+import { loopsOf, plant, stationNamed } from "../plant.js";
 import { openFaceplate } from "../router.js";
 import { enabled, RESTING } from "../states.js";
 import { doing, recipeWords } from "./overview.js";
@@ -39,17 +39,19 @@ function Station({ name }) {
 
 /** State, step, what it waits for, and the commands that are enabled now. */
 function Lead({ station: of }) {
-  const now = status.value?.stations?.[of.name];
+  const now = procedures.value.get(of.name);
   const change = useChange();
   const more = useSignal(false);
   const { value, state } = cell(`${of.prefix}.SERVICE.STATE`).now.value;
-  const verbs = state === "good" ? enabled(value).filter((v) => may(RESTING.includes(v) ? "rest" : "operate")) : [];
+  const verbs = enabled(value).filter((v) => may(RESTING.includes(v) ? "rest" : "operate"));
+  const dead = state !== "good" || link.value !== "live" || locked.value; // they stay where they are
   const busy = change.at.value.step !== "idle";
   const shown = more.value ? verbs : verbs.slice(0, 3);
   return html`<div class="lead-words"><h2>${said(of.title)} <${StateChip} prefix=${of.prefix} /></h2>
-      <p class="doing">${doing(now)}</p><p class="recipe">${recipeWords(now?.recipe)}</p></div>
+      <p class="doing" data-q=${pictureOf(of.name)}>${doing(now)}</p><p class="recipe">${recipeWords(now)}</p></div>
+    ${now?.prompt && html`<p class="prompt" role="status">${t("station.prompt")} <strong>${now.prompt}</strong></p>`}
     ${busy ? html`<${TwoStep} change=${change} words=${actionWords(change, of)} />`
-      : html`<div class="buttons commands">${shown.map((verb) => html`<button type="button" key=${verb} class="act" disabled=${link.value !== "live" || locked.value}
+      : html`<div class="buttons commands">${now?.prompt && may("operate") && html`<button type="button" class="act execute" disabled=${dead} onClick=${() => change.propose(of.name, { verb: "CONFIRM" })}>${t("verb.CONFIRM")}…</button>`}${shown.map((verb) => html`<button type="button" key=${verb} class="act" disabled=${dead}
           onClick=${() => change.propose(of.name, { verb })}>${t(`verb.${verb}`)}…</button>`)}
         ${verbs.length > 3 && html`<button type="button" class="act quiet" aria-expanded=${more.value} onClick=${() => { more.value = !more.value; }}>${t(more.value ? "station.fewer" : "station.more")}</button>`}</div>`}
     <${CannotStart} now=${now} /><${WaitsFor} now=${now} />`;
@@ -73,7 +75,7 @@ function WaitsFor({ now }) {
 
 function Loops({ station: of }) {
   return html`<table class="grid loops-grid"><thead><tr><th scope="col">${t("loop.loop")}</th><th scope="col">${t("faceplate.sp")}</th><th scope="col">${t("faceplate.pv")}</th><th scope="col">${t("faceplate.op")}</th><th scope="col">${t("faceplate.mode")}</th></tr></thead>
-    <tbody>${loopsOf(of).map((loop) => html`<tr key=${loop.name}><th scope="row"><button type="button" class="row" onClick=${() => openFaceplate(loop.name)}><span class="tag">${loop.name}</span> ${said(loopTitle(loop.name))}</button></th>
+    <tbody>${loopsOf(of).map((loop) => html`<tr key=${loop.name}><th scope="row"><button type="button" class="row" onClick=${() => openFaceplate(loop.name)}><span class="tag">${loop.name}</span> ${said(loop.text)}</button></th>
       <td><${Value} tag=${loop.wsp} unit=${false} /></td><td>${loop.pv && html`<${Value} tag=${loop.pv} />`}</td><td><${Value} tag=${loop.op} /></td><td><${Value} tag=${loop.mode} /></td></tr>`)}</tbody></table>`;
 }
 
