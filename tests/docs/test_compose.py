@@ -204,11 +204,14 @@ def test_networks_and_volumes_are_declared_and_used() -> None:
 
 def test_mounted_folders_exist_and_stay_as_they_are() -> None:
     mounts = [v for s in services().values() for v in s.get("volumes", []) if v[0] == "."]
-    assert len(mounts) == 3
+    assert len(mounts) == 4
     for mount in mounts:
-        source, _, mode = mount.split(":")
+        source, _, *mode = mount.split(":")
         assert (ROOT / source).is_dir()
-        assert mode == "ro"
+        # Only the API may write recipes: drafts, and the ledger of what was released.
+        assert mode == ["ro"] or (source, mount in services()["screens"]["volumes"]) == (
+            "./recipes", True,
+        )  # fmt: skip
 
 
 def test_the_screens_reach_the_line_by_its_run_folder_only() -> None:
@@ -217,8 +220,10 @@ def test_the_screens_reach_the_line_by_its_run_folder_only() -> None:
     assert "run:/run/dryline" in screens["volumes"]
     others = [s for n, s in services().items() if n != "screens"]
     assert not any("screens" in s.get("networks", []) for s in others)
-    settings = load_line(LINE).sections["api"] if hasattr(LINE, "sections") else None
-    assert settings is None
+    api = load_line(LINE).api
+    assert api.tls
+    assert api.listen.endswith(":8040")
+    assert "127.0.0.1:8040:8040" in screens["ports"]
 
 
 def test_no_secret_stands_in_the_file() -> None:

@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import json
 import re
 from pathlib import Path
 
@@ -91,8 +92,15 @@ def test_fault_schedule_in_documents_is_valid(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", documents.documents(), ids=documents.name)
+def test_json_of_a_document_is_json(path: Path) -> None:
+    for fence in documents.fences(path):
+        if fence.language == "json":
+            assert json.loads(fence.text) is not None
+
+
+@pytest.mark.parametrize("path", documents.documents(), ids=documents.name)
 def test_fences_name_their_language(path: Path) -> None:
-    allowed = {"console", "text", "python", "mermaid", "toml"}
+    allowed = {"console", "text", "python", "mermaid", "toml", "json"}
     assert {f.language for f in documents.fences(path)} <= allowed
 
 

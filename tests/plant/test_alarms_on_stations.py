@@ -256,7 +256,7 @@ def test_a_line_full_of_faults_is_a_flood_until_it_is_quiet() -> None:
 
 # -- the report and the export of a bad hour ------------------------------------------------------
 
-FORMULA = '=HYPERLINK("http://x","y")'
+FORMULA = '=HYPERLINK("x","y")'
 
 
 def bad_hour() -> list[Entry]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-SKIPPED = frozenset({"node_modules", "run", "bench-out", "build", "dist", "__pycache__"})
+# What is in a folder named vendor is not ours; its hashes are checked.
+SKIPPED = frozenset({"node_modules", "vendor", "run", "bench-out", "build", "dist", "__pycache__"})
 TEXT = frozenset(
     (".py", ".md", ".toml", ".csv", ".yml", ".yaml", ".svg", ".mjs", ".json", ".txt", ".lock", "")
 )
