@@ -318,7 +318,7 @@ def experiments(hours: float, seeds: int) -> list[tuple[str, Callable[[], list[R
 def print_score(hours: float, seeds: int, *, as_json: bool) -> None:
     """Run everything with a progress bar on standard error and print the table."""
     rows: list[Row] = []
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with Progress(console=Console(stderr=True, emoji=False), transient=True) as progress:
         todo = experiments(hours, seeds)
         bar = progress.add_task("experiments", total=len(todo))
         for title, run in todo:
@@ -332,4 +332,4 @@ def print_score(hours: float, seeds: int, *, as_json: bool) -> None:
     table = Table("figure", "value", "unit", "expected")
     for r in rows:
         table.add_row(r.name, f"{r.value:.3g}", r.unit, r.expected)
-    Console().print(table)
+    Console(emoji=False).print(table)

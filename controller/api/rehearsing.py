@@ -141,20 +141,21 @@ class Rehearsals:
     async def _follow(self, own: str, process: asyncio.subprocess.Process) -> list[str]:
         """Progress as it is told; what else is said."""
         said: list[str] = []
-        assert process.stderr is not None  # noqa: S101 - it was asked for
-        while True:
+        stream = process.stderr
+        while stream is not None:
             try:
-                line = await process.stderr.readline()
+                line = await stream.readline()
             except ValueError:  # a line that is too long
                 continue
             if not line:
-                return self._told(own, said)
+                break
             text = line.decode("utf-8", "replace").rstrip()
             done = _progress(text)
             if done is None:
                 said.append(text.replace(f"{self._recipes}/", ""))
             else:
                 self._keep(replace(self._jobs[own], done_pct=done))
+        return self._told(own, said)
 
     def _told(self, own: str, said: list[str]) -> list[str]:
         """What is wrong, for people at screens; a fault of the program is for the log."""

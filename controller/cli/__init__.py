@@ -17,8 +17,9 @@ EXIT_FAILED = 1
 EXIT_INPUT = 2
 UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
-screen = Screen()
-errors = Screen(stderr=True)
+# ":CD:" in a fingerprint is no picture of a disk.
+screen = Screen(emoji=False)
+errors = Screen(stderr=True, emoji=False)
 
 LineFolder = Annotated[
     Path, typer.Option("--line", help="Folder with line.toml and its I/O list.", show_default=False)

@@ -71,7 +71,7 @@ def read_wish(text: str) -> Wish:
 
 def run_command(wish: Wish) -> int:
     """Do it; returns the exit code. Wrong input becomes lines on standard error."""
-    errors = Console(stderr=True)
+    errors = Console(stderr=True, emoji=False)
 
     def say(text: str) -> None:
         errors.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
@@ -96,7 +96,7 @@ def run_command(wish: Wish) -> int:
     if wish.json:
         sys.stdout.write(json.dumps(as_plain(report), indent=1, allow_nan=False) + "\n")
     else:
-        screen = Console()
+        screen = Console(emoji=False)
         show(report, screen)
         for note in notes:
             screen.print(note, markup=False, highlight=False, soft_wrap=True)

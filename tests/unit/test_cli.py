@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from controller.__main__ import app
+from controller.cli import errors, screen
 from controller.clock import NS, ManualClock
 from controller.config import load_line
 from controller.console import ask
@@ -487,3 +488,7 @@ def test_events_are_shown_and_filtered(store):
     result = dryline("events", "--run", store, "--kind", "nonsense")
     assert result.exit_code == 1
     assert "kinds: state, command" in result.stderr
+
+
+def test_a_fingerprint_is_shown_as_it_is() -> None:
+    assert screen.render_str("42:CD:0F").plain == errors.render_str("42:CD:0F").plain == "42:CD:0F"
