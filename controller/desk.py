@@ -25,6 +25,7 @@ from controller.operator_limits import OperatorLimits
 from controller.trials import Trials
 
 HEALTH_S = 1.0
+JOURNAL_S = 1.0
 CHANGING = frozenset({"command", "deploy", "rollback", "trial", "trial_end", "alarm"})
 CONSOLE = "console"  # subject of the events about what was given here past the audit trail
 HASH_DIGITS = 64
@@ -153,6 +154,9 @@ class Desk:
         boards = [desk.board, line.alarms.board]
         answer = acted(boards, request, line.clock.utc_ns(), by, tell)
         await self._gate.saved(f"{request.get('act')} of {request.get('alarm')}")
+        # What a person did is in the journal before he is told so; a disk that refuses has an
+        # alarm of its own.
+        await self._historian.flush_async(JOURNAL_S)
         return answer
 
     def _station(self, request: Json) -> Station:

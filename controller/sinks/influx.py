@@ -13,15 +13,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import urllib3
-from influxdb_client.client.influxdb_client import InfluxDBClient
-from influxdb_client.rest import ApiException
-from influxdb_client.service.write_service import WriteService
-
 from controller.sinks.access import read_token
 from controller.sinks.answers import NOT_ASKED, Answer, asked_wait_s
-from controller.sinks.influx_settings import Settings
+from controller.sinks.influx_settings import NEEDS_LIBRARY, Settings
 from controller.sinks.line_protocol import body
+
+try:
+    import urllib3
+    from influxdb_client.client.influxdb_client import InfluxDBClient
+    from influxdb_client.rest import ApiException
+    from influxdb_client.service.write_service import WriteService
+except ImportError:  # the extra is not installed: told when the sink is to send something
+    InfluxDBClient = None  # type: ignore[assignment, misc]
 
 GZIP_LEVEL = 1  # a third of the time of the client's own compression, a little larger
 MAX_REASON = 2000
@@ -42,6 +45,8 @@ class Sink:
 
     def post(self, lines: Sequence[str]) -> Answer:
         """Post lines; whatever happens is an answer."""
+        if InfluxDBClient is None:
+            return Answer(NOT_ASKED, NEEDS_LIBRARY)
         if self._client is None and (problem := self._connect()):
             return Answer(NOT_ASKED, problem)
         content = body(lines)
@@ -86,7 +91,7 @@ class Sink:
         self._service = make_service(self._client.api_client)
         return ""
 
-    def _answer(self, error: ApiException) -> Answer:
+    def _answer(self, error: "ApiException") -> Answer:
         headers: Any = error.headers or {}
         wait_s = asked_wait_s(headers.get("Retry-After", ""), headers.get("Date", ""))
         return Answer(int(error.status or 0), self._shown(_words(error)), wait_s)
@@ -104,7 +109,7 @@ def _wrong_with(trusted: Path) -> str:
     return ""
 
 
-def _words(error: ApiException) -> str:
+def _words(error: "ApiException") -> str:
     """What the server says: JSON with `message`, in version 1 with `error`, or plain text."""
     told: Any = error.body or ""
     with suppress(ValueError, RecursionError):

@@ -1,11 +1,16 @@
 """[sinks.NAME] of kind influx: where the server is and who we are to it."""
 
+from importlib.util import find_spec
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
+LIBRARY = "influxdb_client"
+NEEDS_LIBRARY = (
+    "the library for InfluxDB is not installed: pip install 'dryline[influx]' installs it"
+)
 
 
 def _url(value: str) -> str:
@@ -66,6 +71,8 @@ class Settings(BaseModel):
     @property
     def caution(self) -> str:
         """What is not wise about these settings; "" when nothing is."""
+        if find_spec(LIBRARY) is None:
+            return NEEDS_LIBRARY
         parts = urlsplit(self.url)
         has_token = self.token_env or self.token_file
         if has_token and parts.scheme == "http" and parts.hostname not in LOOPBACK:

@@ -28,7 +28,7 @@ export class Problem extends Error {
  * Ask. Throws Problem. A change whose answer does not come in time is "unconfirmed": it may have
  * been done.
  */
-export async function ask(method, path, { body, deadline = DEADLINE_MS, headers = {}, key } = {}) {
+export async function ask(method, path, { body, deadline = DEADLINE_MS, headers = {}, key, signal: ended } = {}) {
   const sent = { Accept: "application/json", ...headers };
   if (method !== "GET") {
     sent["X-Requested-With"] = "dryline";
@@ -40,7 +40,7 @@ export async function ask(method, path, { body, deadline = DEADLINE_MS, headers 
   try {
     answer = await fetch(BASE + path, {
       method, headers: sent, body: body === undefined ? undefined : JSON.stringify(body),
-      signal: AbortSignal.timeout(deadline), cache: "no-store",
+      signal: until(deadline, ended), cache: "no-store",
     });
     if (answer.status === 204) return null;
     const found = await answer.json();
@@ -52,6 +52,12 @@ export async function ask(method, path, { body, deadline = DEADLINE_MS, headers 
     throw new Problem({ code, reasons: [] }, answer?.status ?? 0);
   }
 }
+
+/** The deadline, or that nobody wants the answer any more. */
+const until = (ms, ended) => {
+  const deadline = AbortSignal.timeout(ms);
+  return ended ? AbortSignal.any([deadline, ended]) : deadline;
+};
 
 function refused(problem) {
   if (problem.status === 401 && session.value) session.value = null;

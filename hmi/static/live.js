@@ -1,10 +1,12 @@
 // The live socket of this window: one connection, one picture of the tags, and how old it is.
 //
-// Everything that shows a live value draws from a Cell. A cell says itself whether its value may be
-// believed, so nothing that shows one can forget to.
+// What it hears it puts into cells (cells.js) and signals; when it hears nothing it says so.
 
 import { batch, signal } from "@preact/signals";
-import { FIRST_BAD, FIRST_UNCERTAIN, NOT_THERE } from "./quality.js";
+import { cell, cells, frozen, link, tellAll } from "./cells.js";
+import { NOT_THERE } from "./quality.js";
+
+export { cell, frozen, link } from "./cells.js";
 
 const VERSION = 1;
 const STALE_MS = 1000;
@@ -12,11 +14,10 @@ const HIDDEN_STALE_MS = 2500;
 const CHECK_MS = 100;
 const FIRST_WAIT_MS = 250, LONGEST_WAIT_MS = 8000;
 const LOCK_MS = 500;
-const ALWAYS = ["*.SCAN.COUNT", "*.SERVICE.STATE", "*.SERVICE.LEFT", "*.LINK.UP", "*.RUN.PROMPT"];
+const SCANS = ".SCAN.COUNT";
+const ALWAYS = [`*${SCANS}`, "*.SERVICE.STATE", "*.SERVICE.LEFT", "*.LINK.UP", "*.RUN.PROMPT"];
 const ENDED = 4001, CHANGED_ROLE = 4003, OTHER_VERSION = 4009;
 
-/** connecting | live | stale | closed (the session has ended) */
-export const link = signal("connecting");
 /** Whole seconds since the newest frame. */
 export const ageS = signal(0);
 /** Server time (ms) of the newest frame, changed once a second. */
@@ -36,75 +37,16 @@ export const unacknowledged = signal([0, 0, 0, 0]);
 export const procedures = signal(new Map());
 /** Newest state of each command of ours, by id. */
 export const commands = signal(new Map());
-/** Stations whose controller stands still, though the socket lives: prefix -> true. */
-export const frozen = signal(new Set());
 
 /** Figures for the health screen. */
 export const counts = { frames: 0, full: 0, bytes: 0, reconnects: 0, gaps: 0 };
 
-/** One tag as this window knows it. */
-class Cell {
-  constructor(name) {
-    this.name = name;
-    this.meta = null;
-    this.value = null;
-    this.quality = NOT_THERE;
-    this.timeMs = 0;
-    this.listeners = new Set();
-    this.kept = null;
-  }
-
-  /** good | uncertain | bad | stale | none */
-  get state() {
-    if (this.quality === NOT_THERE) return "none";
-    if (isStale(this.meta)) return "stale";
-    if (this.quality >= FIRST_BAD) return "bad";
-    return this.quality >= FIRST_UNCERTAIN ? "uncertain" : "good";
-  }
-
-  /** The value, when it may be used, else null. */
-  get usable() {
-    const state = this.state;
-    return state === "good" || state === "uncertain" ? this.value : null;
-  }
-
-  /** As a signal, for what is drawn as a whole; changes with value and state. */
-  get now() {
-    if (!this.kept) this.kept = signal(this.look());
-    return this.kept;
-  }
-
-  look() {
-    return { value: this.value, quality: this.quality, state: this.state, meta: this.meta };
-  }
-
-  tell() {
-    for (const listener of this.listeners) listener(this);
-    if (this.kept) {
-      const was = this.kept.peek(), is = this.look();
-      const same = was.value === is.value && was.quality === is.quality && was.state === is.state;
-      if (!same || was.meta !== is.meta) this.kept.value = is;
-    }
-  }
-}
-
-const cells = new Map();
 const byIndex = new Map();
 const watches = new Map();
 const scans = new Map();
 let socket = null, boot = "", build = "", position = -1, viewId = 0, viewKey = "";
 let waitMs = FIRST_WAIT_MS, retry = 0, frameAt = -Infinity, frameT = 0, wanted = false, backAgain = false;
-let staleMs = STALE_MS, told = false;
-
-/** The cell of a tag; it is filled while somebody watches it. */
-export function cell(name) {
-  let found = cells.get(name);
-  if (!found) cells.set(name, (found = new Cell(name)));
-  return found;
-}
-
-/** All cells whose name has an end, as ".SCAN.COUNT". */
-export const cellsLike = (end) => [...cells.values()].filter((c) => c.meta && c.name.endsWith(end));
+let staleMs = STALE_MS, told = false, viewTags = "", resumed = false;
 
 /** Server time of the newest frame, to be sent with what a person does: he saw no newer picture. */
 export const seenT = () => frameT;
@@ -149,12 +91,15 @@ function lookAnew() {
   }, 0);
 }
 
+const wantedTags = () => [...new Set([...ALWAYS, ...watches.keys()])].sort();
+
 function sendView(anyway) {
-  const tags = [...new Set([...ALWAYS, ...watches.keys()])].sort();
+  const tags = wantedTags();
   const rate = document.hidden ? 1 : 10;
   const key = JSON.stringify([tags, rate]);
   if (!told || (key === viewKey && !anyway)) return;
   viewKey = key;
+  viewTags = tags.join(" ");
   viewId += 1;
   say({ op: "view", id: viewId, tags, alarms: true, stations: true, rate });
 }
@@ -191,7 +136,10 @@ function open() {
   const mine = (socket = new WebSocket(address));
   told = false;
   mine.onopen = () => {
-    const resume = boot && position >= 0 ? { boot, pos: position } : {};
+    // Only what changed since is sent again, so other tags than before need everything.
+    const same = wantedTags().join(" ") === viewTags;
+    const resume = boot && position >= 0 && same ? { boot, pos: position } : {};
+    resumed = same;
     say({ op: "hello", v: VERSION, ...resume });
   };
   mine.onmessage = (event) => mine === socket && hear(event.data);
@@ -253,7 +201,9 @@ function onHello(message) {
   staleMs = Math.min(STALE_MS, message.stale_ms);
   told = true;
   waitMs = FIRST_WAIT_MS;
+  const before = viewTags;
   sendView(true);
+  if (resumed && viewTags !== before) say({ op: "full" });
 }
 
 function onMeta(message) {
@@ -263,7 +213,11 @@ function onMeta(message) {
     one.meta = meta;
     byIndex.set(meta.i, one);
     shown.add(one);
-    if (meta.n.endsWith(".SCAN.COUNT")) scans.set(meta.n, scans.get(meta.n) ?? { at: performance.now(), prefix: meta.n.slice(0, -11), station: meta.s });
+  }
+  for (const name of scans.keys()) if (!shown.has(cell(name))) scans.delete(name);
+  for (const one of shown) {
+    if (!one.name.endsWith(SCANS) || scans.has(one.name)) continue;
+    scans.set(one.name, { at: performance.now(), station: one.meta.s });
   }
   for (const one of cells.values()) {
     if (!shown.has(one) && one.quality !== NOT_THERE) {
@@ -356,11 +310,6 @@ function setStale() {
   link.value = "stale";
   tellAll();
 }
-
-const tellAll = () => batch(() => { for (const one of cells.values()) one.tell(); });
-
-const isStale = (meta) =>
-  link.peek() !== "live" || (meta !== null && frozen.peek().has(meta.s));
 
 function check() {
   const now = performance.now();

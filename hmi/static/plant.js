@@ -42,7 +42,7 @@ export function stationOf(name) {
  */
 export function describe(name) {
   for (const station of stations()) {
-    const loop = loopsOf(station).find((l) => l.name === name);
+    const loop = loopsOf(station).find((l) => [l.name, l.sp, l.wsp, l.op, l.mode, l.status].includes(name));
     if (loop) return loop;
   }
   const meta = metaOf(name), station = stationOf(name);

@@ -42,8 +42,10 @@ from plc_sim.instruments import Status
 from plc_sim.plc import Plc, Verdict
 from plc_sim.servers import opcua_map as about
 from plc_sim.servers.opcua_guard import GuardedCore, GuardedServer
+from plc_sim.servers.quiet_log import quieten
 
 logging.getLogger("asyncua").setLevel(logging.WARNING)  # at INFO every message is formatted
+quieten()
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _CODES: Final = ua.StatusCodes

@@ -59,8 +59,9 @@ _NEVER: Final = tuple(
     )
 )
 _NONSENSE: Final = (
-    ua.UaError, ValueError, struct.error, NotEnoughData, InvalidSignature, uacrypto.InvalidSignature
-)  # fmt: skip
+    ua.UaError, ValueError, TypeError, IndexError, OverflowError, struct.error, NotEnoughData,
+    InvalidSignature, uacrypto.InvalidSignature,
+)  # what asyncua's parsers raise on bytes that mean nothing  # fmt: skip
 GUESS_S: Final = 1.0  # a wrong password is answered after this
 Trusted = Callable[[], frozenset[bytes]]
 

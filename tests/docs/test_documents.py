@@ -100,7 +100,7 @@ def test_json_of_a_document_is_json(path: Path) -> None:
 
 @pytest.mark.parametrize("path", documents.documents(), ids=documents.name)
 def test_fences_name_their_language(path: Path) -> None:
-    allowed = {"console", "text", "python", "mermaid", "toml", "json"}
+    allowed = {"console", "text", "python", "mermaid", "toml", "json", "js"}
     assert {f.language for f in documents.fences(path)} <= allowed
 
 

@@ -53,7 +53,7 @@ def test_command_of_a_document_parses(
         if words[2] == "-f":
             assert (ROOT / words[3]).is_file()
             del words[2:4]
-        assert words[2] in ("up", "exec", "down")
+        assert words[2] in ("up", "exec", "down", "logs")
         if "controller" in words[4:]:
             parse(words[words.index("controller", 4) + 1 :])
     else:

@@ -1,8 +1,9 @@
 """Installs what the tests need beyond Python packages; prints what is missing and how to get it."""
 
 import sys
+from pathlib import Path
 
-from tests.support import debian, node_peer
+from tests.support import debian, node_peer, vendored_axe
 
 # Of the servers only the programs are used: whether their packages start a service is all the same.
 TOOLS = {
@@ -14,14 +15,18 @@ TOOLS = {
     "gencat": "libc6-dev",
     "gcc": "gcc",
 }
+# Japanese screens, as people see them.
+FONT = Path("/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc")
 
 
 def main() -> int:
-    """Install the Debian packages and the npm peer; 1 with a message when one cannot be had."""
+    """Install what Debian and npm have for tests; 1 with a message when one cannot be had."""
     try:
         for tool, package in TOOLS.items():
             debian.require(tool, package)
+        debian.require_file(FONT, "fonts-noto-cjk")
         node_peer.node()
+        vendored_axe.axe_script()
     except RuntimeError as error:
         sys.stderr.write(f"{error}\n")
         return 1

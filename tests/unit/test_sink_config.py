@@ -1,6 +1,8 @@
 """[sinks.NAME] in line.toml: strict, told with file and line, and never a secret in it."""
 
+import importlib
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,9 @@ from controller.core.errors import ConfigError
 from controller.history.status import HistorianSettings
 from controller.line import history_tags
 from controller.part import part_of
+from controller.sinks import influx, influx_settings
 from controller.sinks.__main__ import sinks_of
+from controller.sinks.answers import Verdict
 from controller.sinks.figures import FIGURES
 from controller.sinks.influx_settings import Settings
 from controller.sinks.places import SinkPlaces, all_places, ledgers
@@ -180,3 +184,29 @@ def test_a_changed_token_file_is_noticed(folder: Path) -> None:
     assert not watch.changed()
     (folder / "INFLUX_TOKEN").write_text("fresh")
     assert watch.changed()
+
+
+def test_without_its_library_it_says_what_to_install(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(influx, "InfluxDBClient", None)
+    monkeypatch.setattr(influx_settings, "find_spec", lambda _: None)
+    (warning,) = right(folder).warnings
+    assert "pip install 'dryline[influx]'" in warning.message
+    settings = right(folder).sinks[0].settings
+    assert isinstance(settings, Settings)
+    answer = influx.Sink(settings, folder).post(["a b=1 1"])
+    assert answer.verdict is Verdict.STOPPED
+    assert "pip install 'dryline[influx]'" in str(answer)
+
+
+def test_it_can_be_loaded_where_the_library_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [n for n in sys.modules if n.partition(".")[0] == "influxdb_client"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "influxdb_client", None)  # an import of it fails
+    try:
+        assert importlib.reload(influx).InfluxDBClient is None
+    finally:
+        monkeypatch.undo()
+        importlib.reload(influx)
+    assert influx.InfluxDBClient is not None

@@ -93,65 +93,80 @@ async function filled(pens, range, points, signal) {
 
 const iso = (s) => new Date(s * 1000).toISOString();
 
+/** What history knows of some pens, in a ring; its words while there is none. Another question ends it. */
+function useHistory(pens, range, points, key) {
+  const told = useSignal(""), ring = useSignal(/** @type {Ring|null} */ (null));
+  useEffect(() => {
+    const over = new AbortController();
+    told.value = t("trend.asking");
+    filled(pens, range, points, over.signal).then((found) => {
+      ring.value = found;
+      told.value = "";
+    }).catch((error) => {
+      if (!over.signal.aborted) told.value = t("trend.failed", { code: error.code ?? error.message });
+    });
+    return () => over.abort();
+  }, [key]);
+  return { told, ring };
+}
+
+/** Draw a ring into a box as time goes on; while a finger is on it, it stands. */
+function startPlot({ box, pens, range, ring, view, cursor, paused, onZoom }) {
+  const live = !range.stop;
+  const onRange = (u) => {
+    const { left, width } = u.select;
+    if (width > 8 && onZoom) onZoom({ start: u.posToVal(left, "x"), stop: u.posToVal(left + width, "x") });
+    u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+  };
+  const plot = new uPlot(options(pens, box.clientWidth, box.clientHeight, onRange), [[], ...pens.flatMap(() => [[], [], []])], box);
+  plot.dryline = (idx) => { cursor.value = idx ?? null; };
+  const draw = () => {
+    if (document.hidden || paused.peek()) return;
+    const nowS = live ? serverT.peek() / 1000 : range.stop;
+    if (live && link.peek() === "live") ring.add(nowS, pens.map((p) => cell(p).usable ?? NaN));
+    view.current = ring.window(nowS);
+    plot.setData(columns(view.current), false);
+    plot.setScale("x", { min: nowS - ring.windowS, max: nowS });
+  };
+  const down = () => { paused.value = live; }, up = () => { paused.value = false; };
+  box.addEventListener("pointerdown", down);
+  addEventListener("pointerup", up);
+  addEventListener("pointercancel", up);
+  const timer = live ? setInterval(draw, DRAW_MS) : 0;
+  const sizes = new ResizeObserver(() => plot.setSize({ width: box.clientWidth, height: box.clientHeight }));
+  sizes.observe(box);
+  draw();
+  return () => {
+    clearInterval(timer);
+    box.removeEventListener("pointerdown", down);
+    removeEventListener("pointerup", up);
+    removeEventListener("pointercancel", up);
+    sizes.disconnect();
+    plot.destroy();
+  };
+}
+
 /**
  * pens: names of tags, at most 8; range: {minutes} that end now, or {start, stop} in seconds;
- * onZoom({start, stop}): the user has drawn over a part; onTakeAway(pen); table: shown in place of the picture.
+ * onZoom({start, stop}): the user has drawn over a part; onTakeAway(pen); table: in place of the picture.
  */
 export function Trend({ pens, range, onZoom, onTakeAway, table = false, points = 600 }) {
-  const place = useRef(/** @type {any} */ (null)), at = useRef(/** @type {any} */ ({}));
-  const told = useSignal(""), turn = useSignal(0), cursor = useSignal(/** @type {number|null} */ (null));
-  const live = !range.stop;
+  const box = useRef(/** @type {any} */ (null)), view = useRef(/** @type {any} */ (null));
+  const paused = useSignal(false), cursor = useSignal(/** @type {number|null} */ (null));
+  const live = !range.stop, key = JSON.stringify([pens, range, points]);
   useWatch(live ? pens : []);
-  const key = JSON.stringify([pens, range, points]);
+  const { told, ring } = useHistory(pens, range, points, key);
   useEffect(() => {
-    let over = false;
-    told.value = t("trend.asking");
-    filled(pens, range, points).then((ring) => {
-      if (over) return;
-      at.current.ring = ring;
-      told.value = "";
-      turn.value += 1;
-      at.current.draw?.();
-    }).catch((error) => { if (!over) told.value = t("trend.failed", { code: error.code ?? error.message }); });
-    return () => { over = true; };
-  }, [key]);
-  useEffect(() => {
-    if (table || !pens.length) return undefined;
-    const box = place.current;
-    const onRange = (u) => {
-      const { left, width } = u.select;
-      if (width > 8 && onZoom) onZoom({ start: u.posToVal(left, "x"), stop: u.posToVal(left + width, "x") });
-      u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-    };
-    const plot = new uPlot(options(pens, box.clientWidth, box.clientHeight, onRange), [[], ...pens.flatMap(() => [[], [], []])], box);
-    plot.dryline = (idx) => { cursor.value = idx ?? null; };
-    const draw = () => {
-      const ring = at.current.ring;
-      if (!ring) return;
-      const nowS = live ? serverT.peek() / 1000 : range.stop;
-      if (live && link.peek() === "live") ring.add(nowS, pens.map((p) => cell(p).usable ?? NaN));
-      at.current.view = ring.window(nowS);
-      plot.setData(columns(at.current.view), false);
-      plot.setScale("x", { min: nowS - ring.windowS, max: nowS });
-    };
-    at.current.draw = draw;
-    draw();
-    const timer = live ? setInterval(() => { if (!document.hidden) draw(); }, DRAW_MS) : 0;
-    const sizes = new ResizeObserver(() => plot.setSize({ width: box.clientWidth, height: box.clientHeight }));
-    sizes.observe(box);
-    return () => {
-      clearInterval(timer);
-      sizes.disconnect();
-      plot.destroy();
-    };
-  }, [key, table, theme.value, language.value]);
-  turn.value;
-  const state = link.value === "live" || !live ? "good" : "stale";
-  return html`<div class="trend" data-q=${state} data-live=${live ? "1" : "0"}>
-    ${table ? html`<${TrendTable} pens=${pens} view=${at.current.ring?.window(live ? serverT.value / 1000 : range.stop)} />`
-      : html`<div class="plot" ref=${place} role="img" aria-label=${t("trend.label", { pens: pens.join(", ") })}></div>`}
-    <${Legend} pens=${pens} view=${at.current.view} index=${cursor.value} live=${live} onTakeAway=${onTakeAway} />
-    ${told.value && html`<p class="trend-told" role="status">${told.value}</p>`}</div>`;
+    if (table || !pens.length || !ring.value) return undefined;
+    return startPlot({ box: box.current, pens, range, ring: ring.value, view, cursor, paused, onZoom });
+  }, [ring.value, table, theme.value, language.value]);
+  const words = paused.value ? t("trend.paused") : told.value;
+  const nowS = live ? serverT.value / 1000 : range.stop;
+  return html`<div class="trend" data-q=${live && link.value !== "live" ? "stale" : "good"}>
+    ${table ? html`<${TrendTable} pens=${pens} view=${ring.value?.window(nowS)} />`
+      : html`<div class="plot" ref=${box} role="img" aria-label=${t("trend.label", { pens: pens.join(", ") })}></div>`}
+    <${Legend} pens=${pens} view=${view.current} index=${cursor.value} live=${live} onTakeAway=${onTakeAway} />
+    ${words && html`<p class="trend-told" role="status">${words}</p>`}</div>`;
 }
 
 function Legend({ pens, view, index, live, onTakeAway }) {

@@ -16,10 +16,13 @@ import { displayOf } from "../displays.js";
 
 export const overview = { id: "overview", path: "/", title: "screen.overview", component: Overview };
 
+/** Kinds that the drawing of the line shows; a line without them has cards only. */
+const DRAWN = ["coater", "calender", "enclosure"];
+
 function Overview() {
   if (!plant.value) return html`<p class="empty">${t("screen.asking")}</p>`;
   return html`<h1 class="unseen">${t("screen.overview")}</h1><div class="overview">
-    <section class="panel path" aria-label=${t("overview.path")}><${Mimic} name="line" /></section>
+    ${DRAWN.every((kind) => stations().some((s) => s.kind === kind)) && html`<section class="panel path" aria-label=${t("overview.path")}><${Mimic} name="line" /></section>`}
     <div class="station-cards">${stations().map((s) => html`<${Card} key=${s.name} station=${s} />`)}</div>
     <section class="panel alarms"><h2>${t("alarm.heading")} <${AsideCounts} /></h2><div class="scroll" tabindex="0" role="region" aria-label=${t("alarm.heading")}><${AlarmList} most=${40} /></div></section>
     <${Energy} />
