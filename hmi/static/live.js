@@ -51,9 +51,6 @@ let staleMs = STALE_MS, told = false, viewTags = "", resumed = false;
 /** Server time of the newest frame, to be sent with what a person does: he saw no newer picture. */
 export const seenT = () => frameT;
 
-/** Server time now, in ms. */
-export const nowT = () => frameT;
-
 /** good | stale: whether what is said of a station is of now. For texts that are no values. */
 export const pictureOf = (station) =>
   link.value === "live" && !frozen.value.has(station) ? "good" : "stale";

@@ -1,7 +1,6 @@
 """A backup of a running line, restored on an empty machine: equal hash, and a line that goes on."""
 
 import json
-import shutil
 import subprocess
 import sys
 import time
@@ -186,8 +185,6 @@ def check_it_goes_on(line: LineUnderTest, new: Path, before: dict[str, str], beg
     """The controller on the restored folders: stations held, recipe, runs and history there."""
     with RunReader(line.run / STORE) as reader:
         runs = {head.id for head in reader.runs()}
-    if (line.run / "pki").is_dir():  # keys are in no backup: a person keeps and brings them
-        shutil.copytree(line.run / "pki", new / "run" / "pki")
     line.run, line.home = new / "run", new
     line._common[1] = str(line.run)
     line._controller_words = ("controller",)
