@@ -68,6 +68,11 @@ class FakeControllers(Controllers):
         if op in self.answers:
             found = self.answers[op]
             return found(request) if callable(found) else found
+        if op == "recipe":  # what a controller says of a station to which nothing was deployed
+            return {
+                "requested": None, "current": None, "pending": False, "run": "", "run_s": 0.0,
+                "phase": 0, "metres": 0.0, "prompt": "", "drift": [], "deployments": [],
+            }  # fmt: skip
         if self.refuse is not None:
             return self.refuse
         return {"accepted": True, "code": "ok", "reasons": []}

@@ -347,3 +347,12 @@ async def test_retiring_takes_the_password(line, boss):
     )
     assert done.status_code == 200
     assert (await boss.get(f"{RECIPE}/{version}")).json()["status"] == "obsolete"
+
+
+async def test_what_there_is_not_is_no_deployment(line, eva):
+    body = {"recipe": "nothing@1.0.0", "expected": 0, "reason": "better"}
+    refused = await eva.post("/stations/coater/deployments", json=body)
+    assert (refused.status_code, refused.json()["code"]) == (404, "unknown")
+    back = {"expected": 0, "reason": "better"}
+    refused = await eva.post("/stations/coater/rollback", json=back)
+    assert refused.status_code in (404, 409)
