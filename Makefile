@@ -54,6 +54,8 @@ check: setup
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.support.generated --check
 	$(BIN)/python -m hmi.dashboards --check
+	$(BIN)/python -m hmi.page --check
+	$(BIN)/python -m hmi.vendoring --check
 	$(BIN)/dryline check
 
 # Prints figures and writes bench-out/bench.json; asserts nothing.

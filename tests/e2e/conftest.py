@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 
-import pytest
 import pytest_asyncio
 
 from tests.support.screens import ScreensUnderTest, chromium, screens
@@ -11,8 +10,7 @@ from tests.support.screens import ScreensUnderTest, chromium, screens
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def line_screens() -> AsyncIterator[ScreensUnderTest]:
     """The line; its plant runs at real speed."""
-    if chromium() is None:
-        pytest.skip("no chromium: python -m tests.support.install")
+    assert chromium() is not None, "no chromium: python -m tests.support.install"
     async with screens() as found:
         yield found
 

@@ -8,8 +8,6 @@ import time
 
 import pytest
 
-pytest.importorskip("schemathesis")
-
 from tests.support.api_fuzz import fuzzed, hammer
 
 CALLS = int(os.environ.get("DRYLINE_FUZZ_CALLS", "20000"))
