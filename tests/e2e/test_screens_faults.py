@@ -6,7 +6,7 @@ from playwright.async_api import Page, expect
 
 from tests.support.screens import LIVE, ScreensUnderTest, visit
 
-SILENT_WITHIN_MS = 4_000
+SILENT_WITHIN_MS = 15_000  # no bar: the machine runs other tests beside
 MARKED = """(prefix) => {
   const shown = [...document.querySelectorAll("[data-tag]")]
     .filter((e) => e.dataset.tag.startsWith(prefix) && e.getClientRects().length)
@@ -36,7 +36,7 @@ async def test_a_frozen_controller_marks_every_value_though_the_server_lives(
         await page.wait_for_selector(".banner:has-text('silent')", timeout=SILENT_WITHIN_MS)
         for prefix in ("ENC.", "COAT.", "CAL."):
             await all_marked(page, prefix)
-        assert await page.locator(".lamp.ok").count() == 1
+        await expect(page.locator(".lamp.ok")).to_have_count(1)
     finally:
         hmi.line.signal_controller(signal.SIGCONT)
     await expect(page.locator(".lamp.ok")).to_have_count(3)

@@ -36,6 +36,9 @@ class _Historian:
     def event(self, event: Event) -> None:
         self.events.append(event)
 
+    async def flush_async(self, within_s: float) -> None:
+        """Nothing waits for a disk here."""
+
 
 class DeskLine(VirtualLine):
     """As VirtualLine; recipes are read from FOLDER/recipes."""

@@ -255,7 +255,7 @@ def test_a_reason_with_brackets_is_shown_as_it_is(peer, run):
 def test_a_command_is_accepted(peer, run):
     station = ready(peer)
     result = dryline("start", "enclosure", "--run", run, "--reason", "trial")
-    assert (result.exit_code, result.output.strip()) == (0, "enclosure: accepted")
+    assert (result.exit_code, result.stdout.strip()) == (0, "enclosure: accepted")
     assert station.procedure.state is State.STARTING
     assert station.procedure.reason.endswith(": trial")
 
