@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
+from math import nan
 from pathlib import Path
 
 import numpy as np
@@ -28,8 +29,8 @@ from controller.core.sample import GOOD, Quality, Samples
 from controller.core.table import TagTable
 from controller.core.tag import Tag
 from controller.history.status import HistorianStatus
-from controller.line_health import INSECURE, OWN, REFUSED, LineAlarms, figures, health_tags
-from controller.line_security import insecure_stations
+from controller.line_health import EXPIRES, INSECURE, OWN, REFUSED, LineAlarms, figures, health_tags
+from controller.line_security import Expiry, insecure_stations
 from controller.link import Link, ReadLink
 from controller.recipe_kind import recipe_kinds
 from controller.record import Record
@@ -212,6 +213,7 @@ class Line:
         self._recall()
         self._distrusted: dict[str, str] = {}
         self.insecure = insecure_stations(config)
+        self.first_to_expire: Callable[[], Expiry | None] = lambda: None
         self.alarms.remark(INSECURE.name, ", ".join(self.insecure))
 
     def _recall(self) -> None:
@@ -285,6 +287,7 @@ class Line:
             self.record.failure,
             refused=len(self._refused()),
             insecure=len(self.insecure),
+            expires_d=self._expires_d(),
         )
         values = [*own, *self.sink_figures()]
         now_ns = self.clock.utc_ns()
@@ -303,6 +306,13 @@ class Line:
                 self.table.time_ns[span].copy(),
             )
         )
+
+    def _expires_d(self) -> float:
+        expiry = self.first_to_expire()
+        if expiry is None:
+            return nan
+        self.alarms.remark(EXPIRES.name, expiry.whose)
+        return expiry.days_left()
 
     def _refused(self) -> list[str]:
         """Why PLCs are refused; each reason is an event once."""

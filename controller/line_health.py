@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import isnan
+from math import isnan, nan
 from typing import Any
 
 from controller.alarms.board import AlarmBoard, Told
@@ -51,19 +51,24 @@ HISTORY: tuple[tuple[Tag, Reading], ...] = (
 RECORD = _tag("RECORD.FAILING", "runs and station memory cannot be written")
 REFUSED = _tag("SECURITY.REFUSED", "PLCs that do not prove to be the accepted ones")
 INSECURE = _tag("SECURITY.INSECURE", "stations reached without encryption")
+EXPIRES = _tag("SECURITY.EXPIRES", "until the first certificate in use expires", "d")
 
 
 def health_tags(sinks: Sequence[SinkConfig]) -> list[Tag]:
     """The tags, without the prefix of the line."""
-    return [*(tag for tag, _ in HISTORY), RECORD, REFUSED, INSECURE, *sink_tags(sinks)]
+    return [*(tag for tag, _ in HISTORY), RECORD, REFUSED, INSECURE, EXPIRES, *sink_tags(sinks)]
 
 
 def figures(
-    status: HistorianStatus, record_failure: str, *, refused: int = 0, insecure: int = 0
-) -> list[float]:
-    """Values of the tags of history, record and security, in their order; sinks follow."""
+    status: HistorianStatus, record_failure: str, *, refused: int = 0, insecure: int = 0,
+    expires_d: float = nan,
+) -> list[float]:  # fmt: skip
+    """Values of the tags of history, record and security, in their order; sinks follow.
+
+    expires_d: days; nan where no certificate is in use.
+    """
     history = (float(read(status)) for _, read in HISTORY)
-    return [*history, float(bool(record_failure)), float(refused), float(insecure)]
+    return [*history, float(bool(record_failure)), float(refused), float(insecure), expires_d]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from controller.desk import Desk
 from controller.gate import Gate
 from controller.historian import Historian, HistorianSettings
 from controller.line import Line, history_tags
-from controller.line_security import OwnCertificate, anchored
+from controller.line_security import Certificates, anchored
 from controller.live_stream import LiveStream
 from controller.metrics.figures import Shown
 from controller.metrics.settings import Endpoint
@@ -108,10 +108,11 @@ async def _run(
         keep_for_good()
         stream = LiveStream(live_path(run, config.part), line)
         async with Supervisor(clock) as supervisor, stream, Console(socket, desk.answer):
-            certificate = OwnCertificate(config, clock, line.tell)
-            certificate.ensure()
+            certificates = Certificates(config, run, clock, line.tell)
+            certificates.look()
+            line.first_to_expire = lambda: certificates.first
             line.keep(supervisor)
-            supervisor.keep("own certificate", certificate.run)
+            supervisor.keep("certificates", certificates.run)
             supervisor.keep("line health", desk.publish)
             supervisor.keep("trials", trials.run)
             supervisor.keep("live stream", stream.publish)

@@ -22,7 +22,7 @@ from controller.core.errors import DrylineError
 from controller.durable import make_folder
 from controller.whole_file import SECRET, replace_file
 
-CERTIFICATE, KEY = "tls-certificate.pem", "tls-key.pem"
+FOLDER, CERTIFICATE, KEY = "tls", "tls-certificate.pem", "tls-key.pem"
 VALID_DAYS = 397
 WARN_DAYS = 30
 _EARLIER = timedelta(hours=1)  # clocks of the panels may be behind

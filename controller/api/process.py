@@ -14,7 +14,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from controller.access.certificate import WARN_DAYS, Certificate, generated, own
+from controller.access.certificate import FOLDER, WARN_DAYS, Certificate, generated, own
 from controller.access.database import STORE, Database
 from controller.access.door import Door, may_listen
 from controller.access.passwords import Passwords
@@ -46,7 +46,6 @@ from controller.supervise import Supervisor, together
 log = logging.getLogger("dryline.api")
 
 LOCK = "locks/api.lock"
-TLS = "tls"
 LOOK_S = 1.0  # for the first administrator
 SWITCH_S = 0.001  # so long the event loop waits for a thread that computes
 END_S = 4.0
@@ -228,7 +227,7 @@ def _certificate(plan: Plan) -> Certificate | None:
         found = own(folder / settings.certificate, folder / settings.key)
     else:
         names = [name.strip("[]") for name in settings.names]
-        found = generated(plan.run / TLS, names, utc_s)
+        found = generated(plan.run / FOLDER, names, utc_s)
     left = found.days_left(utc_s)
     if left < WARN_DAYS:
         log.warning("the certificate expires in %.0f days", left)

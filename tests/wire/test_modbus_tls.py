@@ -13,7 +13,7 @@ from controller.clock import SimClock, WallClock
 from controller.config import load_line
 from controller.core.errors import LinkLost
 from controller.drivers.modbus import Settings
-from controller.line_security import OwnCertificate, anchored
+from controller.line_security import Certificates, anchored
 from plc_sim.introduction import introduce, tls_of
 from tests.support.certificates import Pair, pair
 from tests.support.line_under_test import line_folder
@@ -167,7 +167,7 @@ async def test_the_simulated_enclosure_serves_tls_and_introduces_itself(tmp_path
     run.mkdir()
     introduce(config, run, WallClock().utc_ns() / 1e9)
     own = anchored(config, run)
-    OwnCertificate(own, SimClock(), print).ensure()
+    Certificates(own, run, SimClock(), print).look()
     station = own.station("enclosure")
     async with Rig(tls=tls_of(config.station("enclosure"), run)) as rig:
         settings = station.settings.model_copy(update={"port": rig.server.port, "timeout_s": 2.0})

@@ -8,6 +8,9 @@ from controller.alarms.definition import AlarmDefinition, Priority
 
 _disk = partial(AlarmDefinition, tag=".DISK.FREE", above=False, unit="GB", group="history")
 _failing = partial(AlarmDefinition, name="failing", above=True, limit=0.5, group="history")
+_expires = partial(
+    AlarmDefinition, tag=".SECURITY.EXPIRES", above=False, unit="d", group="security"
+)
 _sink = partial(AlarmDefinition, tag="STATE", above=True)
 
 ALARMS: tuple[AlarmDefinition, ...] = (
@@ -53,6 +56,26 @@ ALARMS: tuple[AlarmDefinition, ...] = (
         cause="line.toml says security = insecure",
         consequence="anybody on that network can read and write the PLC",
         action="name a policy in line.toml; until then keep everybody else off that network",
+        respond_s=8 * 3600.0,
+    ),
+    _expires(
+        name="lo",
+        limit=30.0,
+        priority=Priority.LOW,
+        text="a certificate expires soon",
+        cause="nobody has replaced it yet",
+        consequence="when it has ended, the PLC is refused, or browsers warn of the screens",
+        action="put a new one in its place: `dryline trust list` shows those of the PLCs",
+        respond_s=8 * 3600.0,
+    ),
+    _expires(
+        name="lolo",
+        limit=7.0,
+        priority=Priority.MEDIUM,
+        text="a certificate expires within days",
+        cause="nobody has replaced it in the weeks before",
+        consequence="when it has ended, the PLC is refused, or browsers warn of the screens",
+        action="put a new one in its place now, before a run is disturbed",
         respond_s=8 * 3600.0,
     ),
     AlarmDefinition(
