@@ -38,6 +38,7 @@ log = logging.getLogger("dryline.sinks")
 STORED, REFUSED = 204, 422
 POLL_S = 1.0  # how often a lane looks whether the session's thread is still there
 END_S = 0.8
+MOST_WAITING = 1_000  # messages of hosts; what is more is thrown away, and asked for again
 FAREWELL_S = 0.5
 REFUSED_TOLD_S = 60.0  # between notes about refused commands: anybody may send any number
 # Refusals of a broker that only another setting can mend: those of MQTT 3.1.1 and of 5.
@@ -202,13 +203,14 @@ class Session:
             settings.broker_port,
             username=settings.user or None,
             password=password or None,
-            identifier=f"dryline-{topics.group}-{topics.node}",
+            identifier=f"dryline/{topics.group}/{topics.node}",  # neither may hold a slash
             protocol=aiomqtt.ProtocolVersion.V311,
             clean_session=True,
             will=aiomqtt.Will(will.topic, will.payload, qos=1, retain=False),
             timeout=settings.timeout_s,
             keepalive=settings.keepalive_s,
             tls_context=context,
+            max_queued_incoming_messages=MOST_WAITING,
         )
         return client, number
 

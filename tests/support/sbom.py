@@ -1,8 +1,8 @@
 """The bill of materials: `python -m tests.support.sbom [--output sbom.json]`, CycloneDX 1.6.
 
-What Dryline brings with it, without extras, on this system: every package with version, licence,
-package URL, the hashes of the lock and what it needs in turn. A package that could not be looked at
-makes the whole bill fail: a gap in it would be taken for its absence.
+What Dryline brings with it, without extras, on this system: every package of Python and of the
+JavaScript in the screens, with version, licence, package URL, hashes and what it needs in turn. A
+package that could not be looked at makes the whole bill fail: a gap would be taken for its absence.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from uuid import NAMESPACE_URL, uuid5
 from tests.support.packages import ROOT, Locked, closure, declared, environment, licence, read_lock
 
 SPEC = "1.6"
+VENDOR = ROOT / "hmi" / "static" / "vendor" / "VENDOR.toml"
 
 
 class Unaudited(Exception):
@@ -33,10 +34,13 @@ def bill(
     pins = {p.name: p for p in read_lock(lock) if p.applies(values)}
     if missing := sorted(graph.keys() - pins.keys()):
         raise Unaudited(f"not in the lock: {', '.join(missing)}")
-    components = [_component(pins[name]) for name in sorted(graph)]
+    vendored = [_vendored(package) for package in tomllib.loads(VENDOR.read_text())["package"]]
+    components = [*(_component(pins[name]) for name in sorted(graph)), *vendored]
     own = f"pkg:pypi/{project['name']}@{project['version']}"
     direct = sorted(name for name in graph if not any(name in n for n in graph.values()))
-    rows = [{"ref": own, "dependsOn": [_ref(pins[name]) for name in direct]}]
+    needed = [*(_ref(pins[name]) for name in direct), *(c["bom-ref"] for c in vendored)]
+    rows: list[dict[str, Any]] = [{"ref": own, "dependsOn": needed}]
+    rows += [{"ref": c["bom-ref"], "dependsOn": []} for c in vendored]
     rows += [
         {"ref": _ref(pins[name]), "dependsOn": [_ref(pins[n]) for n in sorted(needs) if n in pins]}
         for name, needs in sorted(graph.items())
@@ -91,6 +95,22 @@ def _component(pin: Locked) -> dict[str, Any]:
                 "hashes": [{"alg": "SHA-256", "content": h} for h in sorted(pin.hashes)],
             }
         ],
+    }
+
+
+def _vendored(package: Mapping[str, Any]) -> dict[str, Any]:
+    """JavaScript of others that is a part of the screens."""
+    name = package["name"].replace("@", "%40")
+    ref = f"pkg:npm/{name}@{package['version']}"
+    hashes = [{"alg": "SHA-256", "content": package["sha256"]}]
+    return {
+        "type": "library",
+        "bom-ref": ref,
+        "name": package["name"],
+        "version": package["version"],
+        "purl": ref,
+        "licenses": [{"license": {"id": package["licence"]}}],
+        "externalReferences": [{"type": "distribution", "url": ref, "hashes": hashes}],
     }
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from tests.support.sbom import Unaudited, bill, main
 
 LOCK = (ROOT / "requirements.lock").read_text()
 MOST = 40
-PURL = re.compile(r"pkg:pypi/[a-z0-9-]+@[^\s@]+")
+PURL = re.compile(r"pkg:(pypi|npm)/[a-z0-9%/-]+@[^\s@]+")
 
 
 @pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
@@ -55,14 +56,15 @@ def test_the_bill_is_whole_and_has_the_shape_of_cyclonedx() -> None:
     assert (made["bomFormat"], made["specVersion"], made["version"]) == ("CycloneDX", "1.6", 1)
     assert re.fullmatch(r"urn:uuid:[0-9a-f-]{36}", made["serialNumber"])
     names = [c["name"] for c in made["components"]]
-    assert names == sorted(closure(declared(), values))
+    vendored = tomllib.loads((ROOT / "hmi/static/vendor/VENDOR.toml").read_text())["package"]
+    assert names == [*sorted(closure(declared(), values)), *(p["name"] for p in vendored)]
     refs = [c["bom-ref"] for c in made["components"]] + [made["metadata"]["component"]["bom-ref"]]
     assert len(set(refs)) == len(refs)
     for c in made["components"]:
         assert c["type"] == "library"
         assert PURL.fullmatch(c["purl"])
         (licence,) = c["licenses"]
-        assert licence.get("expression") or licence["license"]["name"]
+        assert licence.get("expression") or licence["license"].keys() & {"id", "name"}
         hashes = c["externalReferences"][0]["hashes"]
         assert hashes
         assert all(re.fullmatch("[0-9a-f]{64}", h["content"]) for h in hashes)
