@@ -22,17 +22,14 @@ class OperatorLimits:
     or lies outside of its range."""
 
     def __init__(self, config: LineConfig) -> None:
-        problems: list[Problem] = []
-        self._spans: dict[tuple[str, str], Span] = {}
-        for station in config.stations:
-            ranges = set_points(station)
-            for tag, span in station.operator_limits.items():
-                if message := _wrong(tag, span, ranges):
-                    problems.append(_problem(station, tag, span, message))
-                for name in (tag, tag.removeprefix(f"{station.prefix}.SET.")):  # both are taken
-                    self._spans[station.name, name] = span
-        if problems:
+        if problems := limit_problems(config):
             raise ConfigError(problems)
+        self._spans = {
+            (station.name, name): span
+            for station in config.stations
+            for tag, span in station.operator_limits.items()
+            for name in (tag, tag.removeprefix(f"{station.prefix}.SET."))  # both are taken
+        }
 
     def of(self, station: str, tag: str) -> Span | None:
         """What operators may choose from; None for the whole range."""
@@ -55,6 +52,16 @@ class OperatorLimits:
             raise Refused(BEYOND, [f"{told}; further only an engineer, with a reason"])
         if told and not reason.strip():
             raise Refused("reason", [f"{told}; say why it must be more"])
+
+
+def limit_problems(config: LineConfig) -> list[Problem]:
+    """What is wrong with the limits of line.toml; none when all of them hold."""
+    return [
+        _problem(station, tag, span, message)
+        for station in config.stations
+        for tag, span in station.operator_limits.items()
+        if (message := _wrong(tag, span, set_points(station)))
+    ]
 
 
 def _number(value: object) -> float | None:

@@ -32,6 +32,7 @@ from controller.core.errors import DrylineError
 from controller.durable import make_folder
 from controller.epoch import shared_epoch
 from controller.metrics.settings import OFF, Endpoint, of_part, parse_address
+from controller.operator_limits import OperatorLimits, limit_problems
 from controller.part import part_of
 from controller.process import RECIPES, run_controller
 
@@ -80,6 +81,7 @@ def up(  # noqa: PLR0913, PLR0917 - an argument for each option
 ) -> None:
     """Start the simulated plant, the controller and the API as processes; Ctrl-C stops them all."""
     config = told(lambda: load_line(line))
+    told(lambda: OperatorLimits(config))
     told(lambda: _endpoint(config, metrics))
     served = told(lambda: api_settings(config, listen, screens))
     make_folder(run)
@@ -89,20 +91,13 @@ def up(  # noqa: PLR0913, PLR0917 - an argument for each option
     parts = [["--station", s.name] for s in config.stations] if split else [[]]
     at = [*(["--listen", listen] if listen else []), *(["--screens", screens] if screens else [])]
     names = list(config.line_stations)
-    children = Children(
-        [
-            Child("the plant", [sys.executable, "-m", "plc_sim", "run", *plant]),
-            *(
-                _controller_child(
-                    [*common, "--recipes", str(recipes), *part, *_shown_at(metrics, names, part)],
-                    part,
-                )
-                for part in parts
-            ),
-            *([_api_child([*common, "--recipes", str(recipes), *at])] if api else []),
-        ],
-        lambda text: errors.print(text, markup=False, highlight=False, soft_wrap=True),
-    )
+    common += ["--recipes", str(recipes)]
+    started = [
+        Child("the plant", [sys.executable, "-m", "plc_sim", "run", *plant]),
+        *(_controller_child([*common, *p, *_shown_at(metrics, names, p)], p) for p in parts),
+        *([_api_child([*common, *at])] if api else []),
+    ]
+    children = Children(started, _told_plainly)
     children.start()
     with contextlib.suppress(KeyboardInterrupt):
         signal.signal(signal.SIGTERM, _interrupt)
@@ -115,6 +110,10 @@ def up(  # noqa: PLR0913, PLR0917 - an argument for each option
             _start_all(run, children)
         children.watch()
     raise typer.Exit(0 if children.end() else EXIT_FAILED)
+
+
+def _told_plainly(text: str) -> None:
+    errors.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _controller_child(words: list[str], part: list[str]) -> Child:
@@ -204,6 +203,8 @@ def controller(
 def check(line: LineFolder = SHIPPED_LINE, json: AsJson = False) -> None:
     """Check line.toml and the I/O list; print a summary, or every mistake with file and line."""
     config, problems = told(lambda: check_folder(line))
+    if config is not None and (problems := limit_problems(config)):
+        config = None
     if json:
         rows = [
             {"file": p.file, "line": p.line, "field": p.field, "value": p.value,

@@ -3,7 +3,9 @@
 from dataclasses import replace
 
 import pytest
+from typer.testing import CliRunner
 
+from controller.__main__ import app
 from controller.config import load_line
 from controller.core.errors import ConfigError, Refused
 from controller.operator_limits import OperatorLimits
@@ -30,6 +32,20 @@ def test_a_file_says_how_far_operators_may_go(tmp_path):
     found = OperatorLimits(load_line(folder))
     assert found.of("coater", V) == (1.0, 8.5)
     assert found.of("calender", V) is None
+
+
+def test_a_check_of_the_line_and_a_start_name_limits_that_cannot_hold(tmp_path):
+    folder = line_folder(tmp_path / "line", {})
+    path = folder / "line.toml"
+    more = f'[stations.coater.operator_limits]\n"{V}" = [1, 85]\n"X" = [0, 1]\n\n'
+    text = path.read_text()
+    path.write_text(text.replace("[stations.coater.driver]", f"{more}[stations.coater.driver]"))
+    for words in (["check"], ["up", "--run", str(tmp_path / "run")]):
+        told = CliRunner().invoke(app, [*words, "--line", str(folder)], env={"COLUMNS": "200"})
+        assert told.exit_code == 2
+        assert "operator_limits.COAT.V.LINE.SP = [1, 85]: must be [low, high]" in told.output
+        assert "operator_limits.X = [0, 1]: is no set point of this station" in told.output
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("value", [1.0, 8.0, 4, "6.5"])
