@@ -22,7 +22,7 @@ $(READY): pyproject.toml requirements.lock
 
 # The simulated line, the controller and the embedded historian, started and brought to production.
 demo: setup
-	$(BIN)/dryline up --speed $(SPEED) --run $(RUN) --start
+	$(BIN)/dryline up --speed $(SPEED) --run $(RUN) --start --demo
 
 # Tests that measure times of real processes, or live through a day of the plant: they have the
 # machine for themselves.

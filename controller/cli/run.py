@@ -78,6 +78,9 @@ def up(  # noqa: PLR0913, PLR0917 - an argument for each option
         str, typer.Option(help="Screens and API at ADDRESS:PORT, or off; default: line.toml.")
     ] = "",
     screens: Annotated[str, typer.Option(help="Folder of other screens, or off.")] = "",
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Where there are no users, add one who may do all.")
+    ] = False,
 ) -> None:
     """Start the simulated plant, the controller and the API as processes; Ctrl-C stops them all."""
     config = told(lambda: load_line(line))
@@ -98,6 +101,7 @@ def up(  # noqa: PLR0913, PLR0917 - an argument for each option
         *([_api_child([*common, *at])] if api else []),
     ]
     children = Children(started, _told_plainly)
+    login = _demo_login(run) if demo and api else ""
     children.start()
     with contextlib.suppress(KeyboardInterrupt):
         signal.signal(signal.SIGTERM, _interrupt)
@@ -106,10 +110,23 @@ def up(  # noqa: PLR0913, PLR0917 - an argument for each option
         screen.print(f"Start it:  dryline start all --run {run}     Stop it: Ctrl-C here")
         if api and served.address is not None:
             screen.print(f"Screens:   {served.home}")
+            screen.print(login, markup=False, highlight=False, soft_wrap=True, end="")
         if start:
             _start_all(run, children)
         children.watch()
     raise typer.Exit(0 if children.end() else EXIT_FAILED)
+
+
+def _demo_login(run: Path) -> str:
+    """How to log in. The password is shown to a person only: what is printed elsewhere is kept."""
+    from controller.cli.demo import NAME, KEPT_IN, demo_login  # noqa: PLC0415 - rarely used
+
+    password = told(lambda: demo_login(run))
+    if password is None:
+        return ""
+    if sys.stdout.isatty():
+        return f"Log in:    {NAME}, password {password.reveal()}\n"
+    return f"Log in:    {NAME}; the password is in {run / KEPT_IN}\n"
 
 
 def _told_plainly(text: str) -> None:

@@ -48,7 +48,8 @@ commands.add_typer(tokens, name="token")
 
 
 @contextmanager
-def _desk(run: Path) -> Iterator[UserDesk]:
+def desk_of(run: Path) -> Iterator[UserDesk]:
+    """The users of a run folder, whose owner is taken at his word."""
     now = moments()
     with Trail(run / TRAIL, now) as trail, Database(run / STORE) as database:
         yield UserDesk(database, Passwords(), trail, now)
@@ -56,7 +57,7 @@ def _desk(run: Path) -> Iterator[UserDesk]:
 
 def _do(run: Path, work: Callable[[UserDesk, Actor], Result]) -> Result:
     def done() -> Result:
-        with _desk(run) as desk:
+        with desk_of(run) as desk:
             return work(desk, Actor(getpass.getuser(), TERMINAL))
 
     return told(done)

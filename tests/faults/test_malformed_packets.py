@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import http.client
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -88,6 +87,20 @@ def test_malformed_packets_break_nothing_and_keep_nobody_waiting(
     sent = 0
     waited: dict[str, list[float]] = {name: [] for name in friends}
 
+    async def watch(name: str) -> None:
+        while True:
+            waited[name].append(await asyncio.to_thread(took_s, friends[name]))
+            await asyncio.sleep(0.05)
+
+    async def throw_beside_friends(number: int, count: int) -> int:
+        watching = [asyncio.create_task(watch(name)) for name in friends]
+        try:
+            return await throw(number, count)
+        finally:
+            for each in watching:
+                each.cancel()
+            await asyncio.gather(*watching, return_exceptions=True)
+
     async def throw(number: int, count: int) -> int:
         thrown = (
             malformed.throw(port, MAKERS[name], count, number * 10 + k, AT_ONCE)
@@ -99,15 +112,14 @@ def test_malformed_packets_break_nothing_and_keep_nobody_waiting(
     before = [rss_mib(pid) for pid in pids]
     said = {name: len(log()) for name, log in logs.items()}
     for number in range(ROUNDS):
-        sent += asyncio.run(throw(number, EACH // ROUNDS))
-        for name, ask in friends.items():
-            waited[name] += [took_s(ask) for _ in range(3)]
+        sent += asyncio.run(throw_beside_friends(number, EACH // ROUNDS))
     grown = [rss_mib(pid) - b for pid, b in zip(pids, before, strict=True)]
     slowest = {name: round(max(found), 3) for name, found in waited.items()}
-    print(f"{sent} sent, RSS +{max(grown):.1f} MiB, honest clients waited at most {slowest} s")
+    looks = {name: len(found) for name, found in waited.items()}
+    print(f"{sent} sent, RSS +{max(grown):.1f} MiB; honest waits: {looks}, {slowest} s at most")
     assert sent >= 10_000
-    # The usual one of many looks: other programs of the machine must not decide the verdict.
-    assert max(statistics.median(found) for found in waited.values()) < SERVED_S
+    assert min(looks.values()) >= 10
+    assert max(slowest.values()) <= SERVED_S
     assert max(grown) <= GROWTH_MIB, dict(zip(("plcs", "plcs", "plcs", "api"), grown, strict=True))
     assert [*line.plc_pids(), api.process.pid] == pids
     assert api.process.poll() is None

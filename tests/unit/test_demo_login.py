@@ -1,0 +1,61 @@
+"""The one user of a demonstration."""
+
+import stat
+
+import pytest
+
+from controller.access.identity import TERMINAL, Actor
+from controller.access.roles import Role
+from controller.access.secret import Secret
+from controller.cli.demo import NAME, KEPT_IN, demo_login
+from controller.cli.users import desk_of
+from controller.core.errors import DrylineError
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.setenv("DRYLINE_ANCHORS", str(tmp_path / "anchors"))
+    folder = tmp_path / "run"
+    folder.mkdir()
+    return folder
+
+
+def users(run):
+    with desk_of(run) as desk:
+        return {user.name: user.roles for user in desk.users()}
+
+
+def test_a_new_folder_gets_a_user_with_a_password_of_its_own(run, tmp_path):
+    first = demo_login(run)
+    assert users(run) == {NAME: {Role.ENGINEER, Role.APPROVER, Role.ADMINISTRATOR}}
+    other = tmp_path / "other"
+    other.mkdir()
+    assert demo_login(other).reveal() != first.reveal()
+    assert len(first.reveal()) == 17
+    assert stat.S_IMODE((run / KEPT_IN).stat().st_mode) == 0o600
+
+
+def test_the_password_is_the_same_when_the_demonstration_is_started_again(run):
+    first = demo_login(run)
+    assert demo_login(run).reveal() == first.reveal()
+
+
+def test_a_line_that_has_users_is_left_alone(run):
+    with desk_of(run) as desk:
+        own = Actor("own", TERMINAL)
+        desk.add(own, "sato", [Role.ADMINISTRATOR], Secret("wagtail orbit ember"))
+    assert demo_login(run) is None
+    assert set(users(run)) == {"sato"}
+    assert not (run / KEPT_IN).exists()
+
+
+def test_a_kill_before_the_user_was_added_leaves_no_password_that_does_not_fit(run):
+    (run / KEPT_IN).write_text("OLD")
+    assert demo_login(run).reveal() == (run / KEPT_IN).read_text() != "OLD"
+
+
+def test_a_file_that_cannot_be_read_is_named(run):
+    demo_login(run)
+    (run / KEPT_IN).write_bytes(b"\xff")
+    with pytest.raises(DrylineError, match=f"{KEPT_IN}: cannot be read"):
+        demo_login(run)
