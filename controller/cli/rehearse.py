@@ -33,6 +33,12 @@ def rehearse(  # noqa: PLR0913, PLR0917 - each is an option of the command
     faults: Annotated[
         str, typer.Option(help="Faults by name, separated by commas, or a schedule (CSV).")
     ] = "",
+    tune: Annotated[
+        str, typer.Option(help="Gains of a loop to look at: LOOP=KC,TI_S,TD_S.")
+    ] = "",
+    present: Annotated[
+        str, typer.Option(help="Its present gains, to compare with --tune on the same seeds.")
+    ] = "",
     seeds: Annotated[int, typer.Option(min=1, max=1000, help="How many seeds.")] = 1,
     first_seed: Annotated[int, typer.Option(min=0, help="The first of them.")] = 1,
     minutes: Annotated[
@@ -66,6 +72,7 @@ def rehearse(  # noqa: PLR0913, PLR0917 - each is an option of the command
     deployed."""
     wish: dict[str, Any] = {
         "kind": kind, "recipe": recipe, "against": against, "faults": faults,
+        "tune": tune, "present": present,
         "seeds": seeds, "first_seed": first_seed, "minutes": minutes,
         "operator_s": operator_delay, "neighbours": neighbours.value, "beside": beside or [],
         "out": str(out) if out else None, "json": json,

@@ -105,21 +105,26 @@ def up(  # noqa: PLR0913, PLR0917 - an argument for each option
     children.start()
     with contextlib.suppress(KeyboardInterrupt):
         signal.signal(signal.SIGTERM, _interrupt)
-        screen.print(f"[bold]{config.title}[/bold] is starting, {speed:g} x real time.")
-        screen.print(f"Watch it:  dryline watch enclosure --run {run}")
-        screen.print(f"Start it:  dryline start all --run {run}     Stop it: Ctrl-C here")
+        _greet(f"{config.title} is starting, {speed:g} x real time.", run)
         if api and served.address is not None:
-            screen.print(f"Screens:   {served.home}")
-            screen.print(login, markup=False, highlight=False, soft_wrap=True, end="")
+            _greet(f"Screens:   {served.home}\n{login}")
         if start:
             _start_all(run, children)
         children.watch()
     raise typer.Exit(0 if children.end() else EXIT_FAILED)
 
 
+def _greet(text: str, run: Path | None = None) -> None:
+    lines = [text.rstrip()]
+    if run is not None:
+        lines.append(f"Watch it:  dryline watch enclosure --run {run}")
+        lines.append(f"Start it:  dryline start all --run {run}     Stop it: Ctrl-C here")
+    screen.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+
+
 def _demo_login(run: Path) -> str:
     """How to log in. The password is shown to a person only: what is printed elsewhere is kept."""
-    from controller.cli.demo import NAME, KEPT_IN, demo_login  # noqa: PLC0415 - rarely used
+    from controller.cli.demo import KEPT_IN, NAME, demo_login  # noqa: PLC0415 - rarely used
 
     password = told(lambda: demo_login(run))
     if password is None:
