@@ -21,13 +21,14 @@ from tests.bench import (
     bench_modbus,
     bench_opcua,
     bench_rehearsal,
+    bench_screens,
     bench_sink,
 )
 
 OUT = Path("bench-out/bench.json")
 NAMES = (
     "lockstep", "line", "control", "opcua", "modbus", "rehearsal", "historian", "sink", "alarms",
-    "access",
+    "access", "screens",
 )  # fmt: skip
 PACKAGES = ("asyncua", "pymodbus", "numpy", "simple-pid")
 
@@ -59,6 +60,7 @@ def main() -> None:
         "sink": bench_sink.run,
         "alarms": bench_alarms.run,
         "access": bench_access.run,
+        "screens": bench_screens.run,
     }
     unknown = set(chosen.names) - set(benches)
     if unknown:

@@ -1,10 +1,12 @@
 """Many windows at the live socket: python -m tests.support.live_crowd PORT SECONDS DEAF COOKIE...
 
-Each cookie is the session of 40 honest windows, which read and acknowledge everything; of the first
-there are DEAF more, which say what they want to see and then never read again. Those that are sent
-away come back. At the end a line of JSON says what the honest ones got.
+Each cookie is the session of 40 honest windows, or of so many of all as --windows asks for, which
+read and acknowledge everything; of the first there are DEAF more, which say what they want to see
+and then never read again. Those that are sent away come back. At the end a line of JSON says what
+the honest ones got.
 """
 
+import argparse
 import asyncio
 import base64
 import contextlib
@@ -12,7 +14,6 @@ import json
 import os
 import re
 import struct
-import sys
 import time
 from dataclasses import dataclass, field
 
@@ -106,23 +107,29 @@ def _masked(text: str) -> bytes:
     return b"\x81" + size + b"\0\0\0\0" + content
 
 
-async def crowded(crowd: Crowd, cookies: list[str], deaf: int) -> None:
+async def crowded(crowd: Crowd, cookies: list[str], deaf: int, windows: int) -> None:
     """All of them, until the end."""
     async with asyncio.TaskGroup() as group:
         for _ in range(deaf):
             group.create_task(crowd.deaf(cookies[0]))
-        for cookie in cookies[1:]:
-            for _ in range(WINDOWS):
-                group.create_task(crowd.honest(cookie))
-                await asyncio.sleep(0.01)
+        for k in range(windows):
+            group.create_task(crowd.honest(cookies[1 + k // WINDOWS]))
+            await asyncio.sleep(0.01)
 
 
 def main() -> None:
     """The crowd of the command line."""
     os.nice(5)  # its browsers have machines of their own
-    port, seconds, deaf, *cookies = sys.argv[1:]
-    crowd = Crowd(int(port), time.monotonic() + float(seconds))
-    asyncio.run(crowded(crowd, cookies, int(deaf)))
+    words = argparse.ArgumentParser()
+    words.add_argument("port", type=int)
+    words.add_argument("seconds", type=float)
+    words.add_argument("deaf", type=int)
+    words.add_argument("cookies", nargs="+")
+    words.add_argument("--windows", type=int, help="honest ones; else 40 a cookie but the first")
+    given = words.parse_args()
+    crowd = Crowd(given.port, time.monotonic() + given.seconds)
+    windows = given.windows or WINDOWS * (len(given.cookies) - 1)
+    asyncio.run(crowded(crowd, given.cookies, given.deaf, windows))
     ages = sorted(crowd.ages_s) or [float("inf")]
     print(json.dumps({
         "windows": len(crowd.silences_s), "frames": crowd.frames, "dropped": crowd.dropped,

@@ -94,6 +94,10 @@ class ScreensUnderTest:
             self._known[user] = {"cookies": state["cookies"], "origins": []}
         return page
 
+    def known(self, user: str) -> Any:
+        """What the browser of somebody who has logged in keeps."""
+        return self._known[user]
+
     def forget(self, user: str) -> None:
         """Who logs in anew next time."""
         self._known.pop(user, None)
