@@ -24,10 +24,10 @@ from controller.alarms.states import Move
 from controller.clock import NS
 from controller.history import Reader
 from controller.run_store import STORE
-from tests.support.bare_timer import lateness, ticking
 from tests.support.counted_controller import noted
+from tests.support.counted_line import STALL_MS, counted_line, stall_ms
 from tests.support.flooding_controller import ALARMS, ONCE, SCANS, SUBJECT, SWITCH
-from tests.support.line_under_test import ROOT, STATIONS, LineUnderTest
+from tests.support.line_under_test import STATIONS, LineUnderTest
 from tests.support.neighbours import Window
 from tests.support.noted_scans import ScanFigures, scan_figures
 
@@ -36,8 +36,6 @@ pytestmark = pytest.mark.timeout(1200)
 CHANGES = ALARMS * SCANS
 QUIET_S = 10.0
 FLOOD_S = SCANS * 0.1
-TIMER = "timer.bin"
-STALL_MS = 20.0  # a machine that stands still so long says nothing about the controller
 ROUNDS = 2  # so often is lateness measured on a machine that does
 RSS_MIB = 64.0
 SETTLED_S = 30.0  # until everything that waits has to be on disk
@@ -66,17 +64,7 @@ class Round:
 @pytest.fixture(scope="module")
 def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LineUnderTest]:
     home = tmp_path_factory.mktemp("home")
-    (home / "recipes").symlink_to(ROOT / "recipes")
-    words = ("tests.support.flooding_controller", str(home))
-    with (
-        ticking(home / TIMER, ROOT),
-        LineUnderTest(home=home, controller_words=words) as line,
-    ):
-        line.start_plant()
-        line.start_controller()
-        line.settle()
-        for station in STATIONS:
-            line.activate(station)
+    with counted_line(home, "tests.support.flooding_controller") as line:
         yield line
 
 
@@ -123,7 +111,7 @@ def flooded(line: LineUnderTest) -> Round:
     own = rows["enclosure"]
     loud = (own["time_ns"] >= begun_ns) & (own["time_ns"] < ended_ns)
     took = np.percentile(own["took_ms"][loud], (50, 99))
-    stalls = [lateness(line.home / TIMER, w.start_ns, w.stop_ns).max() for w in windows[::2]]
+    stalls = [stall_ms(line, quiet) for quiet in windows[::2]]
     return Round(
         begun_ns, begin_ns, scans, float(max(stalls)), (before, most, rss_mib(pid)), seen,
         drained_s, (float(took[0]), float(took[1])),

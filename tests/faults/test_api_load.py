@@ -16,8 +16,8 @@ import pytest
 
 from controller.access.roles import Role
 from tests.support.api_process import ApiUnderTest, eventually
-from tests.support.bare_timer import lateness, ticking
 from tests.support.counted_controller import noted
+from tests.support.counted_line import STALL_MS, counted_line, stall_ms
 from tests.support.line_under_test import ROOT, STATIONS, LineUnderTest
 from tests.support.neighbours import Window
 from tests.support.noted_scans import ScanFigures, scan_figures
@@ -26,10 +26,8 @@ pytestmark = pytest.mark.timeout(300)
 
 TURNS = 8  # quiet, loud, quiet, loud ...
 WINDOW_S = 2.5
-STALL_MS = 20.0  # a machine that stands still so long says nothing about the controller
 ROUNDS = 3  # so often is lateness measured on a machine that does
 LEAST_CALLS = 300  # a round; fewer would be no load
-TIMER = "timer.bin"
 
 
 class HammerProcess:
@@ -76,18 +74,7 @@ class Round:
 
 @pytest.fixture(scope="module")
 def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LineUnderTest]:
-    home = tmp_path_factory.mktemp("home")
-    (home / "recipes").symlink_to(ROOT / "recipes")
-    words = ("tests.support.counted_controller", str(home))
-    with (
-        ticking(home / TIMER, ROOT),
-        LineUnderTest(home=home, controller_words=words) as line,
-    ):
-        line.start_plant()
-        line.start_controller()
-        line.settle()
-        for station in STATIONS:
-            line.activate(station)
+    with counted_line(tmp_path_factory.mktemp("home")) as line:
         yield line
 
 
@@ -107,8 +94,8 @@ def measured(line: LineUnderTest, hammer: HammerProcess) -> Round:
     assert line.controller is not None
     pid = line.controller.pid
     figures = {s: scan_figures(noted(line.home, s, pid), windows) for s in STATIONS}
-    stalls = [lateness(line.home / TIMER, w.start_ns, w.stop_ns).max() for w in windows[::2]]
-    return Round(figures, float(max(stalls)), statuses, frames)
+    stalls = [stall_ms(line, quiet) for quiet in windows[::2]]
+    return Round(figures, max(stalls), statuses, frames)
 
 
 def test_scans_do_not_feel_an_api_that_is_hammered(line: LineUnderTest, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from controller.part import part_of
 from controller.run_store import STORE, RunReader
 from tests.support.bare_timer import lateness, ticking
 from tests.support.counted_controller import noted
+from tests.support.counted_line import STALL_MS, TIMER
 from tests.support.line_under_test import ROOT, STATIONS, ConsoleClient, LineUnderTest
 from tests.support.quick_recipes import release
 
@@ -28,9 +29,7 @@ pytestmark = pytest.mark.timeout(300)
 
 OLD_HOURS = 10  # of history from before, one sample a second of every tag of a station
 PAIRS = 16  # of idle time and a backup, in turn: what else happens here happens to both
-STALL_MS = 20.0  # a machine that stands still so long by itself says nothing about backups
 ROUNDS = 3  # so often is it measured on a machine that does
-TIMER = "timer.bin"
 RESTORE_S = 60.0
 RUN_S = 120.0
 COMMIT_MS = 100.0
