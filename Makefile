@@ -8,7 +8,7 @@ RUN ?= run
 # The tests start a thousand processes; without compiled modules each needs a third longer for it.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: setup demo test test-influx2 nightly check bench format lock vendor sbom docs clean
+.PHONY: setup demo test test-influx2 nightly check bench format lock vendor sbom docs pictures clean
 
 setup: $(READY)
 
@@ -71,6 +71,11 @@ format: setup
 docs: setup
 	$(BIN)/python -m tests.support.generated
 	$(BIN)/python -m hmi.dashboards
+
+# Every screen in both languages and themes into bench-out/screens, and the pictures of the guides.
+pictures: setup
+	$(BIN)/python -m tests.support.install
+	$(BIN)/python -m tests.support.pictures
 
 # Pins every package with its hashes and no addresses; needs uv.
 lock:

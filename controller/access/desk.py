@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from controller.access import factors, script_tokens
+from controller.access import factors, script_tokens, sessions
 from controller.access.chance import code_to_type, hash_of, tidied
 from controller.access.database import Change, Database
 from controller.access.identity import Actor
@@ -17,8 +17,10 @@ from controller.access.passwords import Passwords, require_good
 from controller.access.roles import Role
 from controller.access.script_tokens import Scope, ScriptToken
 from controller.access.secret import Secret
+from controller.access.sessions import Session
 from controller.access.settings import AccessSettings
 from controller.access.users import (
+    Ended,
     User,
     administrators,
     all_users,
@@ -148,6 +150,23 @@ class UserDesk:
             user = require_found(change, tidy_name(name))
             told.old, told.new = user.factor, False
             factors.remove(change, user)
+
+    # -- sessions --------------------------------------------------------------------------------
+
+    def sessions(self, user: str = "") -> list[Session]:
+        """Open ones, of one user when he is named."""
+        with self._database.reading() as change:
+            return sessions.open_ones(change, self._now(), self._settings, user)
+
+    def end_session(self, by: Actor, own: str, reason: str = "", user: str = "") -> None:
+        """End a session by its id, the connections it holds with it. user: only one of his."""
+        with self._change(by, "end session", own, reason) as (change, told):
+            open_ones = sessions.open_ones(change, self._now(), self._settings, user)
+            found = next((s for s in open_ones if s.id == own), None)
+            if found is None:
+                raise Refused("unknown", ["there is no such session, or it is over"])
+            told.detail = f"of {found.user.name} from {found.address}"
+            sessions.end(change, found.key, Ended.LOGOUT if user else Ended.ADMINISTRATOR)
 
     # -- tokens ----------------------------------------------------------------------------------
 

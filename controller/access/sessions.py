@@ -6,6 +6,7 @@ not when the program is.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from controller.access.chance import hash_of, unguessable
@@ -33,6 +34,11 @@ class Session:
     strong: bool
     quiet_s: float
     left_s: float
+
+    @property
+    def id(self) -> str:
+        """Names it for people; of no use to who would like to have it."""
+        return self.key[:16]
 
 
 def begin(
@@ -72,6 +78,20 @@ def by_key(change: Change, key: str, moment: Moment, settings: AccessSettings) -
         raise Refused("session", [OVER])
     quiet_s = (moment.mono_ns - acted_ns) / NS
     return Session(key, user, address, bool(strong), quiet_s, settings.session_s - age_s)
+
+
+def open_ones(
+    change: Change, moment: Moment, settings: AccessSettings, user: str = ""
+) -> list[Session]:
+    """Every session that is open now, of one user when he is named; the newest first."""
+    rows = change.rows("SELECT hash, user FROM session WHERE ended = '' ORDER BY begun_utc_ns DESC")
+    found = []
+    for key, owner in rows:
+        if user and owner != user:
+            continue
+        with suppress(Refused):  # its time is over, and nobody has swept yet
+            found.append(by_key(change, key, moment, settings))
+    return found
 
 
 def acted(change: Change, session: Session, moment: Moment) -> None:

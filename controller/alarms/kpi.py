@@ -25,12 +25,23 @@ GOOD_SPLIT = (0.80, 0.15, 0.05)
 GOOD_PER_HOUR, MOST_PER_HOUR = 6.0, 12.0  # acceptable, manageable, for one operator
 GOOD_FLOOD, GOOD_STALE, GOOD_CHATTERING, GOOD_PEAK = 0.01, 5, 0, FLOOD_COUNT
 
+GOOD: Mapping[str, object] = {
+    "per_operator_hour": GOOD_PER_HOUR,
+    "most_per_operator_hour": MOST_PER_HOUR,
+    "peak_10_min": GOOD_PEAK,
+    "share_in_flood": GOOD_FLOOD,
+    "stale": GOOD_STALE,
+    "chattering": GOOD_CHATTERING,
+    "split": dict(zip(("low_and_medium", "high", "critical"), GOOD_SPLIT, strict=True)),
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """Figures of one window. An alarm counts when it is announced, however long it stands.
 
-    peak: most alarms within any 10 min of the window; in_flood: share of the window. stale: alarms
+    peak: most alarms within any 10 min of the window; flood_spans: begin and end of each flood, cut
+    to the window; in_flood: share of the window. stale: alarms
     that at some time in it had stood for more than 24 h, with the hours they stood by its end.
     chattering: that came three times within 60 s. p50_s, p90_s: of times to acknowledge, None
     where nobody acknowledged anything (nearest rank, so a time that was really taken).
@@ -42,6 +53,7 @@ class Report:
     alarms: int
     peak: int
     floods: int
+    flood_spans: tuple[tuple[int, int], ...]
     in_flood: float
     top: tuple[tuple[str, int], ...]
     stale: Mapping[str, float]
@@ -90,6 +102,7 @@ class Report:
             "per_day": self.per_hour * 24.0,
             "peak_10_min": self.peak,
             "floods": self.floods,
+            "flood_spans": [{"start_ns": a, "stop_ns": b} for a, b in self.flood_spans],
             "share_in_flood": self.in_flood,
             "top": [{"alarm": alarm, "count": n} for alarm, n in self.top],
             "top_share": self.top_share,
@@ -100,6 +113,7 @@ class Report:
             "acknowledged": self.acknowledged,
             "acknowledge_p50_s": self.p50_s,
             "acknowledge_p90_s": self.p90_s,
+            "good": GOOD,
         }
 
 
@@ -185,6 +199,7 @@ class _Tally:
             alarms=len(self.times),
             peak=_peak(self.times),
             floods=len(spans),
+            flood_spans=tuple(spans),
             in_flood=sum(b - a for a, b in spans) / (self.stop_ns - self.start_ns),
             top=tuple(sorted(self.counts.items(), key=lambda x: (-x[1], x[0]))[:TOP]),
             stale=dict(sorted(self.stale.items())),

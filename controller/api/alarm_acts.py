@@ -1,6 +1,6 @@
 """What people do to alarms through the API: at once, or in two steps where much depends on it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +47,15 @@ class AlarmActs:
     ) -> None:  # fmt: skip
         self._image, self._facts, self._changes = image, facts, changes
         self._carrier, self._table = carrier, table
+
+    @property
+    def table(self) -> Collection[AlarmDefinition]:
+        """Every alarm that there is."""
+        return self._table.values()
+
+    def defined(self, alarm: str) -> AlarmDefinition | None:
+        """An alarm of the table, by id."""
+        return self._table.get(alarm)
 
     async def do(self, identity: Identity, wish: AlarmWish) -> CommandRecord | dict[str, Any]:
         """The record of what was done; or a proposal, where two steps are asked for."""

@@ -260,14 +260,22 @@ class PlcAction(Body):
     action: Literal["pause", "resume", "kill", "stop", "start", "restart"]
 
 
+GainsText = Annotated[
+    str, Field(max_length=120, pattern=r"^([A-Z][A-Z0-9_.]*=[0-9.e+-]+(,[0-9.e+-]+){2})?$")
+]
+
+
 class Rehearse(Body):
-    """As the options of `dryline rehearse`. recipe: NAME@VERSION, or NAME for its newest; against:
-    a version to compare with; faults: names, separated by commas; minutes: of production."""
+    """As the options of `dryline rehearse`. recipe: NAME@VERSION, NAME for its newest, or built-in;
+    against: a version to compare with; faults: names, separated by commas; tune: gains of a loop to
+    look at, as ENC.L1=20,90,0; present: those to compare with; minutes: of production."""
 
     kind: Annotated[str, Field(min_length=1, max_length=40, pattern="^[a-z][a-z0-9_]*$")]
     recipe: Annotated[str, Field(min_length=1, max_length=120, pattern="^[A-Za-z0-9]")]
     against: Annotated[str, Field(max_length=120, pattern="^([A-Za-z0-9][A-Za-z0-9@._-]*)?$")] = ""
     faults: Annotated[str, Field(max_length=200, pattern="^[a-z0-9_, ]*$")] = ""
+    tune: GainsText = ""
+    present: GainsText = ""
     seeds: Annotated[int, Field(ge=1, le=10)] = 1
     first_seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
     minutes: Annotated[float, Field(ge=1.0, le=1_440.0)] = 60.0

@@ -13,7 +13,7 @@ from controller.api.commands import CommandBook, CommandRecord, CommandState
 from controller.api.line_facts import LineFacts, StationFacts, needs_target
 from controller.api.mirror import Mirror, Source
 from controller.api.problems import Problem
-from controller.api.proposals import GOOD_FOR_S, Change, Proposal, Proposals, require_fresh
+from controller.api.proposals import Change, Proposal, Proposals, good_for_s, require_fresh
 from controller.control.states import State
 from controller.core.event import Verb
 from controller.core.sample import FIRST_BAD, quality_text
@@ -91,7 +91,7 @@ class Changes:
         demand, tag = DEMANDS[act], change.target
         facts = self._facts.stations[change.station]
         return {
-            "token": proposal.token, "good_for_s": GOOD_FOR_S, "t": self.now_ns // NS_PER_MS,
+            "token": proposal.token, "good_for_s": good_for_s(act), "t": self.now_ns // NS_PER_MS,
             "station": change.station, "verb": change.verb, "target": tag,
             "from": change.was, "to": change.value, "unit": self._unit(tag),
             "read_back": self.value(facts.written.get(tag, "")),

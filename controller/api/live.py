@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
@@ -30,6 +31,7 @@ from controller.api.live_client import (
     TOO_MANY,
     Broken,
     LiveClient,
+    Runs,
 )
 from controller.api.live_view import FrameMaker
 from controller.api.mirror import Mirror
@@ -75,6 +77,7 @@ class LiveHub:
         self._mirror, self._book, self._clock, self.counts = mirror, book, clock, counts
         self.boot = secrets.token_hex(4)
         self.app = version("dryline")
+        self.screens: Callable[[], str] = str  # digest of the screens that are served now
         self.frames = FrameMaker(mirror, alarms, stations, facts, counts)
         self.connections: set[Connection] = set()
         self.count = 0
@@ -117,9 +120,8 @@ class LiveHub:
         if self.ending or many or len(self.connections) >= MOST_CLIENTS:
             self.counts.sockets_refused += 1
             return None
-        client = LiveClient(
-            identity, self._mirror, self._book, self.boot, self.app, self._clock.link_s()
-        )
+        runs = Runs(self.boot, self.app, self.screens())
+        client = LiveClient(identity, self._mirror, self._book, runs, self._clock.link_s())
         connection = Connection(client, token)
         self.connections.add(connection)
         return connection

@@ -5,6 +5,7 @@ its next frame. Nothing here waits or sends; whoever owns the socket asks what i
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 import orjson
@@ -35,15 +36,23 @@ class Broken(Exception):
         super().__init__(reason)
 
 
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """What runs here. boot: another one with every start; screens: digest of their files."""
+
+    boot: str
+    app: str
+    screens: str = ""
+
+
 class LiveClient:
-    """One connection. boot: of this process; now_s: monotonic."""
+    """One connection. runs: as a window is told; now_s: monotonic."""
 
     def __init__(
-        self, identity: Identity, mirror: Mirror, book: CommandBook, boot: str, app: str,
-        now_s: float,
-    ) -> None:  # fmt: skip
+        self, identity: Identity, mirror: Mirror, book: CommandBook, runs: Runs, now_s: float
+    ) -> None:
         self.identity = identity
-        self._mirror, self._book, self._boot, self._app = mirror, book, boot, app
+        self._mirror, self._book, self._boot, self._runs = mirror, book, runs.boot, runs
         self._view: View | None = None
         self._number = 0
         self._every = 1
@@ -93,10 +102,10 @@ class LiveClient:
             self._resume = position if position <= self._mirror.tick else None
         return [
             orjson.dumps({
-                "op": "hello", "v": VERSION, "boot": self._boot, "app": self._app,
-                "user": self.identity.user, "display": self.identity.display,
-                "roles": sorted(self.identity.roles), "hz": HZ, "window": WINDOW,
-                "stale_ms": STALE_MS,
+                "op": "hello", "v": VERSION, "boot": self._boot, "app": self._runs.app,
+                "screens": self._runs.screens, "user": self.identity.user,
+                "display": self.identity.display, "roles": sorted(self.identity.roles),
+                "hz": HZ, "window": WINDOW, "stale_ms": STALE_MS,
             })
         ]  # fmt: skip
 

@@ -91,6 +91,8 @@ async def run_api(plan: Plan) -> None:
             )
         )  # fmt: skip
         stack.callback(parts.pools.close)
+        if screens is not None:
+            parts.hub.screens = screens.digest
         app = _around(create_app(parts), parts, certificate, screens)
         await _serve(plan, parts, app, certificate, screens, ended)
 

@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from controller.access.demands import Act
+from controller.access.demands import DEMANDS, Act
 from controller.core.errors import Refused
 
 GOOD_FOR_S = 15.0
+SIGNED_FOR_S = 60.0  # where a difference is to be read and a password to be typed, with gloves
 SEEN_S = 2.0  # so old may the last frame be that a person saw
 AHEAD_S = 0.5  # so far may it lie ahead of what this process knows
 MOST = 1000  # open ones; beyond it the oldest go
@@ -51,6 +52,11 @@ class Proposal:
     act: Act = Act.LEAD
 
 
+def good_for_s(act: Act) -> float:
+    """How long a proposal of a class is good."""
+    return SIGNED_FOR_S if DEMANDS[act].password else GOOD_FOR_S
+
+
 class Proposals:
     """The open proposals of one API. Told the time."""
 
@@ -73,7 +79,7 @@ class Proposals:
             actor=actor,
             change=change,
             reason=reason,
-            until_s=now_s + GOOD_FOR_S,
+            until_s=now_s + good_for_s(act),
             act=act,
         )
         self._open[proposal.token] = proposal
@@ -87,7 +93,8 @@ class Proposals:
             raise Refused("gone", ["the proposal is unknown, was used or is over: propose again"])
         del self._open[token]
         if now_s > proposal.until_s:
-            raise Refused("gone", [f"the proposal is over after {GOOD_FOR_S:g} s: propose again"])
+            told = f"the proposal is over after {good_for_s(proposal.act):g} s: propose again"
+            raise Refused("gone", [told])
         return proposal
 
     def withdraw(self, token: str, actor: str) -> bool:

@@ -69,7 +69,7 @@ class RecipeWork:
             **as_plain(stored.recipe), "recipe": str(own), "status": stored.status.value,
             "content_hash": stored.content_hash, "text": stored.file.text,
             "history": [_entry(e) for e in history],
-            "signatures": self._signatures(own, history),
+            "signatures": self._signatures(own, history), "parameters": self._parameters(kind),
         }  # fmt: skip
 
     def phases(self, kind: str, title: str) -> list[Plain]:
@@ -169,6 +169,17 @@ class RecipeWork:
         return LedgerWitness(trail=self.trail, by=by.actor, users=users, signing=signing)
 
     # -- parts -----------------------------------------------------------------------------------
+
+    def _parameters(self, kind: str) -> list[Plain]:
+        """What may be given in a recipe of a kind: words, unit, range, what good runs had, and the
+        interlock that watches where it ends up."""
+        known, proven = self.kinds[kind], self._proven(kind)
+        return [
+            {"parameter": p.name, "text": p.text, "unit": p.unit, "low": p.low, "high": p.high,
+             "labels": list(p.labels), "tag": p.tag, "proven": proven.get(p.name),
+             "interlock": known.interlocks.get(p.tag, "")}
+            for p in known.parameters
+        ]  # fmt: skip
 
     def find(self, kind: str, name: str, version: str) -> RecipeId:
         """A version that is there; "newest" for the newest."""

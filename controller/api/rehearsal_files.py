@@ -14,7 +14,7 @@ from controller.durable import make_folder
 from controller.whole_file import replace_file
 
 FOLDER, STATE_FILE = "rehearsals", "job.json"
-RECORDS = ("rehearsal.json", "recovery.json")
+RECORDS = ("rehearsal.json", "recovery.json", "tuning.json")
 TRAJECTORY, PICTURE = "trajectory.csv", "trajectory.png"
 MOST_KEPT = 40
 MAX_RECORD = 4 * 1024 * 1024
@@ -42,6 +42,8 @@ class Wanted:
     recipe: str
     against: str = ""
     faults: str = ""
+    tune: str = ""
+    present: str = ""
     seeds: int = 1
     first_seed: int = 1
     minutes: float = 60.0
@@ -52,6 +54,7 @@ class Wanted:
         options = {
             "out": out, "recipes": recipes, "line": line,
             "against": self.against, "faults": self.faults, "seeds": self.seeds,
+            "tune": self.tune, "present": self.present,
             "first-seed": self.first_seed, "minutes": f"{self.minutes:g}",
             "neighbours": self.neighbours,
         }  # fmt: skip

@@ -16,6 +16,7 @@ from controller.run_store import STORE, RunReader
 from controller.runs.bundle import export
 from controller.runs.compare import compare
 from controller.runs.compare_text import as_json
+from controller.runs.confidence import confidences
 from controller.runs.lead_time import by_month, leads, of_trials
 from controller.runs.run_json import plain, plain_entry, plain_head
 from controller.trial_runs import sides_of, summary_of
@@ -33,12 +34,15 @@ def runs(run: Path, station: str, limit: int) -> list[Plain]:
 
 
 def one_run(config: LineConfig, run: Path, which: str) -> Plain:
-    """A run: its head, its quality, what changed in the recipe, everything that happened."""
+    """A run: its head, its quality and how sure of it one may be, what changed in the recipe, and
+    everything that happened."""
     found = find_run(which, run, config)
-    record = found.record
+    record, quality = found.record, quality_in(found, run)
+    known = confidences(quality.summary) if quality.summary else {}
     return {
         "head": _listed(record.head),
-        "summary": plain(quality_in(found, run).plain()),
+        "summary": plain(quality.plain()),
+        "confidence": {name: asdict(one) for name, one in known.items()},
         "difference_to_run_before": plain(found.changes.plain()),
         "recipe_text": record.recipe_text,
         "entries": [plain_entry(e, record.head.begun_ns) for e in record.entries],

@@ -29,6 +29,7 @@ INDEX = "/index.html"
 VENDOR = "/vendor/"
 HASH = "h"  # in the query of a file of others: the beginning of its SHA-256
 SHORTEST_HASH = 8
+DIGEST = 16  # hex digits of that of all screens together
 MAX_FILE = 8 * 1024 * 1024
 MAX_FILES = 2_000
 FOR_EVER = "public, max-age=31536000, immutable"
@@ -170,6 +171,13 @@ class Screens:
         self.folder, self.workshop = folder, workshop
         self._stamp = self._now()
         self.files = read_screens(folder)
+
+    def digest(self) -> str:
+        """Another one when any file is another: a window that has older ones can tell."""
+        found = hashlib.sha256()
+        for path, file in self.files.items():
+            found.update(f"{path} {file.digest}\n".encode())
+        return found.hexdigest()[:DIGEST]
 
     def refresh(self) -> None:
         """Read everything again if something has changed; blocks."""

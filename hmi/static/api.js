@@ -26,7 +26,7 @@ export class Problem extends Error {
 
 /**
  * Ask. Throws Problem. A change whose answer does not come in time is "unconfirmed": it may have
- * been done.
+ * been done. body: sent as JSON; a text as it is, with its Content-Type among the headers.
  */
 export async function ask(method, path, { body, deadline = DEADLINE_MS, headers = {}, key, signal: ended } = {}) {
   const sent = { Accept: "application/json", ...headers };
@@ -34,12 +34,12 @@ export async function ask(method, path, { body, deadline = DEADLINE_MS, headers 
     sent["X-Requested-With"] = "dryline";
     sent["Idempotency-Key"] = key ?? crypto.randomUUID?.() ?? fallbackKey();
     if (session.value?.csrf) sent["X-CSRF-Token"] = session.value.csrf;
-    if (body !== undefined) sent["Content-Type"] = "application/json";
+    if (body !== undefined) sent["Content-Type"] ??= "application/json";
   }
   let answer;
   try {
     answer = await fetch(BASE + path, {
-      method, headers: sent, body: body === undefined ? undefined : JSON.stringify(body),
+      method, headers: sent, body: body === undefined || typeof body === "string" ? body : JSON.stringify(body),
       signal: until(deadline, ended), cache: "no-store",
     });
     if (answer.status === 204) return null;
@@ -60,7 +60,7 @@ const until = (ms, ended) => {
 };
 
 function refused(problem) {
-  if (problem.status === 401 && session.value) session.value = null;
+  if (problem.status === 401 && problem.code !== "login" && session.value) session.value = null; // a wrong password ends nothing
   if (problem.code === "idle") asleep.value = true;
   throw problem;
 }

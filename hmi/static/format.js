@@ -2,7 +2,7 @@
 
 const UNITS = {
   degC: "°C", um: "µm", "m3/h": "m³/h", "mg/cm2": "mg/cm²", "g/cm3": "g/cm³", "1/min": "min⁻¹",
-  "kg/h": "kg/h", "-": "", "kJ/kg": "kJ/kg",
+  "kg/h": "kg/h", "-": "", "kJ/kg": "kJ/kg", cm2: "cm²", "um/h": "µm/h",
 };
 
 /** The unit as it is written beside a number. @param {string} unit */

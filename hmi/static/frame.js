@@ -7,44 +7,41 @@ import { logout, session } from "./api.js";
 import { Again } from "./elements/again.js";
 import { ranked, standing } from "./elements/alarms.js";
 import { FaceplateDock } from "./elements/faceplate.js";
+import { HornButton } from "./elements/horn_button.js";
+import { helpOpen, KeyHelp } from "./elements/key_help.js";
 import { AlarmSymbol, ASIDE, worst } from "./elements/symbol.js";
 import { openProposals } from "./elements/twostep.js";
 import { clockText, dateText } from "./format.js";
-import { LANGUAGES, language, ofAlarm, problemText, said, speak, t } from "./i18n.js";
+import { LANGUAGES, language, ofAlarm, problemText, speak, t } from "./i18n.js";
+import { kiosk } from "./kiosk.js";
 import { ageS, alarms, cell, floods, frozen, link, outdated, serverT, unacknowledged } from "./live.js";
 import { stations } from "./plant.js";
 import { openFaceplate, route } from "./router.js";
 import { pages, place } from "./screens/index.js";
 import { choose, chosen } from "./theme.js";
+import { shortTitle } from "./titles.js";
 
 const ofStation = (found, name) => [...found.values()].filter((a) => a.station === name);
 
 /** Head, the screen, and what lies over it. */
 export function Frame({ screen: Screen, params }) {
-  const kiosk = route.value.query.get("kiosk") === "1";
-  return html`<${Head} kiosk=${kiosk} /><${Again} />
-    <main id="screen" tabindex="-1"><${Screen} ...${params} key=${route.value.path} /></main><${FaceplateDock} />`;
+  return html`<${Head} /><${Again} />
+    <main id="screen" tabindex="-1"><${Screen} ...${params} key=${route.value.path} /></main><${FaceplateDock} /><${KeyHelp} />`;
 }
 
-function Head({ kiosk }) {
+function Head() {
   const old = link.value !== "live";
   return html`<header class=${old ? "head old" : "head"}>
     <div class="top"><a class="brand" href="/">Dryline</a>
       <nav class="stations" aria-label=${t("frame.stations")}><${Tab} href="/" words=${t("frame.line")} number="1" />
         ${stationTabs()}</nav>
-      <${Lamps} />${!kiosk && html`<${UserMenu} />`}<${Clock} /></div>
-    <div class="second"><nav class="pages" aria-label=${t("frame.pages")}>${pages.value.map((p) => html`<a key=${p.path} href=${p.path} aria-current=${place.value?.id === p.id ? "page" : undefined}>${t(p.title)}</a>`)}</nav>
+      <${Lamps} /><${HornButton} />${!kiosk.value && html`<${UserMenu} />`}<${Clock} /></div>
+    <div class="second">${!kiosk.value && html`<nav class="pages" aria-label=${t("frame.pages")}>${pages.value.map((p) => html`<a key=${p.path} href=${p.path} aria-current=${place.value?.id === p.id ? "page" : undefined}>${t(p.title)}</a>`)}</nav>`}
       <${Banner} /></div></header>`;
 }
 
 function stationTabs() {
   return stations().map((s, k) => html`<${Tab} key=${s.name} href=${`/station/${s.name}`} words=${shortTitle(s)} number=${k + 2} alarm=${worst(ofStation(alarms.value, s.name))} silent=${silent(s)} />`);
-}
-
-/** A title for a tab: its kind where there is a text for it, else its title. */
-export function shortTitle(station) {
-  const words = t(`kind.${station.kind}`);
-  return words === `kind.${station.kind}` ? said(station.title) : words;
 }
 
 const silent = (s) => frozen.value.has(s.name) || linkDown(s);
@@ -73,7 +70,7 @@ function Banner() {
   const [first] = asking;
   const aside = [...alarms.value.values()].filter((a) => ASIDE.includes(a.state)).length;
   return html`<div class="banner">
-    ${outdated.value && html`<button type="button" class="notice" disabled=${openProposals.value > 0} onClick=${() => location.reload()}>${t("frame.reload")}</button>`}
+    ${outdated.value && html`<button type="button" class="notice" disabled=${openProposals.value > 0} onClick=${() => location.reload()}>${t(openProposals.value > 0 ? "frame.reload_later" : "frame.reload")}</button>`}
     ${stopped.length > 0 && html`<strong class="mark-words">⊘ ${t("frame.controller_silent", { stations: stopped.join(", ") })}</strong>`}
     ${down.length > 0 && html`<strong class="mark-words">⊘ ${t("frame.plc_silent", { stations: down.join(", ") })}</strong>`}
     ${flood && html`<strong class="mark-words">${t("alarm.flood", { count: flood.count })}</strong>`}
@@ -117,6 +114,8 @@ function UserMenu() {
         <button type="button" key=${code} lang=${code} aria-pressed=${language.value === code} onClick=${() => speak(code)}>${words}</button>`)}</fieldset>
       <fieldset><legend>${t("menu.theme")}</legend>${["system", "light", "dark"].map((name) => html`
         <button type="button" key=${name} aria-pressed=${chosen.value === name} onClick=${() => choose(name)}>${t(`theme.${name}`)}</button>`)}</fieldset>
+      <button type="button" class="act quiet" onClick=${() => { open.value = false; helpOpen.value = true; }}>${t("keys.title")} (?)</button>
+      <a class="nav-link" href="/account" onClick=${() => { open.value = false; }}>${t("screen.account")}</a>
       <button type="button" class="act" onClick=${leave}>${t("menu.log_out")}</button>
       ${told.value && html`<p role="alert">${told.value}</p>`}</div>`}</div>`;
 }

@@ -11,6 +11,7 @@ import { route } from "./router.js";
 import { Entry } from "./screens/entry.js";
 import { place } from "./screens/index.js";
 import "./keys.js";
+import "./recipe_limits.js";
 import "./theme.js";
 
 const AGAIN_MS = 2000;

@@ -24,8 +24,11 @@ export async function learn() {
 export const metaOf = (name) => tags.value.get(name);
 /** All tags, of a station when it is named. */
 export const tagsOf = (station) => [...tags.value.values()].filter((tag) => !station || tag.s === station);
-/** {lolo, lo, hi, hihi}: limits of the alarms of a tag, those there are. */
-export const limitsOf = (name) => limits.get(name) ?? {};
+/** {lolo, lo, hi, hihi}: limits of the alarms of a tag, those there are; a recipe that runs may have others. */
+export const limitsOf = (name) => ({ ...limits.get(name), ...ofRecipes(name) });
+let ofRecipes = (/** @type {string} */ _name) => /** @type {any} */ (undefined);
+/** Whoever knows the recipes says their limits. */
+export const limitsFrom = (look) => { ofRecipes = look; };
 
 export const stations = () => plant.value?.stations ?? [];
 export const stationNamed = (name) => stations().find((s) => s.name === name);
@@ -61,6 +64,7 @@ export function loopsOf(station) {
   return station.faceplates.map((f) => ({
     kind: "loop", station, name: f.loop, text: f.text, pv: f.pv, sp: f.sp, wsp: f.wsp, op: f.op, out: f.out,
     mode: f.mode, status: f.status, rb: f.read_back, modes: f.modes,
+    outUnit: f.out_unit, outRange: f.out_range, gainsFollow: f.gains_follow,
     setting: { tag: f.sp, unit: f.pv_unit, range: f.sp_range, operator: f.operator, labels: [] },
     outSetting: f.out ? { ...settingOf(station, f.out), range: f.out_range } : null,
   }));

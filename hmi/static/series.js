@@ -3,7 +3,10 @@
 
 import { get, LONG_MS } from "./api.js";
 
-/** Columns of a trend: t (s), and for each pen last, low and high. One point a bucket. */
+/** What is known of a point: worse ones are greater. */
+export const GOOD = 0, UNCERTAIN = 1, BAD = 2, NOTHING = 3;
+
+/** Columns of a trend: t (s), and for each pen last, low, high and quality. One point a bucket. */
 export class Ring {
   /** pens: how many; windowS: seconds that are shown; points: in them. */
   constructor(pens, windowS, points) {
@@ -13,6 +16,7 @@ export class Ring {
     this.t = new Float64Array(this.room);
     this.pens = Array.from({ length: pens }, () => ({
       last: new Float64Array(this.room), low: new Float64Array(this.room), high: new Float64Array(this.room),
+      worst: new Uint8Array(this.room),
     }));
     this.length = 0;
   }
@@ -21,7 +25,7 @@ export class Ring {
   make() {
     if (this.length < this.room) return;
     const half = this.room / 2;
-    for (const column of [this.t, ...this.pens.flatMap((p) => [p.last, p.low, p.high])]) column.copyWithin(0, half);
+    for (const column of [this.t, ...this.pens.flatMap((p) => [p.last, p.low, p.high, p.worst])]) column.copyWithin(0, half);
     this.length -= half;
   }
 
@@ -30,18 +34,22 @@ export class Ring {
     this.make();
     const k = this.length++;
     this.t[k] = timeS;
-    for (const pen of this.pens) pen.last[k] = pen.low[k] = pen.high[k] = NaN;
+    for (const pen of this.pens) {
+      pen.last[k] = pen.low[k] = pen.high[k] = NaN;
+      pen.worst[k] = GOOD;
+    }
     return k;
   }
 
-  /** Live values (NaN where there is none) at a time; opens a new point when the last one is full. */
-  add(timeS, values) {
+  /** Live values (NaN where there is none) at a time, and what is known of each; opens a new point when the last one is full. */
+  add(timeS, values, worst = []) {
     const newest = this.length - 1;
     if (newest >= 0 && timeS < this.t[newest]) return;
     const k = newest >= 0 && timeS - this.t[newest] < this.stepS ? newest : this.open(timeS);
     for (const [p, value] of values.entries()) {
-      if (!Number.isFinite(value)) continue;
       const pen = this.pens[p];
+      pen.worst[k] = Math.max(pen.worst[k], worst[p] ?? GOOD);
+      if (!Number.isFinite(value)) continue;
       pen.last[k] = value;
       pen.low[k] = Number.isFinite(pen.low[k]) ? Math.min(pen.low[k], value) : value;
       pen.high[k] = Number.isFinite(pen.high[k]) ? Math.max(pen.high[k], value) : value;
@@ -54,7 +62,7 @@ export class Ring {
     while (from < to && this.t[from] < endS - this.windowS) from += 1;
     return {
       t: this.t.subarray(from, to),
-      pens: this.pens.map((p) => ({ last: p.last.subarray(from, to), low: p.low.subarray(from, to), high: p.high.subarray(from, to) })),
+      pens: this.pens.map((p) => ({ last: p.last.subarray(from, to), low: p.low.subarray(from, to), high: p.high.subarray(from, to), worst: p.worst.subarray(from, to) })),
     };
   }
 }
@@ -78,10 +86,48 @@ export function bucketsOf(found) {
   const t = Float64Array.from({ length: n }, (_, k) => found.start_ns / 1e9 + k * stepS);
   const pens = new Map(found.series.map((one) => [one.tag.name, {
     last: numbers(one.last), low: numbers(one.min), high: numbers(one.max), tag: one.tag,
-    bad: Float64Array.from(one.bad), uncertain: Float64Array.from(one.uncertain),
+    worst: worstOf(one),
   }]));
   for (const [name, one] of pens) hold(one, found.series.find((s) => s.tag.name === name).known);
   return { t, stepS, pens };
+}
+
+/**
+ * What is known of each bucket. A quality lasts until the next sample: after one that is not
+ * Good nothing is known until there is a Good one again.
+ */
+export function worstOf({ bad, uncertain, known, count }) {
+  let lasts = GOOD;
+  return Uint8Array.from(bad, (bads, k) => {
+    const there = known[k] > 0.5;
+    if (bads + uncertain[k] + count[k] > 0) lasts = bads > 0 ? BAD : uncertain[k] > 0 ? UNCERTAIN : GOOD;
+    else if (there) lasts = GOOD;
+    else if (lasts === GOOD) return NOTHING;
+    return lasts;
+  });
+}
+
+/** Stretches of a pen of which something is wrong: {fromS, toS, worst}. */
+export function qualityRuns(t, worst, stepS) {
+  const runs = [];
+  for (let k = 0; k < t.length; k += 1) {
+    if (worst[k] === GOOD) continue;
+    const before = runs[runs.length - 1], toS = t[k] + stepS;
+    if (before?.worst === worst[k] && t[k] - before.toS < stepS) before.toS = toS;
+    else runs.push({ fromS: t[k], toS, worst: worst[k] });
+  }
+  return runs;
+}
+
+/** Marks that would lie closer than leastS on the time axis, together: {atS, marks}. Oldest first. */
+export function clustered(marks, leastS) {
+  const found = [];
+  for (const mark of [...marks].sort((a, b) => a.atS - b.atS)) {
+    const before = found[found.length - 1];
+    if (before && mark.atS - before.atS < leastS) before.marks.push(mark);
+    else found.push({ atS: mark.atS, marks: [mark] });
+  }
+  return found;
 }
 
 /** Between samples that are stored only on change the last value holds; where nothing is known not. */

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from controller.core.run import MasterRecipe
 from plc_sim.faults import Fault
+from plc_sim.rehearsal.tuning import Gains
 
 
 class Neighbours(StrEnum):
@@ -39,6 +40,7 @@ class Case:
     line: folder of the line. master: None for the built-in procedure of the station. beside:
     station -> recipe for real neighbours; those not named follow their built-in procedure.
     minutes: of production. operator_s: how long a person takes to confirm or to clear a fault.
+    gains: of a loop, in place of those it begins with.
     """
 
     line: Path
@@ -50,6 +52,7 @@ class Case:
     neighbours: Neighbours = Neighbours.IDEAL
     beside: Mapping[str, MasterRecipe] = field(default_factory=dict)
     upsets: tuple[Upset, ...] = ()
+    gains: Gains | None = None
 
     @property
     def production_s(self) -> float:

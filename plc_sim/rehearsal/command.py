@@ -20,7 +20,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from controller.config import LineConfig, load_line
 from controller.core.errors import ConfigError, DrylineError, Refused
 from controller.core.recipe import RecipeId
-from controller.core.run import MasterRecipe
+from controller.core.run import BUILT_IN, MasterRecipe
 from controller.recipe_diff import diff
 from controller.recipe_kind import recipe_kinds
 from controller.recipe_library import RecipeLibrary, Stored
@@ -34,6 +34,7 @@ from plc_sim.rehearsal.plain import as_plain
 from plc_sim.rehearsal.report import Report
 from plc_sim.rehearsal.screen import show
 from plc_sim.rehearsal.seeds import Job, Outcome, run_all
+from plc_sim.rehearsal.tuning import read_gains
 
 EXIT_PASSED, EXIT_FAILED, EXIT_INPUT, EXIT_INTERRUPTED = 0, 1, 2, 130
 OUT = Path("rehearsals")
@@ -44,12 +45,15 @@ FAULT_FROM, FAULT_FOR = 0.25, 0.25
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
     """What the command line asks for. beside: KIND=NAME@VERSION each; out: None for the usual;
-    tell: progress as lines of JSON on standard error, for a program that waits."""
+    recipe: "built-in" for the procedure of the kind; tune: gains to look at, as ENC.L1=20,90,0;
+    present: those to compare with; tell: progress as lines of JSON on standard error."""
 
     kind: str
     recipe: str
     against: str = ""
     faults: str = ""
+    tune: str = ""
+    present: str = ""
     seeds: int = 1
     first_seed: int = 1
     minutes: float = 60.0
@@ -109,32 +113,54 @@ def _rehearse(wish: Wish, errors: Console) -> tuple[Report, list[str]]:
     if not wish.recipes.is_dir():
         raise DrylineError(f"no folder {wish.recipes}: name that of the recipes with --recipes")
     library = RecipeLibrary(wish.recipes, kinds)
-    own = library.find(wish.kind, wish.recipe)
-    new = library.load(own)
-    old = library.load(_other(library, own, wish.against)) if wish.against else None
-    station = _station(config, own.kind)
+    new, old = _versions(library, wish)
+    station = _station(config, wish.kind)
     case = Case(
-        line=wish.line, station=station, master=_master(new), seed=wish.first_seed,
+        line=wish.line, station=station, master=_master(new) if new else None, seed=wish.first_seed,
         minutes=wish.minutes, operator_s=wish.operator_s,
         neighbours=Neighbours.REAL if wish.beside else wish.neighbours,
         beside=dict(_beside(library, config, text, station) for text in wish.beside),
-        upsets=tuple(_upsets(wish, station)),
+        upsets=tuple(_upsets(wish, station)), gains=read_gains(wish.tune) if wish.tune else None,
     )  # fmt: skip
     _check(case, config)
-    folder = wish.out or OUT / f"{own.kind}-{own.name}-{own.version}"
+    folder = wish.out or OUT / _folder_name(wish.kind, new)
     folder.mkdir(parents=True, exist_ok=True)  # now, not after an hour of work in vain
     jobs = _jobs(case, wish.seeds)
     if old is not None:
         jobs += _jobs(replace(case, master=_master(old)), wish.seeds)
+    elif wish.tune and wish.present:
+        jobs += _jobs(replace(case, gains=read_gains(wish.present)), wish.seeds)
     run = _with_lines if wish.tell else _with_bar
     outcomes = run(jobs, wish.workers, errors)
-    kind = station_kind(own.kind)
+    kind, prefix = station_kind(wish.kind), config.station(station).prefix
     report = Report(
         outcomes=tuple(outcomes[: wish.seeds]), against=tuple(outcomes[wish.seeds :]),
-        diff=diff(old.recipe, new.recipe, kinds[own.kind]) if old else None,
+        diff=diff(old.recipe, new.recipe, kinds[wish.kind]) if old and new else None,
         not_modelled=kind.NOT_MODELLED, software=version("dryline"),
+        curves={
+            title: [prefix + n if n.startswith(".") else n for n in names]
+            for title, names in kind.CURVES
+        },
     )  # fmt: skip
-    return report, write(report, folder, kind, config.station(station).prefix)
+    return report, write(report, folder, kind, prefix)
+
+
+def _versions(library: RecipeLibrary, wish: Wish) -> tuple[Stored | None, Stored | None]:
+    """What is rehearsed, None for the built-in procedure, and what it is compared with."""
+    if wish.recipe == BUILT_IN:
+        if wish.against:
+            raise DrylineError("the built-in procedure is compared with no recipe")
+        return None, None
+    own = library.find(wish.kind, wish.recipe)
+    old = library.load(_other(library, own, wish.against)) if wish.against else None
+    return library.load(own), old
+
+
+def _folder_name(kind: str, stored: Stored | None) -> str:
+    if stored is None:
+        return f"{kind}-{BUILT_IN}"
+    own = stored.recipe.id
+    return f"{own.kind}-{own.name}-{own.version}"
 
 
 def _master(stored: Stored) -> MasterRecipe:

@@ -15,14 +15,14 @@ from plc_sim.rehearsal.report import Report
 from plc_sim.rehearsal.trace import TRUTH, Trace
 from plc_sim.rehearsal.verdict import Criteria
 
-RECORD, RECOVERY = "rehearsal.json", "recovery.json"
+RECORD, RECOVERY, TUNING = "rehearsal.json", "recovery.json", "tuning.json"
 TRAJECTORY, PICTURE = "trajectory.csv", "trajectory.png"
 EACH_ROWS = 5  # seconds between two lines of the trajectory; figures are made from every second
 
 
 def write(report: Report, folder: Path, kind: StationKind, prefix: str) -> list[str]:
     """Write everything; returns what there is to say about it. OSError when it cannot be."""
-    name = RECOVERY if report.criteria is Criteria.RECOVERY else RECORD
+    name = _record_name(report)
     _replace(folder / name, json.dumps(as_plain(report), indent=1, allow_nan=False) + "\n")
     said = [f"{folder / name}"]
     results = [r for r in (*report.results[:1], *report.old[:1]) if r.trace is not None]
@@ -38,6 +38,13 @@ def write(report: Report, folder: Path, kind: StationKind, prefix: str) -> list[
     except DrylineError as error:
         said.append(f"no picture: {error}")
     return said
+
+
+def _record_name(report: Report) -> str:
+    """A release takes the first of them only."""
+    if report.tuned:
+        return TUNING
+    return RECOVERY if report.criteria is Criteria.RECOVERY else RECORD
 
 
 def csv_text(trace: Trace) -> str:

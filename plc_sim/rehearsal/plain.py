@@ -19,10 +19,11 @@ def as_plain(report: Report) -> dict[str, Any]:
     """Everything but the trajectory, in an order that does not change.
 
     `passed`, `content_hash` and `summary` are what a release asks for. A rehearsal with faults
-    has `recovered` instead of `passed`: it is no proof that the recipe keeps its limits.
+    has `recovered` instead of `passed`, one with other gains `went_well`: they are no proof that
+    the recipe keeps its limits.
     """
     case = report.case
-    verdict = "recovered" if report.criteria is Criteria.RECOVERY else "passed"
+    verdict = _verdict(report)
     plain: dict[str, Any] = {
         verdict: report.passed,
         "content_hash": case.master.content_hash if case.master else "",
@@ -40,6 +41,9 @@ def as_plain(report: Report) -> dict[str, Any]:
         "reasons": report.reasons(),
         "warnings": report.warnings(),
         "not_modelled": dict(report.not_modelled),
+        "curves": [
+            {"title": title, "columns": list(names)} for title, names in report.curves.items()
+        ],
         "figures": [_row(row) for row in over_seeds(report.results)],
         "runs": [_run(r) for r in report.results],
     }
@@ -52,8 +56,27 @@ def as_plain(report: Report) -> dict[str, Any]:
             "runs": [_run(r) for r in report.old],
             "diff": as_json(report.diff) if report.diff else None,
         }
+    if case.gains is not None:
+        plain["tuning"] = _tuning(report)
     finite: dict[str, Any] = _finite(plain)
     return finite
+
+
+def _verdict(report: Report) -> str:
+    if report.tuned:
+        return "went_well"
+    return "recovered" if report.criteria is Criteria.RECOVERY else "passed"
+
+
+def _tuning(report: Report) -> dict[str, Any]:
+    """The first seed with the gains that are looked at, and with the present ones."""
+    found = {}
+    for name, outcomes in (("new", report.outcomes), ("present", report.against)):
+        for outcome in outcomes[:1]:
+            shown = outcome.result.course if outcome.result else None
+            if outcome.case.gains is not None:
+                found[name] = {"gains": asdict(outcome.case.gains), "course": shown}
+    return found
 
 
 def _upset(upset: Upset) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from hashlib import blake2b
+from typing import Any
 
 from controller.config import LineConfig, load_line
 from controller.control.states import State
@@ -20,6 +21,7 @@ from plc_sim.rehearsal.loops import loop_figures
 from plc_sim.rehearsal.result import Result
 from plc_sim.rehearsal.scripted_operator import Operator
 from plc_sim.rehearsal.trace import Recorder, Trace
+from plc_sim.rehearsal.tuning import course
 from plc_sim.rehearsal.verdict import Criteria, Evidence, judge
 
 ROW_S = 1.0
@@ -89,6 +91,11 @@ class Rehearsal:
             answer = self.line.deploy(name, master, "rehearsal")
             if not answer.accepted:
                 raise ValueError(f"{name}: DEPLOY refused: {'; '.join(answer.reasons)}")
+        gains = self.case.gains
+        if gains is not None:
+            answer = self.line.command(self.case.station, Verb.TUNE, gains.loop, gains.value)
+            if not answer.accepted:
+                raise ValueError("; ".join(answer.reasons))
 
     def _start(self) -> bool:
         refused = []
@@ -206,7 +213,15 @@ class Rehearsal:
             figures=tuple(figures),
             digest=self._digest(trace, facts),
             trace=trace,
+            course=self._course(trace, begun_s, ended_s),
         )
+
+    def _course(self, trace: Trace, begun_s: float | None, ended_s: float) -> dict[str, Any] | None:
+        """Production as a loop saw it whose gains are looked at."""
+        if self.case.gains is None or begun_s is None:
+            return None
+        name = self.case.gains.loop.removeprefix(f"{self.station.prefix}.")
+        return course(trace, self.station.loops[name], (begun_s, ended_s))
 
     def _neighbours(self) -> tuple[str, ...]:
         """What went wrong beside the station."""

@@ -1,7 +1,7 @@
 """Report: the seeds of a recipe, and of the version it is compared with, as one verdict."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from controller.core.run import BUILT_IN
 from controller.recipe_diff import RecipeDiff
@@ -15,12 +15,14 @@ MAX_SUMMARY = 300
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """All seeds of a recipe, and of the version it is compared with. diff: between the two."""
+    """All seeds of a recipe, and of the version it is compared with. diff: between the two;
+    curves: panels of a plot, and the columns of the trajectory each shows, what counts first."""
 
     outcomes: tuple[Outcome, ...]
     against: tuple[Outcome, ...] = ()
     diff: RecipeDiff | None = None
     not_modelled: Mapping[str, str]
+    curves: Mapping[str, Sequence[str]] = field(default_factory=dict)
     software: str
 
     @property
@@ -42,6 +44,11 @@ class Report:
     def criteria(self) -> Criteria:
         """What was asked of it."""
         return Criteria.RECOVERY if self.case.upsets else Criteria.GOOD_RUN
+
+    @property
+    def tuned(self) -> bool:
+        """The gains of a loop were looked at: no proof for a release."""
+        return self.case.gains is not None
 
     @property
     def passed(self) -> bool:

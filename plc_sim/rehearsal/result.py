@@ -1,6 +1,8 @@
 """Result of one rehearsal."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from plc_sim.rehearsal.facts import Facts
 from plc_sim.rehearsal.figure import Figure
@@ -14,7 +16,7 @@ class Result:
     """Everything one rehearsal came to. Times are seconds since START.
 
     production_from_s: None when it never came to production. digest: hash of every recorded number
-    and event; trace: None when left out.
+    and event; trace: None when left out; course: of the loop whose gains are looked at.
     """
 
     recipe: str
@@ -29,3 +31,4 @@ class Result:
     figures: tuple[Figure, ...]
     digest: str
     trace: Trace | None
+    course: Mapping[str, Any] | None = None

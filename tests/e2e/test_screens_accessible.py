@@ -8,7 +8,7 @@ SHOWN = [("en", "light"), ("ja", "dark")]
 each_look = pytest.mark.parametrize(("language", "theme"), SHOWN)
 PATHS = (
     "/", "/station/coater", "/station/calender?fp=CAL.L16", "/station/enclosure?fp=ENC.H2S",
-    "/alarms", "/alarms?list=suppressed", "/trends", "/gallery", "/nowhere",
+    "/alarms", "/alarms?view=suppressed", "/trends", "/gallery", "/nowhere",
 )  # fmt: skip
 TABLET = {"width": 1280, "height": 800}
 SMALL = """(wanted) => [...document.querySelectorAll(wanted.of)]

@@ -310,6 +310,10 @@ def test_the_record_of_a_passed_rehearsal_is_what_a_release_asks_for(recipes, ca
     assert header.endswith("truth.power_kw")
     assert len(rows) > 100
     assert {r.count(",") for r in rows} == {header.count(",")}
+    kept = json.loads((recipes.parent / "out" / "rehearsal.json").read_text())
+    shown = [name for curve in kept["curves"] for name in curve["columns"]]
+    assert "CAL.THK.C" in shown
+    assert set(shown) <= set(header.split(","))
     assert (recipes.parent / "out" / "trajectory.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -442,3 +446,39 @@ def test_the_tables_fit_a_narrow_screen(good):
     assert all(column in text for column in ("times out after", "at limit", "value"))
     assert "…" not in text
     assert max(map(len, text.splitlines())) <= 80
+
+
+# -- other gains for a loop ------------------------------------------------------------------------
+
+SLOW, PRESENT = "CAL.L17=0.3,600,0", "CAL.L17=1.9,250,0"
+
+
+def test_other_gains_are_rehearsed_beside_the_present_ones(recipes, capsys):
+    run_command(wish(recipes, tune=SLOW, present=PRESENT, json=True))
+    shown = json.loads(capsys.readouterr().out)
+    new, old = shown["tuning"]["new"], shown["tuning"]["present"]
+    assert (new["gains"]["kc"], old["gains"]["ti_s"]) == (0.3, 250.0)
+    assert len(new["course"]["pv"]) == len(new["course"]["time_s"]) > 100
+    assert new["course"]["time_s"][0] == 0.0
+    assert new["course"]["op"] != old["course"]["op"]
+    # It says nothing about the recipe as it is: no release takes it.
+    assert "passed" not in shown
+    assert not (recipes.parent / "out" / "rehearsal.json").exists()
+    assert json.loads((recipes.parent / "out" / "tuning.json").read_text()) == shown
+
+
+@pytest.mark.parametrize(
+    ("gains", "told"),
+    [
+        ("CAL.L17=0,60,0", "kc"),
+        ("CAL.L16=1,60,0", "follow the web speed"),
+        ("CAL.L99=1,60,0", "no loop"),
+        ("CAL.L17=1,60", "expected LOOP=KC,TI_S,TD_S"),
+        ("CAL.L17", "expected LOOP=KC,TI_S,TD_S"),
+    ],
+)
+def test_gains_that_cannot_be_are_refused_with_a_reason(recipes, capsys, gains, told):
+    code = run_command(wish(recipes, tune=gains, json=True))
+    said = capsys.readouterr()
+    assert code != 0
+    assert told in said.out + said.err

@@ -108,6 +108,9 @@ def test_figures_are_those_counted_by_hand(seed):
     assert [n for _, n in r.top] == sorted(counts.values(), reverse=True)
     spent = flood_by_hand([e.time_ns for e in came], start, stop)
     assert round(r.in_flood * length) == spent
+    assert len(r.flood_spans) == r.floods
+    assert sum(b - a for a, b in r.flood_spans) == spent
+    assert all(start <= a < b <= stop for a, b in r.flood_spans)
 
 
 @settings(max_examples=300, deadline=None)

@@ -11,7 +11,9 @@ from controller.config import load_line
 from controller.control.station import Station
 from controller.core.event import Event
 from controller.line import build_station, tag_table
+from controller.recipe_kind import recipe_kinds
 from hmi.page import STATIC
+from plc_sim.faults import FAULTS
 from tests.support.line_under_test import SHIPPED
 
 PARTS = ("text", "cause", "consequence", "action")
@@ -81,6 +83,11 @@ def plant_words() -> Iterator[str]:
     for station in config.stations:
         yield station.title
         yield station.kind
+    for kind in recipe_kinds(config).values():
+        for parameter in kind.parameters:
+            yield parameter.text
+            yield from parameter.labels
+        yield from kind.interlocks.values()
     for machine in _stations():
         yield from _procedure(machine)
         for _, permissive in machine.start_permissives():
@@ -88,6 +95,9 @@ def plant_words() -> Iterator[str]:
             yield permissive.remedy
         for _, trip in machine.trips():
             yield trip.cause.text
+    for fault in FAULTS:
+        yield fault.name.replace("_", " ")
+        yield fault.effect
 
 
 def _procedure(station: Station) -> Iterator[str]:

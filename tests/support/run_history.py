@@ -1,6 +1,6 @@
 """Histories of runs as the historian would have written them, of exactly known figures."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -29,14 +29,17 @@ QUICK = HistorianSettings(commit_interval_s=0.005, seal_samples=10**9, queue_sam
 class RunHistory:
     """Writes what a station of a kind stored through the historian; all times in s after T0."""
 
-    def __init__(self, path: Path, kind: str, *, without: Sequence[str] = ()) -> None:
+    def __init__(
+        self, path: Path, kind: str, *, without: Sequence[str] = (),
+        units: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
         self.path, self.kind, self.prefix = path, kind, PREFIX[kind]
         measures = measures_of(kind)
         names = [tag for measure in measures.all for tag, _ in measure.terms]
         names += [".SERVICE.STATE", *([measures.meter] if measures.meter else [])]
         names = [full_name(tag, self.prefix) for tag in dict.fromkeys(names)]
         self.names = [name for name in names if name not in without]
-        tags = [_tag(name, kind) for name in self.names]
+        tags = [_tag(name, kind, (units or {}).get(name, "")) for name in self.names]
         self._historian = Historian(path, tags, ManualClock(), QUICK)
         self._historian.start()
 
@@ -89,9 +92,9 @@ class RunHistory:
         return self.states(steps, end_s + 1)
 
 
-def _tag(name: str, station: str) -> Tag:
+def _tag(name: str, station: str, unit: str) -> Tag:
     return Tag(
-        name=name, station=station, description=name, writer=Writer.DEVICE, high=1e6,
+        name=name, station=station, description=name, writer=Writer.DEVICE, unit=unit, high=1e6,
         history=HistoryRule(deadband=0.0, max_interval_s=60.0),
     )  # fmt: skip
 

@@ -11,7 +11,7 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from controller.access.roles import Role
 from tests.support.api_process import PASSWORD, ApiUnderTest, eventually
-from tests.support.line_under_test import LineUnderTest
+from tests.support.line_under_test import ROOT, LineUnderTest
 from tests.support.vendored_axe import axe_script
 
 FLAGS = (
@@ -24,6 +24,10 @@ PEOPLE: dict[str, Sequence[Role]] = {
     "sato": [Role.OPERATOR],
     "mori": [Role.ENGINEER],
     "chief": [Role.ADMINISTRATOR],
+    "tanaka": [Role.APPROVER],
+    "abe": [Role.APPROVER],
+    "kato": [Role.ENGINEER, Role.APPROVER],
+    "ueda": [Role.ENGINEER],
     "guest": [Role.VIEWER],
 }
 LIVE = ".lamps[data-live='1']"
@@ -123,10 +127,12 @@ class ScreensUnderTest:
 async def screens(speed: float = 1.0) -> AsyncIterator[ScreensUnderTest]:
     """Plant, PLCs, controller, API and browser."""
     with LineUnderTest(speed) as line:
+        line.home = line.folder / "home"  # with recipes that people may release
+        shutil.copytree(ROOT / "recipes", line.home / "recipes")
         line.start_plant()
         line.start_controller()
         line.wait_for(line.all_links_up, "all links up")
-        api = ApiUnderTest(line.line_folder, line.run, "--speed", str(speed))
+        api = ApiUnderTest(line.line_folder, line.run, "--speed", str(speed), home=line.home)
         api.users(**PEOPLE)
         with api:
             eventually(api.heard)

@@ -14,7 +14,7 @@ from controller.api.alarm_watch import AlarmImage
 from controller.api.commands import CommandBook, CommandRecord, CommandState
 from controller.api.counts import Counts
 from controller.api.line_facts import LineFacts
-from controller.api.live_client import ACK_S, HELLO_S, WINDOW, Broken, LiveClient
+from controller.api.live_client import ACK_S, HELLO_S, WINDOW, Broken, LiveClient, Runs
 from controller.api.live_view import FrameMaker, view_of
 from controller.api.mirror import Mirror
 from controller.api.station_watch import StationImage
@@ -30,6 +30,7 @@ SATO = Identity(
     permissions=frozenset({Permission.VIEW}), via=Via.SESSION, address="10.0.0.5", key="k1",
 )  # fmt: skip
 T_NS = 1_795_317_022_000_000_000
+RUNS = Runs("b00t", "1.0", "5c4ee2")
 
 
 class Server:
@@ -59,7 +60,7 @@ class Server:
         self.mirror.apply("", Frame(self.number, T_NS, row, quality, times), self.now_s)
 
     def client(self) -> LiveClient:
-        return LiveClient(SATO, self.mirror, self.book, "b00t", "1.0", self.now_s)
+        return LiveClient(SATO, self.mirror, self.book, RUNS, self.now_s)
 
     def viewing(self, *tags: str, **more: Any) -> LiveClient:
         client = self.client()
@@ -108,6 +109,7 @@ def test_hello_tells_version_window_and_who(server):
     (hello,) = server.say(server.client(), op="hello", v=1)
     assert hello["boot"] == "b00t"
     assert (hello["user"], hello["roles"], hello["window"]) == ("sato", ["operator"], WINDOW)
+    assert (hello["app"], hello["screens"]) == ("1.0", "5c4ee2")
 
 
 def test_another_version_is_told_by_the_close_code(server):

@@ -80,6 +80,18 @@ async def test_the_library_is_listed_and_shown(line, eva):
     assert (await eva.get("/recipes/coater/nothing/1.0.0")).status_code == 404
 
 
+async def test_a_version_tells_what_each_parameter_may_be(line, eva):
+    shown = await newest(eva)
+    of = {p["parameter"]: p for p in shown["parameters"]}
+    assert set(shown["formula"]) <= set(of)
+    speed = of["line_speed"]
+    assert (speed["text"], speed["unit"], speed["low"], speed["high"]) == (
+        "line speed", "m/min", 0.5, 20.0
+    )  # fmt: skip
+    assert (speed["proven"], speed["interlock"]) == (None, "")
+    assert "trips" in of["mixer_temperature"]["interlock"]
+
+
 async def test_two_versions_are_compared_in_process_words(line, eva):
     await draft(eva)
     found = await eva.get("/recipes/coater/diff", params={"old": NAME, "new": "9.0.0"})

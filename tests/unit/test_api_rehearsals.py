@@ -207,3 +207,18 @@ def test_words_of_a_wish_are_never_options():
     words = wanted.words(Path("o"), Path("r"), Path("l"))
     assert words[-3:] == ["--", "coater", "--json"]
     assert "--faults=-x" in words
+
+
+async def test_gains_of_a_loop_are_rehearsed_with_the_built_in_procedure_too(line, eva, service):
+    gains = {"tune": "COAT.L12=0.5,60,0", "present": "COAT.L12=0.7,45.5,1e-3"}
+    job = await begun(eva, recipe="built-in", **gains)
+    assert job["wanted"]["recipe"] == "built-in"
+    words = line.parts.rehearsals.find(job["id"]).wanted.words(Path("o"), Path("r"), Path("l"))
+    assert {"--tune=COAT.L12=0.5,60,0", "--present=COAT.L12=0.7,45.5,1e-3"} <= set(words)
+    assert (await until(eva, job["id"], "done"))["record"] == RECORD
+
+
+@pytest.mark.parametrize("tune", ["COAT.L12", "COAT.L12=1,2", "--out=/x=1,2,3", "L=1,2,3,4", "a=b"])
+async def test_what_are_no_gains_is_not_taken(eva, tune):
+    answer = await eva.post("/rehearsals", json={**WISH, "tune": tune})
+    assert answer.status_code == 422

@@ -125,5 +125,13 @@ async def test_the_course_of_a_run_comes_in_stretches(sato):
     assert (found["phases"], found["open"]) == ([], False)
 
 
+async def test_a_run_tells_how_sure_its_means_are_or_why_it_cannot(sato):
+    found = (await sato.get(f"/runs/{IDS[0]}")).json()
+    assert set(found["confidence"]) == set(found["summary"]["figures"])
+    never_varies = found["confidence"]["thickness"]
+    assert (never_varies["low"], never_varies["high"]) == (None, None)
+    assert never_varies["why_not"]
+
+
 async def test_a_run_that_is_not_there_has_no_course(sato):
     assert (await sato.get("/runs/nobody/timeline")).status_code == 404

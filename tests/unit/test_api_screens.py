@@ -235,3 +235,12 @@ def test_the_screens_that_come_with_the_program_are_found():
     folder = shipped_folder()
     assert folder is not None
     assert "/index.html" in read_screens(folder)
+
+
+def test_another_file_is_another_digest(folder):
+    screens = Screens(folder, workshop=True)
+    before = screens.digest()
+    assert Screens(folder).digest() == before
+    (folder / "main.js").write_text("export { };\n")
+    screens.refresh()
+    assert screens.digest() != before

@@ -53,7 +53,9 @@ async def test_a_fault_is_injected_shown_and_cleared(line, sato, plant):
     answer = await sato.post("/simulator/faults", json={**FAULT, "level": 0.5})
     assert (answer.status_code, answer.json()["level"]) == (200, 0.5)
     plant.step()
-    rows = (await sato.get("/simulator")).json()["faults"]
+    found = (await sato.get("/simulator")).json()
+    rows = found["faults"]
+    assert found["speed"] == 1.0
     assert [(r["name"], r["active"]) for r in rows if r["active"]] == [("heater_failure", 0.5)]
     assert (await sato.post("/simulator/faults/clear", json=FAULT)).status_code == 200
     plant.step()

@@ -7,7 +7,7 @@ import pytest
 from controller.access.identity import TERMINAL, Actor
 from controller.access.roles import Role
 from controller.access.secret import Secret
-from controller.cli.demo import NAME, KEPT_IN, demo_login
+from controller.cli.demo import KEPT_IN, NAME, demo_login
 from controller.cli.users import desk_of
 from controller.core.errors import DrylineError
 

@@ -107,12 +107,14 @@ def test_buckets_hold_the_last_value_where_something_is_known_and_else_are_gaps(
         "series": [{
             "tag": {"name": "A"}, "min": [1, None, None, 4], "max": [3, None, None, 6],
             "last": [2, None, None, 5], "bad": [0, 0, 9, 0], "uncertain": [0, 0, 0, 0],
-            "known": [1.0, 1.0, 0.0, 1.0],
+            "known": [1.0, 1.0, 0.0, 1.0], "count": [3, 0, 0, 2],
         }],
     }  # fmt: skip
     script = """
         import { bucketsOf } from "./series.js";
         const { t, stepS, pens } = bucketsOf(input);
-        tell([[...t], stepS, [...pens.get("A").last].map((v) => (Number.isNaN(v) ? null : v))]);
+        const { last, worst } = pens.get("A");
+        tell([[...t], stepS, [...last].map((v) => (Number.isNaN(v) ? null : v)), [...worst]]);
     """
-    assert run_module(tmp_path, script, answer) == [[0, 1, 2, 3], 1, [2, 2, None, 5]]
+    columns = [[0, 1, 2, 3], 1, [2, 2, None, 5], [0, 0, 2, 0]]
+    assert run_module(tmp_path, script, answer) == columns

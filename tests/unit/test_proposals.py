@@ -2,8 +2,15 @@
 
 import pytest
 
+from controller.access.demands import Act
 from controller.api import proposals
-from controller.api.proposals import GOOD_FOR_S, Change, Proposals, require_fresh
+from controller.api.proposals import (
+    GOOD_FOR_S,
+    SIGNED_FOR_S,
+    Change,
+    Proposals,
+    require_fresh,
+)
 from controller.core.errors import Refused
 from controller.core.event import Verb
 
@@ -38,6 +45,15 @@ def test_a_proposal_is_good_for_a_short_time(after_s, good):
     else:
         with pytest.raises(Refused, match="over"):
             desk.take(made.token, "ann", after_s)
+
+
+def test_what_is_signed_may_be_read_and_typed_for_longer():
+    desk = Proposals()
+    made = desk.propose("ann", CHANGE, "", 0.0, Act.DEPLOY)
+    assert desk.take(made.token, "ann", SIGNED_FOR_S)
+    made = desk.propose("ann", CHANGE, "", 0.0, Act.DEPLOY)
+    with pytest.raises(Refused, match=f"over after {SIGNED_FOR_S:g} s"):
+        desk.take(made.token, "ann", SIGNED_FOR_S + 0.1)
 
 
 def test_withdrawn_is_gone():

@@ -180,7 +180,7 @@ _AIR: tuple[AlarmDefinition, ...] = (
         priority=Priority.CRITICAL,
         text="oxygen too low to breathe",
         cause="the nitrogen purge or a leaking line has displaced the air",
-        consequence="people lose consciousness without warning; the PLC trips and opens the exhaust",
+        consequence="people faint without warning; the PLC trips and opens the exhaust",
         action="nobody reaches in or stays near; shut the nitrogen at the main valve and ventilate",
         respond_s=30.0,
     ),

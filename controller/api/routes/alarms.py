@@ -9,6 +9,7 @@ from fastapi import Path, Query, Response
 from controller.access.demands import Act
 from controller.access.identity import Identity
 from controller.alarms import journal, kpi
+from controller.alarms.definition import AlarmDefinition
 from controller.alarms.states import Move
 from controller.alarms.view import LISTS
 from controller.api import bodies
@@ -30,6 +31,21 @@ Moment = Annotated[str, Query(max_length=60, description="a point in time, as -8
 _ALARM = {
     "id": "ENC.H2S.hihi", "station": "enclosure", "priority": 1, "state": "unacknowledged",
     "asks": True, "occurrence": 3, "text": "...", "cause": "...", "action": "...",
+}  # fmt: skip
+_DEFINED = {
+    "id": "ENC.H2S.hihi", "station": "enclosure", "tag": "ENC.H2S", "key": "...", "priority": 1,
+    "shelvable": False, "text": "...", "cause": "...", "consequence": "...", "action": "...",
+    "respond_s": 60.0, "group": "",
+}  # fmt: skip
+_ENTRY = {
+    "time_ns": 0, "station": "enclosure", "alarm": "ENC.H2S.hihi", "move": "raise", "priority": 1,
+    "from": "normal", "to": "unacknowledged", "actor": "", "reason": "", "text": "...",
+    "tag": "ENC.H2S", "what": "...",
+}  # fmt: skip
+_KPI = {
+    "alarms": 12, "per_operator_hour": 0.1, "peak_10_min": 3, "floods": 0, "flood_spans": [],
+    "top": [{"alarm": "ENC.H2S.hihi", "count": 3}], "stale": {}, "chattering": [],
+    "good": {"per_operator_hour": 6.0}, "alarm_texts": {"ENC.H2S.hihi": {"what": "..."}},
 }  # fmt: skip
 _DONE = {"id": "9f0c21ab34", "state": "confirmed", "verb": "acknowledge", "target": "ENC.H2S.hihi"}
 _CODES = ("state", "occurrence", "reason", "not controlled", "no answer")
@@ -55,6 +71,13 @@ async def alarms(
         "t": parts.now_ns() // 1_000_000, "alarms": rows, "floods": image.floods,
         "unacknowledged": image.unacknowledged,
     })  # fmt: skip
+
+
+@routes.get("/alarm-table", Act.LOOK, answers=json_of({"alarms": [_DEFINED]}))
+async def table(parts: OfParts) -> Response:
+    """Every alarm that there is, normal or not, with its cause and what to do."""
+    rows = [_defined(d) for d in parts.alarm_acts.table]
+    return answer({"alarms": sorted(rows, key=lambda row: (row["station"], row["id"]))})
 
 
 @routes.get("/alarms/{alarm}", Act.LOOK, answers=json_of(_ALARM))
@@ -125,7 +148,7 @@ async def _done(
 
 
 @routes.get("/journal", Act.LOOK, codes=("question", "history"),
-            answers=json_of({"entries": [], "next": ""}))  # fmt: skip
+            answers=json_of({"entries": [_ENTRY], "next": ""}))  # fmt: skip
 async def read_journal(  # noqa: PLR0913, PLR0917 - each is a parameter of the query
     parts: OfParts,
     start: Moment = "-8h",
@@ -142,7 +165,8 @@ async def read_journal(  # noqa: PLR0913, PLR0917 - each is a parameter of the q
     wanted = _filter(station, priority, move, text)
     work = partial(_page, parts.given.config, parts, window, wanted, limit, cursor)
     page = await parts.pools.history.do(work)
-    return answer({"entries": [journal.plain(e) for e in page.entries], "next": page.cursor})
+    entries = [journal.plain(e) | _named(parts, e.alarm) for e in page.entries]
+    return answer({"entries": entries, "next": page.cursor})
 
 
 @routes.get("/journal.csv", Act.EXPORT, codes=("question", "history"),
@@ -152,17 +176,21 @@ async def journal_csv(
     start: Moment = "-8h",
     stop: Moment = "now",
     station: Annotated[str, Query(max_length=40)] = "",
+    text: Annotated[str, Query(max_length=200)] = "",
+    priority: Annotated[list[int], Query(max_length=4)] = [],  # noqa: B006 - read only
+    move: Annotated[list[str], Query(max_length=20, description=", ".join(Move))] = [],  # noqa: B006
 ) -> Response:
     """The journal of a window as CSV, oldest first, at most 100,000 entries."""
     window = _window(parts, start, stop)
-    work = partial(_csv, parts.given.config, parts, window, station)
-    text = await parts.pools.history.do(work)
+    wanted = _filter(station, priority, move, text)
+    work = partial(_csv, parts.given.config, parts, window, wanted)
+    body = await parts.pools.history.do(work)
     named = 'attachment; filename="alarm-journal.csv"'
     kind = "text/csv; charset=utf-8"
-    return Response(text, headers={"Content-Disposition": named, "Content-Type": kind})
+    return Response(body, headers={"Content-Disposition": named, "Content-Type": kind})
 
 
-@routes.get("/alarm-kpi", Act.LOOK, codes=("question", "history"), answers=json_of({"alarms": 12}))
+@routes.get("/alarm-kpi", Act.LOOK, codes=("question", "history"), answers=json_of(_KPI))
 async def figures(
     parts: OfParts,
     start: Moment = "-7d",
@@ -173,20 +201,45 @@ async def figures(
     """How good the alarm system is: rates, floods, stale and chattering alarms, priorities."""
     start_ns, stop_ns = _window(parts, start, stop)
 
-    def work() -> dict[str, object]:
+    def work() -> dict[str, Any]:
         with MergedReader(histories(parts.given.config, parts.given.run)) as source:
             found = kpi.report(source, start_ns, stop_ns, station=station, operators=operators)
         return found.plain()
 
-    return answer(await parts.pools.history.do(work))
+    told = await parts.pools.history.do(work)
+    mentioned = {*told["stale"], *told["chattering"], *(row["alarm"] for row in told["top"])}
+    return answer(told | {"alarm_texts": {one: _named(parts, one) for one in sorted(mentioned)}})
+
+
+def _defined(d: AlarmDefinition) -> dict[str, Any]:
+    return {
+        "id": d.id, "station": d.station, "tag": d.subject or d.tag, "key": d.key,
+        "priority": int(d.priority), "shelvable": d.shelvable, "text": d.text, "cause": d.cause,
+        "consequence": d.consequence, "action": d.action, "respond_s": d.respond_s,
+        "group": d.group,
+    }  # fmt: skip
+
+
+def _named(parts: Parts, alarm: str) -> dict[str, Any]:
+    """What an alarm is about, from its table; of one that is in no table any more, its name."""
+    found = parts.alarm_acts.defined(alarm)
+    if found is None:
+        return {"tag": alarm.rpartition(".")[0], "what": "", "of": "", "grade": None}
+    return {
+        "tag": found.subject or found.tag, "what": found.text, "of": found.station,
+        "grade": int(found.priority),
+    }  # fmt: skip
 
 
 MOST_CSV = 100_000
 
 
-def _csv(config: LineConfig, parts: Parts, window: tuple[int, int], station: str) -> bytes:
+def _csv(
+    config: LineConfig, parts: Parts, window: tuple[int, int], wanted: journal.Filter
+) -> bytes:
     with MergedReader(histories(config, parts.given.run)) as source:
-        found = journal.entries(source, *window, station)
+        every = journal.entries(source, *window, wanted.station)
+        found = [entry for entry in every if wanted.wants(entry)]
     if len(found) > MOST_CSV:
         told = f"{len(found)} entries: at most {MOST_CSV} at once, choose a shorter window"
         raise Problem("question", [told])

@@ -6,6 +6,7 @@ from controller.access.demands import Act
 from controller.access.identity import require
 from controller.access.roles import Permission
 from controller.access.web_guard import is_this_machine
+from controller.api.certificate_figures import certificates
 from controller.api.declared import Anybody, Routes
 from controller.api.figures import page_of
 from controller.api.health_figures import figures
@@ -13,6 +14,7 @@ from controller.api.openapi import json_of
 from controller.api.parts import Parts
 from controller.api.routes.common import OfCaller, OfParts, answer
 from controller.api.who import known
+from controller.clock import NS
 
 routes = Routes("health")
 TEXT = "text/plain; charset=utf-8"
@@ -47,6 +49,8 @@ _FIGURES = {
     "audit": {"records": 42, "bytes": 31000, "failing": "", "broken": "", "anchor_failing": "",
               "dropped": 0},
     "certificate": None,
+    "certificates": [{"of": "controller", "not_after": "2027-11-22T10:45:00+00:00",
+                      "days_left": 365.0, "fingerprint": "9f86...", "text": ""}],
     "recipes": {"coater": {"recipe": "coater/nmc@1.1.0", "number": 3, "content_hash": "9f86..."}},
 }  # fmt: skip
 
@@ -80,7 +84,9 @@ async def health(parts: OfParts) -> Response:
 @routes.get("/health/figures", Act.LOOK, answers=json_of(_FIGURES, "By subject."))
 async def every_figure(parts: OfParts) -> Response:
     """Figures of links, scans, history, sinks, audit trail and the API itself, and versions."""
-    return answer(figures(parts))
+    given = parts.given
+    trusted = await parts.pools.files.do(certificates, given.run, given.now().utc_ns / NS)
+    return answer(figures(parts) | {"certificates": trusted})
 
 
 @routes.get("/health/ready", Anybody.OPEN, answers=json_of({"ready": True}, "Yes, or 503."))

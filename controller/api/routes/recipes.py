@@ -69,7 +69,8 @@ async def compare(
     "/recipes/{kind}/{name}/{version}", Act.LOOK, codes=("recipe",), answers=json_of(_RECIPE)
 )
 async def show(kind: Kind, name: Name, version: Number, parts: OfParts) -> Response:
-    """One version: header, formula, phases, limits, text, history, and its signatures, verified."""
+    """One version: header, formula, phases, limits, text, history, and its signatures, verified;
+    `parameters` tells of each what may be given, and what good runs had."""
     return answer(await parts.pools.files.do(parts.recipes.shown, kind, name, version))
 
 

@@ -23,6 +23,11 @@ Which = Annotated[
 ]
 Side = Annotated[list[str], Query(min_length=1, max_length=10)]
 _HEAD = {"id": "coater-20261122-104500", "station": "coater", "outcome": "completed"}
+_RUN = {
+    "head": _HEAD, "entries": [],
+    "confidence": {"loading": {"low": 29.9, "high": 30.2, "level": 0.95, "batches": 24,
+                               "why_not": ""}},
+}  # fmt: skip
 _CURVES = {
     "axis": "execute", "unit": "s", "text": "time since EXECUTE", "position": [0.5, 1.5],
     "what": [{"name": "loading", "text": "areal loading", "unit": "mg/cm2"}],
@@ -90,9 +95,10 @@ async def curves(
     return answer(await parts.pools.history.do(work))
 
 
-@routes.get("/runs/{run}", Act.LOOK, answers=json_of({"head": _HEAD, "entries": []}))
+@routes.get("/runs/{run}", Act.LOOK, answers=json_of(_RUN))
 async def one(run: Which, parts: OfParts) -> Response:
-    """A run: its head, its quality, what changed in the recipe, everything that happened."""
+    """A run: its head, its quality and how sure its means are, what changed in the recipe,
+    everything that happened."""
     given = parts.given
     work = partial(run_work.one_run, given.config, given.run, run)
     return answer(await parts.pools.history.do(work))

@@ -18,6 +18,7 @@ from controller.api.routes.common import By, OfParts, answer
 from controller.audit.record import Category, Entry, Result
 from controller.audit.refusals import mark_recorded
 from controller.console import Json
+from controller.core.run import BUILT_IN
 
 routes = Routes("simulator")
 Own = Annotated[str, Path(max_length=40, pattern="^[A-Za-z0-9_-]+$")]
@@ -26,7 +27,9 @@ _FAULT = {
     "id": "F5", "station": "enclosure", "name": "heater_failure", "level": 1.0, "unit": "-",
     "low": 0.0, "high": 1.0, "effect": "the regeneration air stays cold", "active": None,
 }  # fmt: skip
-_SHOWN = {"running": True, "faults": [_FAULT], "plcs": {"enclosure": "running"}}
+_SHOWN = {
+    "running": True, "speed": 1.0, "faults": [_FAULT], "plcs": {"enclosure": "running"},
+}  # fmt: skip
 _JOB = {
     "id": "9f0c21ab34", "by": "eva", "state": "running", "done_pct": 42, "said": ["..."],
     "wanted": {"kind": "coater", "recipe": "nmc-standard@1.1.0", "against": "", "faults": "",
@@ -45,8 +48,10 @@ _PNG = {
 
 @routes.get("/simulator", Act.LOOK, codes=("no answer",), answers=json_of(_SHOWN))
 async def shown(parts: OfParts) -> Response:
-    """Whether the line runs on a simulated plant, which faults that has, and which are there."""
-    return answer(await parts.simulator.shown())
+    """Whether the line runs on a simulated plant, how fast, which faults that has, and which are
+    there."""
+    found = await parts.simulator.shown()
+    return answer({**found, "speed": parts.given.clock.speed} if found["running"] else found)
 
 
 @routes.post("/simulator/faults", Act.LEAD, codes=_CODES, answers=json_of({"fault": "F5"}))
@@ -105,12 +110,18 @@ async def rehearsals(parts: OfParts) -> Response:
 async def rehearse(body: bodies.Rehearse, by: By, parts: OfParts) -> Response:
     """Rehearse a recipe on a simulated plant of its own, before it is deployed; it takes a while,
     and the line does not notice."""
+    recipe = body.recipe if body.recipe == BUILT_IN else await _exact(parts, body)
+    content: dict[str, Any] = body.model_dump() | {"recipe": recipe}
+    return answer(parts.rehearsals.ask(Wanted(**content), by.actor.name).plain(), 201)
+
+
+async def _exact(parts: Parts, body: bodies.Rehearse) -> str:
+    """The recipe with its version."""
     find = partial(parts.recipes.find, body.kind)
     name, _, version = body.recipe.partition("@")
     with parts.recipes.told():
         own = await parts.pools.files.do(find, name, version or "newest")
-    content: dict[str, Any] = body.model_dump() | {"recipe": f"{own.name}@{own.version}"}
-    return answer(parts.rehearsals.ask(Wanted(**content), by.actor.name).plain(), 201)
+    return f"{own.name}@{own.version}"
 
 
 @routes.get("/rehearsals/{rehearsal}", Act.LOOK, answers=json_of({**_JOB, "record": None}))

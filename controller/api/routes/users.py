@@ -1,27 +1,37 @@
 """Users, their roles, and tokens for scripts. Every change takes the password again."""
 
+from collections import Counter
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Path, Response
 
 from controller.access.demands import Act
-from controller.access.identity import require_act
+from controller.access.identity import Identity, Via, require_act
 from controller.access.roles import TABLE, Role
 from controller.access.script_tokens import Scope, ScriptToken
 from controller.access.secret import Secret
+from controller.access.sessions import Session
 from controller.access.users import User
 from controller.api import bodies
-from controller.api.declared import Routes
+from controller.api.declared import Anybody, Routes
 from controller.api.openapi import json_of
+from controller.api.parts import Parts
+from controller.api.problems import Problem
 from controller.api.routes.common import By, OfParts, answer, nothing
 from controller.audit.export import utc_text
+from controller.clock import NS
 
 routes = Routes("users")
 Who = Annotated[str, Path(max_length=200, description="name of a user")]
+OwnId = Annotated[str, Path(max_length=40, description="id of a session")]
 _USER = {"name": "sato", "display": "Sato", "roles": ["operator"], "active": True,
          "second_factor": False, "made": "2026-11-22T10:45:00.000Z"}  # fmt: skip
 _TOKEN = {"id": "3f9a0c11d2", "label": "reports", "owner": "sato", "permissions": ["view"],
           "expires": "2027-02-20T10:45:00.000Z", "ended": ""}  # fmt: skip
+_SESSION = {"id": "3f9a0c11d2aa01b4", "user": "sato", "address": "10.0.0.5", "strong": False,
+            "begun": "2026-11-22T10:45:00.000Z", "quiet_s": 12.0, "left_s": 40_000.0,
+            "windows": 1, "own": True}  # fmt: skip
 _CODES = ("ticket", "reason", "name", "roles", "password", "exists", "last administrator")
 
 
@@ -93,6 +103,36 @@ async def remove_factor(user: Who, body: bodies.Why, by: By, parts: OfParts) -> 
     return nothing()
 
 
+@routes.get("/sessions", Act.USERS, answers=json_of({"sessions": [_SESSION]}))
+async def sessions(by: By, parts: OfParts) -> Response:
+    """Everybody who is logged in, from where, and how many windows he has open."""
+    return answer({"sessions": await open_sessions(parts, by)})
+
+
+@routes.post("/sessions/{own}/end", Act.USERS, status=204, ticket=True, codes=_CODES)
+async def end_session(own: OwnId, body: bodies.Why, by: By, parts: OfParts) -> Response:
+    """Log somebody out; his windows close."""
+    require_act(by, Act.USERS, body.reason)
+    await parts.pools.door.do(parts.door.desk.end_session, by.actor, own, body.reason)
+    return nothing()
+
+
+@routes.get("/session/open", Anybody.KNOWN, answers=json_of({"sessions": [_SESSION]}))
+async def own_sessions(by: By, parts: OfParts) -> Response:
+    """Where you are logged in."""
+    return answer({"sessions": await open_sessions(parts, by, by.user)})
+
+
+@routes.post("/session/open/{own}/end", Anybody.KNOWN, status=204, codes=("unknown",))
+async def end_own_session(own: OwnId, by: By, parts: OfParts) -> Response:
+    """End one of your own sessions, as that of a panel where you forgot to log out."""
+    if by.via is not Via.SESSION:
+        raise Problem("forbidden", ["only a person has sessions"])
+    work = partial(parts.door.desk.end_session, by.actor, own, user=by.user)
+    await parts.pools.door.do(work)
+    return nothing()
+
+
 @routes.get("/tokens", Act.USERS, answers=json_of({"tokens": [_TOKEN]}))
 async def tokens(parts: OfParts) -> Response:
     """Every token there is or was; never the secret part."""
@@ -125,6 +165,23 @@ async def end_token(
     require_act(by, Act.USERS, body.reason)
     await parts.pools.door.do(parts.door.desk.end_token, by.actor, token, body.reason)
     return nothing()
+
+
+async def open_sessions(parts: Parts, by: Identity, user: str = "") -> list[dict[str, Any]]:
+    """Sessions as plain values, of one user when he is named."""
+    found = await parts.pools.door.do(parts.door.desk.sessions, user)
+    windows = Counter(c.client.identity.key for c in parts.hub.connections)
+    return [_session(one, parts, by, windows[one.key]) for one in found]
+
+
+def _session(one: Session, parts: Parts, by: Identity, windows: int) -> dict[str, Any]:
+    begun_s = parts.door.settings.session_s - one.left_s
+    begun_ns = parts.given.now().utc_ns - round(begun_s * NS)
+    return {
+        "id": one.id, "user": one.user.name, "address": one.address, "strong": one.strong,
+        "begun": utc_text(begun_ns), "quiet_s": round(one.quiet_s, 1),
+        "left_s": round(one.left_s, 1), "windows": windows, "own": one.key == by.key,
+    }  # fmt: skip
 
 
 def _user(user: User) -> dict[str, Any]:

@@ -9,22 +9,22 @@ import { fresh, link, locked } from "../live.js";
 import { PasswordField } from "./twostep.js";
 
 /**
- * words: what will be done, as a sentence; reason, password: ask for them; run({reason, password}):
- * does it, throws Problem; onDone(result), onCancel().
+ * words: what will be done, as a sentence; reason, password: ask for them; run({reason, password,
+ * code}): does it, throws Problem; onDone(result), onCancel().
  */
 export function Confirm({ words, reason = false, password = false, run, onDone, onCancel }) {
-  const why = useSignal(""), secret = useSignal(""), busy = useSignal(false), told = useSignal(/** @type {any} */ (null));
+  const why = useSignal(""), secret = useSignal(""), code = useSignal(""), busy = useSignal(false), told = useSignal(/** @type {any} */ (null));
   const dead = busy.value || link.value !== "live" || locked.value || (reason && !why.value.trim()) || (password && !secret.value);
   const execute = async () => {
     if (!fresh()) return;
     busy.value = true;
     try {
-      onDone(await run({ reason: why.value.trim(), password: secret.value }));
+      onDone(await run({ reason: why.value.trim(), password: secret.value, code: code.value.trim() }));
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       told.value = error;
     }
-    secret.value = "";
+    secret.value = code.value = "";
     busy.value = false;
   };
   const onKey = (event) => {
@@ -35,7 +35,7 @@ export function Confirm({ words, reason = false, password = false, run, onDone, 
   };
   return html`<div class="twostep" onKeyDown=${onKey}><p class="proposal" role="status">${words}</p>
     ${reason && html`<label class="field">${t("change.reason")} <input value=${why.value} maxlength="2000" onInput=${(e) => { why.value = e.currentTarget.value; }} /></label>`}
-    ${password && html`<${PasswordField} value=${secret} words=${t("change.password")} />`}
+    ${password && html`<${PasswordField} value=${secret} code=${code} words=${t("change.password")} />`}
     <${ProblemBox} problem=${told.value} />
     <div class="buttons"><button type="button" class="act" onClick=${onCancel}>${t("change.cancel")}</button>
       <button type="button" class="act execute" disabled=${dead} onClick=${execute}>${t("change.execute")}</button></div></div>`;

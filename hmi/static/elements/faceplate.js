@@ -4,18 +4,18 @@
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect, useRef } from "preact/hooks";
-import { may } from "../api.js";
+import { get, may } from "../api.js";
 import { useWatch } from "../bind.js";
-import { typedNumber, unitText } from "../format.js";
+import { momentText, numberText, screenDecimals, typedNumber, unitText } from "../format.js";
 import { said, t } from "../i18n.js";
-import { cell, link, locked } from "../live.js";
+import { alarms, cell, commands, link, locked, serverT } from "../live.js";
 import { describe, limitsOf, metaOf } from "../plant.js";
 import { openFaceplate, route } from "../router.js";
-import { AlarmRow, ranked, standing } from "./alarms.js";
-import { alarms } from "../live.js";
+import { AckButton, AlarmRow, ranked, standing } from "./alarms.js";
 import { Bar } from "./indicator.js";
 import { Sparkline } from "./sparkline.js";
-import { TwoStep, useChange } from "./twostep.js";
+import { Tuning } from "./tuning.js";
+import { shown, TwoStep, useChange } from "./twostep.js";
 import { Value } from "./value.js";
 
 /** The faceplate that the address asks for (?fp=NAME), or nothing. */
@@ -50,12 +50,15 @@ export function Faceplate({ point }) {
     <div class="bars">
       ${pv && html`<span class="what">${t("faceplate.pv")}</span><${Bar} tag=${pv} sp=${sp} ...${scaleOf(pv, sp)} /><${Value} tag=${pv} large />`}
       ${sp && html`<span class="what">${t("faceplate.sp")}</span><${Bar} tag=${sp} ...${scaleOf(pv, sp)} /><${Value} tag=${sp} />`}
-      ${op && html`<span class="what">${t("faceplate.op")}</span><${Bar} tag=${op} /><${Value} tag=${op} />`}
+      ${op && html`<span class="what">${t("faceplate.op")}</span><${Bar} tag=${op} low=${point.outRange?.[0]} high=${point.outRange?.[1]} /><${Value} tag=${op} />`}
       ${rb && html`<span class="what">${t("faceplate.rb")}</span><span class="note">${out ? html`<span class="tag">${out}</span>` : ""}</span><${Value} tag=${rb} />`}
     </div>
     ${pv && html`<${Sparkline} tag=${pv} minutes=${30} label=${t("faceplate.course")} />`}
     <${Entry} point=${point} change=${change} />
+    <${LastChange} names=${[sp, name].filter(Boolean)} />
+    ${kind === "loop" && html`<${Tuning} point=${point} />`}
     ${ofTag.length > 0 && html`<ul class="alarm-list">${ofTag.map((a) => html`<${AlarmRow} key=${a.id} alarm=${a} />`)}</ul>`}
+    ${ofTag.some((a) => a.asks) && html`<div class="buttons"><${AckButton} list=${ofTag} /></div>`}
     <footer>${pv && html`<a class="nav-link" href=${`/trends?pens=${encodeURIComponent([pv, sp].filter(Boolean).join(","))}`}>${t("faceplate.trend")}</a>`}
       <small>${scale ? `${t("faceplate.range")} ${scale.lo} … ${scale.hi} ${unitText(scale.u)}` : ""}${limitWords(pv)}</small></footer>`;
 }
@@ -68,8 +71,24 @@ function scaleOf(pv, sp) {
 }
 
 function limitWords(pv) {
-  const found = Object.entries(limitsOf(pv));
-  return found.length ? ` · ${found.map(([level, value]) => `${level.toUpperCase()} ${value}`).join("  ")}` : "";
+  const found = Object.entries(limitsOf(pv)), digits = screenDecimals(metaOf(pv));
+  return found.length ? ` · ${found.map(([level, value]) => `${level.toUpperCase()} ${numberText(value, digits)}`).join("  ")}` : "";
+}
+
+/** Who changed it last, from what to what, and what became of that. */
+function LastChange({ names }) {
+  const last = useSignal(/** @type {any} */ (null));
+  const [target] = names, newest = [...commands.value.keys()].pop() ?? "";
+  useEffect(() => {
+    const over = new AbortController();
+    get("/commands", { target, limit: 1 }, { signal: over.signal })
+      .then((found) => { [last.value] = [found.commands[0] ?? null]; })
+      .catch(() => null); // the faceplate is whole without it
+    return () => over.abort();
+  }, [target, newest]);
+  if (!last.value) return null;
+  const { actor, requested, state, asked_ns: askedNs } = last.value;
+  return html`<p class="note last-change">${t("faceplate.last", { who: actor, value: shown(requested, metaOf(target)?.u, target), time: momentText(askedNs / 1e6, serverT.value) })} · ${t(`command.${state}`)}</p>`;
 }
 
 function ModeChip({ mode, status }) {

@@ -6,15 +6,17 @@ import { html } from "htm/preact";
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import { useWatch } from "../bind.js";
-import { clockText, dateText, momentText, numberText, screenDecimals, unitText } from "../format.js";
-import { language, said, t } from "../i18n.js";
+import { clockText, dateText, unitText } from "../format.js";
+import { language, t } from "../i18n.js";
 import { cell, link, serverT } from "../live.js";
 import { metaOf } from "../plant.js";
-import { fetchSeries, Ring } from "../series.js";
+import { BAD, fetchSeries, GOOD, NOTHING, Ring, UNCERTAIN } from "../series.js";
 import { theme } from "../theme.js";
+import { iso } from "../trend_window.js";
+import { DASHES, Legend, Marks, Strips, TrendTable } from "./trend_parts.js";
 
 const DRAW_MS = 500;
-const DASHES = [[], [8, 4], [2, 3], [10, 3, 2, 3], [4, 4], [14, 4], [1, 2], [6, 2, 1, 2]];
+const WORST = { good: GOOD, uncertain: UNCERTAIN, bad: BAD, stale: NOTHING, none: GOOD };
 export const MOST_PENS = 8;
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -22,10 +24,10 @@ const colour = (name) => getComputedStyle(document.documentElement).getPropertyV
 /** Texts of a time axis: the clock, and the day where it changes; 24 hours, no am and pm. */
 export function axisTexts(splits) {
   let day = "";
-  const span = splits.length > 1 ? splits[splits.length - 1] - splits[0] : 0;
+  const span = splits.length > 1 ? splits[splits.length - 1] - splits[0] : 0, step = splits.length > 1 ? splits[1] - splits[0] : 0;
   return splits.map((s) => {
     const clock = clockText(s * 1000), own = dateText(s * 1000).slice(5);
-    const shown = span > 300 ? clock.slice(0, 5) : clock;
+    const shown = step >= 60 ? clock.slice(0, 5) : clock;
     const text = own !== day && (day !== "" || span > 43200) ? `${shown}\n${own}` : shown;
     day = own;
     return text;
@@ -76,7 +78,7 @@ function columns(view) {
 /** An empty ring and what history knows of it. */
 async function filled(pens, range, points, signal) {
   const windowS = range.stop ? range.stop - range.start : range.minutes * 60;
-  const ring = new Ring(pens.length, windowS, points);
+  const ring = Object.assign(new Ring(pens.length, windowS, points), { of: pens.join() });
   const [start, stop] = range.stop ? [iso(range.start), iso(range.stop)] : [`-${range.minutes}m`, "now"];
   const found = await fetchSeries(pens, start, stop, points, { signal });
   for (let k = 0; k < found.t.length; k += 1) {
@@ -86,12 +88,11 @@ async function filled(pens, range, points, signal) {
       ring.pens[p].last[k] = pen.last[k];
       ring.pens[p].low[k] = pen.low[k];
       ring.pens[p].high[k] = pen.high[k];
+      ring.pens[p].worst[k] = pen.worst[k];
     }
   }
   return ring;
 }
-
-const iso = (s) => new Date(s * 1000).toISOString();
 
 /** What history knows of some pens, in a ring; its words while there is none. Another question ends it. */
 function useHistory(pens, range, points, key) {
@@ -111,7 +112,7 @@ function useHistory(pens, range, points, key) {
 }
 
 /** Draw a ring into a box as time goes on; while a finger is on it, it stands. */
-function startPlot({ box, pens, range, ring, view, cursor, paused, onZoom }) {
+function startPlot({ box, pens, range, ring, view, cursor, paused, onZoom, place }) {
   const live = !range.stop;
   const onRange = (u) => {
     const { left, width } = u.select;
@@ -123,17 +124,26 @@ function startPlot({ box, pens, range, ring, view, cursor, paused, onZoom }) {
   const draw = () => {
     if (document.hidden || paused.peek()) return;
     const nowS = live ? serverT.peek() / 1000 : range.stop;
-    if (live && link.peek() === "live") ring.add(nowS, pens.map((p) => cell(p).usable ?? NaN));
+    if (live && link.peek() === "live") ring.add(nowS, pens.map((p) => cell(p).usable ?? NaN), pens.map((p) => WORST[cell(p).state]));
     view.current = ring.window(nowS);
     plot.setData(columns(view.current), false);
     plot.setScale("x", { min: nowS - ring.windowS, max: nowS });
+    where(nowS);
+  };
+  const where = (nowS) => {
+    const left = plot.bbox.left / devicePixelRatio, width = plot.bbox.width / devicePixelRatio, was = place.peek();
+    if (was && was.left === left && was.width === width && Math.abs(nowS - was.toS) < ring.stepS / 2) return;
+    place.value = { left, width, fromS: nowS - ring.windowS, toS: nowS };
   };
   const down = () => { paused.value = live; }, up = () => { paused.value = false; };
   box.addEventListener("pointerdown", down);
   addEventListener("pointerup", up);
   addEventListener("pointercancel", up);
   const timer = live ? setInterval(draw, DRAW_MS) : 0;
-  const sizes = new ResizeObserver(() => plot.setSize({ width: box.clientWidth, height: box.clientHeight }));
+  const sizes = new ResizeObserver(() => {
+    plot.setSize({ width: box.clientWidth, height: box.clientHeight });
+    if (place.peek()) where(place.peek().toS);
+  });
   sizes.observe(box);
   draw();
   return () => {
@@ -148,48 +158,29 @@ function startPlot({ box, pens, range, ring, view, cursor, paused, onZoom }) {
 
 /**
  * pens: names of tags, at most 8; range: {minutes} that end now, or {start, stop} in seconds;
- * onZoom({start, stop}): the user has drawn over a part; onTakeAway(pen); table: in place of the picture.
+ * onZoom({start, stop}): the user has drawn over a part; onTakeAway(pen); table: in place of the picture;
+ * marks: what happened, {atS, kind, subject, text, actor}; without it there is no row of marks.
  */
-export function Trend({ pens, range, onZoom, onTakeAway, table = false, points = 600 }) {
+export function Trend({ pens, range, onZoom, onTakeAway, table = false, points = 600, marks }) {
   const box = useRef(/** @type {any} */ (null)), view = useRef(/** @type {any} */ (null));
   const paused = useSignal(false), cursor = useSignal(/** @type {number|null} */ (null));
+  const place = useSignal(/** @type {any} */ (null));
   const live = !range.stop, key = JSON.stringify([pens, range, points]);
   useWatch(live ? pens : []);
   const { told, ring } = useHistory(pens, range, points, key);
   useEffect(() => {
     if (table || !pens.length || !ring.value) return undefined;
-    return startPlot({ box: box.current, pens, range, ring: ring.value, view, cursor, paused, onZoom });
+    return startPlot({ box: box.current, pens, range, ring: ring.value, view, cursor, paused, onZoom, place });
   }, [ring.value, table, theme.value, language.value]);
   const words = paused.value ? t("trend.paused") : told.value;
   const nowS = live ? serverT.value / 1000 : range.stop;
+  const own = ring.value?.of === pens.join() ? ring.value : null; // other pens have been asked for
+  const seen = own && view.current;
   return html`<div class="trend" data-q=${live && link.value !== "live" ? "stale" : "good"}>
-    ${table ? html`<${TrendTable} pens=${pens} view=${ring.value?.window(nowS)} />`
+    ${!table && marks && html`<${Marks} marks=${marks} place=${place.value} />`}
+    ${table ? html`<${TrendTable} pens=${pens} view=${own?.window(nowS)} />`
       : html`<div class="plot" ref=${box} role="img" aria-label=${t("trend.label", { pens: pens.join(", ") })}></div>`}
-    <${Legend} pens=${pens} view=${view.current} index=${cursor.value} live=${live} onTakeAway=${onTakeAway} />
+    ${!table && html`<${Strips} pens=${pens} view=${seen} stepS=${own?.stepS ?? 1} place=${place.value} />`}
+    <${Legend} pens=${pens} view=${seen} index=${cursor.value} live=${live} onTakeAway=${onTakeAway} />
     ${words && html`<p class="trend-told" role="status">${words}</p>`}</div>`;
-}
-
-function Legend({ pens, view, index, live, onTakeAway }) {
-  const timeS = index !== null && view ? view.t[index] : null;
-  if (index === null && live) serverT.value; // once a second
-  return html`<ul class="legend"><li class="when">${timeS ? momentText(timeS * 1000, serverT.value) : live ? t("trend.now") : ""}</li>
-    ${pens.map((pen, k) => {
-      const meta = metaOf(pen), held = timeS && view ? view.pens[k]?.last[index] : live ? cell(pen).usable : null;
-      return html`<li key=${pen}><svg class=${`pen pen${k}`} viewBox="0 0 28 4" aria-hidden="true"><path d="M0 2h28" stroke-dasharray=${DASHES[k].join(" ")} /></svg>
-        <span class="tag">${pen}</span> <span class="words">${said(meta?.tx)}</span>
-        <b>${numberText(held, screenDecimals(meta))}</b> <small>${unitText(meta?.u)}</small>
-        ${onTakeAway && html`<button type="button" onClick=${() => onTakeAway(pen)} aria-label=${t("trend.take_away", { tag: pen })}>×</button>`}</li>`;
-    })}</ul>`;
-}
-
-/** About twenty rows: enough to hear a course, few enough to be read. */
-function TrendTable({ pens, view }) {
-  if (!view) return null;
-  const every = Math.max(1, Math.floor(view.t.length / 20));
-  const rows = [];
-  for (let k = view.t.length - 1; k >= 0; k -= every) rows.push(k);
-  return html`<div class="scroll" tabindex="0" role="region" aria-label=${t("trend.table")}><table class="grid"><caption class="unseen">${t("trend.table")}</caption>
-    <thead><tr><th scope="col">${t("trend.time")}</th>${pens.map((p) => html`<th scope="col">${p} <small>${unitText(metaOf(p)?.u)}</small></th>`)}</tr></thead>
-    <tbody>${rows.map((k) => html`<tr key=${k}><th scope="row">${momentText(view.t[k] * 1000, serverT.value)}</th>
-      ${pens.map((p, n) => html`<td>${numberText(view.pens[n].last[k], screenDecimals(metaOf(p)))}</td>`)}</tr>`)}</tbody></table></div>`;
 }

@@ -4,7 +4,7 @@
 import { signal, useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect, useRef } from "preact/hooks";
-import { asleep, DEADLINE_MS, execute, LONG_MS, Problem, propose, ticketFor, withdraw } from "../api.js";
+import { asleep, DEADLINE_MS, execute, LONG_MS, Problem, propose, session, ticketFor, withdraw } from "../api.js";
 import { numberText, screenDecimals, unitText } from "../format.js";
 import { problemText, said, t } from "../i18n.js";
 import { commands, fresh, link, locked, seenT } from "../live.js";
@@ -46,7 +46,7 @@ export function useChange() {
       at.value = refusal(error);
     }
   };
-  const commit = async (password = "") => {
+  const commit = async (password = "", code = "") => {
     const { step, proposal } = at.peek();
     if (step !== "proposed" || !fresh()) return;
     clearTimeout(timer.current);
@@ -54,7 +54,7 @@ export function useChange() {
     at.value = { step: "executing", proposal };
     const { sign } = proposal;
     try {
-      const ticket = sign ? await ticketFor(password, sign.purpose, sign.subject) : "";
+      const ticket = sign ? await ticketFor(password, sign.purpose, sign.subject, code) : "";
       const command = await execute(proposal.token, seenT(), ticket, sign ? LONG_MS : DEADLINE_MS);
       at.value = { step: "done", proposal, command };
     } catch (error) {
@@ -99,11 +99,11 @@ function inner({ change, words }) {
   if (step === "proposing") return html`<p class="twostep-line">${t("change.asking")}</p>`;
   if (step === "refused") return html`<${Refused} change=${change} problem=${problem} />`;
   if (step === "proposed") return html`<${Proposed} change=${change} proposal=${proposal} words=${words} />`;
-  return html`<${Outcome} change=${change} proposal=${proposal} command=${command} />`;
+  return html`<${Outcome} change=${change} proposal=${proposal} command=${command} words=${words} />`;
 }
 
 function Proposed({ change, proposal, words }) {
-  const password = useSignal("");
+  const password = useSignal(""), code = useSignal("");
   const dead = link.value !== "live" || locked.value || (proposal.sign && !password.value);
   const onKey = (event) => {
     if (event.key !== "Escape") return;
@@ -113,17 +113,22 @@ function Proposed({ change, proposal, words }) {
   };
   return html`<div class="twostep" onKeyDown=${onKey}>
     <p class="proposal" role="status">${words ?? proposalText(proposal)}</p>
-    ${proposal.sign && html`<${PasswordField} value=${password} words=${t("change.sign")} />`}
+    ${proposal.sign && html`<${PasswordField} value=${password} code=${code} words=${t("change.sign")} />`}
     <div class="buttons">
       <button type="button" class="act" onClick=${() => change.forget()}>${t("change.cancel")}</button>
-      <button type="button" class="act execute" disabled=${dead} onClick=${() => change.commit(password.value)}>${t("change.execute")}</button>
+      <button type="button" class="act execute" disabled=${dead} onClick=${() => change.commit(password.value, code.value.trim())}>${t("change.execute")}</button>
     </div></div>`;
 }
 
-/** The password again: to sign, or for what only its owner may do. value: a signal. */
-export function PasswordField({ value, words }) {
+/**
+ * The password again: to sign, or for what only its owner may do; with the code of the telephone for
+ * who has logged in with one. value, code: signals.
+ */
+export function PasswordField({ value, code, words }) {
   return html`<label class="field">${words}
-    <input type="password" autocomplete="current-password" value=${value.value} onInput=${(e) => { value.value = e.currentTarget.value; }} /></label>`;
+    <input type="password" autocomplete="current-password" value=${value.value} onInput=${(e) => { value.value = e.currentTarget.value; }} /></label>
+    ${code && session.value?.strong && html`<label class="field">${t("entry.code_words")}
+      <input inputmode="numeric" autocomplete="one-time-code" value=${code.value} onInput=${(e) => { code.value = e.currentTarget.value; }} /></label>`}`;
 }
 
 /** "-52.0 → -55.0 °C ?", or the command and its station. */
@@ -144,14 +149,14 @@ function Refused({ change, problem }) {
     ${asleep.value && html`<span>${t("again.needed")}</span>`}</div></div>`;
 }
 
-function Outcome({ change, proposal, command }) {
+function Outcome({ change, proposal, command, words }) {
   const now = (command && commands.value.get(command.id)) ?? null;
   const state = now?.state ?? command?.state ?? "sent";
   const reasons = now?.reasons?.length ? now.reasons : (command?.reasons ?? []);
   const bad = ["rejected", "unknown", "mismatch", "timeout"].includes(state);
   const isSet = proposal.verb === "SET";
   return html`<div class=${bad ? "twostep refused" : "twostep"} role=${bad ? "alert" : "status"}>
-    <p><strong>${t(`command.${state}`)}</strong> ${isSet ? "" : proposalText(proposal).replace(/ \?$/, "")}</p>
+    <p><strong>${t(`command.${state}`)}</strong> ${isSet ? "" : (typeof words === "string" ? words : proposalText(proposal)).replace(/ \?$/, "")}</p>
     ${isSet && html`<${Three} proposal=${proposal} answered=${Boolean(command)} />`}
     ${reasons.length > 0 && html`<ul>${reasons.map((reason) => html`<li lang="en">${reason}</li>`)}</ul>`}
     ${command && html`<div class="buttons"><button type="button" class="act" onClick=${() => change.forget()}>${t("change.close")}</button></div>`}</div>`;

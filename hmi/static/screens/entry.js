@@ -4,6 +4,7 @@ import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
 import { get, login, LONG_MS, post } from "../api.js";
+import { SpareCodes } from "../elements/spare.js";
 import { LANGUAGES, language, problemText, speak, t } from "../i18n.js";
 
 /** why: "ended" or "roles" when a session was ended, else "". */
@@ -12,6 +13,7 @@ export function Entry({ why }) {
   useEffect(() => { ask(needed); }, []);
   return html`<main id="screen" class="entry-screen"><div class="panel entry-box"><h1>Dryline</h1>
     ${why && html`<p class="note" role="status">${t(`entry.${why}`)}</p>`}
+    <${SpareCodes} />
     ${needed.value ? html`<${FirstStart} onDone=${() => { needed.value = false; }} />` : html`<${Login} />`}
     <p class="languages">${Object.entries(LANGUAGES).map(([code, words]) => html`<button type="button" key=${code} lang=${code} aria-pressed=${language.value === code} onClick=${() => speak(code)}>${words}</button>`)}</p></div></main>`;
 }
@@ -66,9 +68,10 @@ function FirstStart({ onDone }) {
   });
   return html`<form onSubmit=${submit}><h2>${t("entry.first")}</h2><p>${t("entry.first_words")}</p><p><code>dryline user invite</code></p>
     <label>${t("entry.invitation")} <input name="code" autocomplete="off" required autofocus /></label>
-    <label>${t("entry.name")} <input name="name" autocomplete="username" required /></label>
+    <label>${t("entry.name")} <input name="name" autocomplete="username" required maxlength="32" /></label><p class="note">${t("users.name_words")}</p>
     <label>${t("entry.display")} <input name="display" autocomplete="name" /></label>
     <label>${t("entry.password")} <input name="password" type="password" autocomplete="new-password" required /></label>
     <label>${t("entry.password_again")} <input name="again" type="password" autocomplete="new-password" required /></label>
+    <p class="note">${t("users.password_words")}</p>
     <${Told} problem=${told.value} /><button type="submit" class="act execute" disabled=${busy.value}>${t("entry.set_up")}</button></form>`;
 }

@@ -4,6 +4,7 @@ import { html } from "htm/preact";
 import { Confirm } from "../elements/confirm.js";
 import { Diff } from "../elements/diff.js";
 import { AlarmSymbol } from "../elements/symbol.js";
+import { Marks, Strips } from "../elements/trend_parts.js";
 import { t } from "../i18n.js";
 import { CODES, stateName, underWay } from "../states.js";
 
@@ -20,6 +21,9 @@ const DIFF = {
   limits: [{ tag: "COAT.LOAD.C", limit: "hi", unit: "mg/cm2", old: 32, new: 33.5, risk: "TOUCHES_LIMIT" }],
   phases: [],
 };
+const PLACE = { left: 34, width: 200, fromS: 0, toS: 600 };
+const MARKS = [{ atS: 60, kind: "alarm", subject: "ENC.H2S", text: "high", actor: "" }, { atS: 300, kind: "command", subject: "ENC.L1.SP", text: "-60", actor: "sato" }];
+const VIEW = { t: [0, 60, 120, 180, 240, 300, 360, 420, 480, 540], pens: [{ worst: [0, 2, 2, 0, 1, 1, 0, 3, 3, 0] }] };
 const nothing = async () => null;
 
 function Gallery() {
@@ -29,5 +33,6 @@ function Gallery() {
     <section class="panel"><h2>${t("gallery.states")}</h2>${CODES.map((code) => html`<p key=${code}><span class=${`state ${underWay(code) ? "under-way" : "at-rest"}`}>${t(`state.${stateName(code)}`)}</span></p>`)}</section>
     <section class="panel"><h2>${t("gallery.buttons")}</h2><div class="buttons"><button type="button" class="act">${t("change.change")}</button><button type="button" class="act execute">${t("change.execute")}</button><button type="button" class="act" disabled>${t("change.execute")}</button><button type="button" class="act" aria-pressed="true">AUTO</button></div></section>
     <section class="panel"><h2>${t("change.execute")}</h2><${Confirm} words="-52.0 → -55.0 °C ?" reason password run=${nothing} onDone=${nothing} onCancel=${nothing} /></section>
-    <section class="panel"><h2>${t("diff.change")}</h2><${Diff} diff=${DIFF} /></section></div>`;
+    <section class="panel"><h2>${t("diff.change")}</h2><${Diff} diff=${DIFF} /></section>
+    <section class="panel"><h2>${t("trend.marks")}</h2><${Marks} marks=${MARKS} place=${PLACE} /><${Strips} pens=${["ENC.DP.ZONE"]} view=${VIEW} stepS=${60} place=${PLACE} /></section></div>`;
 }

@@ -7,7 +7,9 @@ import { may } from "../api.js";
 import { displayOf, measuredTags, switchTags } from "../displays.js";
 import { AlarmList } from "../elements/alarms.js";
 import { Indicator } from "../elements/indicator.js";
+import { AllInterlocks, Interlocks } from "../elements/interlocks.js";
 import { Mimic } from "../elements/mimic.js";
+import { Phases } from "../elements/phases.js";
 import { Sparkline } from "../elements/sparkline.js";
 import { StateChip } from "../elements/state.js";
 import { TwoStep, useChange } from "../elements/twostep.js";
@@ -31,8 +33,10 @@ function Station({ name }) {
     <div class="middle"><section class="panel drawing">${display.mimic ? html`<${Mimic} name=${display.mimic} />` : html`<${Values} station=${found} />`}</section>
     <section class="panel sparks">${display.spark.map((tag) => html`<${Sparkline} key=${tag} tag=${tag} />`)}</section>
     <section class="panel loops"><h2>${t("station.loops")}</h2><${Loops} station=${found} /></section></div>
-    <div class="side"><section class="panel keys"><h2>${t("station.key_values")}</h2>${display.key.map((k) => html`<${Indicator} key=${k.tag} ...${k} />`)}</section>
+    <div class="side"><section class="panel start"><h2>${t("station.procedure")}</h2><${Phases} station=${found} now=${procedures.value.get(name)} /><${Interlocks} station=${found} now=${procedures.value.get(name)} /></section>
+    <section class="panel keys"><h2>${t("station.key_values")}</h2>${display.key.map((k) => html`<${Indicator} key=${k.tag} ...${k} />`)}</section>
     <section class="panel alarms"><h2>${t("alarm.heading")}</h2><${AlarmList} station=${found.name} most=${6} /></section></div>
+    <${AllInterlocks} station=${found} />
     ${display.mimic && html`<details class="panel all"><summary>${t("station.all_values")}</summary><${Values} station=${found} /></details>`}
   </div>`;
 }
@@ -54,17 +58,12 @@ function Lead({ station: of }) {
       : html`<div class="buttons commands">${now?.prompt && may("operate") && html`<button type="button" class="act execute" disabled=${dead} onClick=${() => change.propose(of.name, { verb: "CONFIRM" })}>${t("verb.CONFIRM")}…</button>`}${shown.map((verb) => html`<button type="button" key=${verb} class="act" disabled=${dead}
           onClick=${() => change.propose(of.name, { verb })}>${t(`verb.${verb}`)}…</button>`)}
         ${verbs.length > 3 && html`<button type="button" class="act quiet" aria-expanded=${more.value} onClick=${() => { more.value = !more.value; }}>${t(more.value ? "station.fewer" : "station.more")}</button>`}</div>`}
-    <${CannotStart} now=${now} /><${WaitsFor} now=${now} />`;
+    <${WaitsFor} now=${now} />`;
 }
 
 function actionWords(change, of) {
   const { proposal } = change.at.value;
   return proposal && t("change.command", { command: t(`verb.${proposal.verb}`), station: said(of.title) });
-}
-
-function CannotStart({ now }) {
-  if (!now?.cannot_start?.length) return null;
-  return html`<div class="cannot"><h3>${t("station.cannot_start")}</h3><ul>${now.cannot_start.map((why) => html`<li key=${why}>${said(why)}</li>`)}</ul></div>`;
 }
 
 /** All of what it waits for, for who wants to know. */
@@ -74,6 +73,7 @@ function WaitsFor({ now }) {
 }
 
 function Loops({ station: of }) {
+  if (!loopsOf(of).length) return html`<p class="empty">${t("station.no_loops")}</p>`;
   return html`<table class="grid loops-grid"><thead><tr><th scope="col">${t("loop.loop")}</th><th scope="col">${t("faceplate.sp")}</th><th scope="col">${t("faceplate.pv")}</th><th scope="col">${t("faceplate.op")}</th><th scope="col">${t("faceplate.mode")}</th></tr></thead>
     <tbody>${loopsOf(of).map((loop) => html`<tr key=${loop.name}><th scope="row"><button type="button" class="row" onClick=${() => openFaceplate(loop.name)}><span class="tag">${loop.name}</span> ${said(loop.text)}</button></th>
       <td><${Value} tag=${loop.wsp} unit=${false} /></td><td>${loop.pv && html`<${Value} tag=${loop.pv} />`}</td><td><${Value} tag=${loop.op} /></td><td><${Value} tag=${loop.mode} /></td></tr>`)}</tbody></table>`;
@@ -82,6 +82,7 @@ function Loops({ station: of }) {
 /** Everything the station says, from its metadata. */
 export function Values({ station: of }) {
   const words = switchTags(of.name), measured = measuredTags(of.name);
+  if (!words.length && !measured.length) return html`<p class="empty">${t("station.no_values")}</p>`;
   return html`<div class="values">${[...measured, ...words].map((tag) => html`<${ValueRow} key=${tag.n} tag=${tag.n} />`)}</div>`;
 }
 

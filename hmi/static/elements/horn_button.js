@@ -1,0 +1,12 @@
+// The button of the horn: on, off, silence. It says by words what a tap does.
+
+import { html } from "htm/preact";
+import { heardAlarm, hornOn, hornReady, silence, turnHorn } from "../horn.js";
+import { t } from "../i18n.js";
+
+export function HornButton() {
+  const sounds = heardAlarm.value !== null && hornReady.value;
+  const words = t(sounds ? "horn.silence" : !hornOn.value ? "horn.off" : hornReady.value ? "horn.on" : "horn.waits");
+  return html`<button type="button" class=${sounds ? "horn sounds" : "horn"} aria-pressed=${hornOn.value} title=${t("horn.words")} onClick=${() => (sounds ? silence() : turnHorn(!hornOn.value))}>
+    <svg viewBox="0 0 24 24" aria-hidden="true"><path d="M3 9v6h4l6 5V4L7 9z" />${hornOn.value ? html`<path class="wave" d="M16 8q3 4 0 8M18.5 5.5q5 6.5 0 13" />` : html`<path class="wave" d="M16 9l6 6m0-6l-6 6" />`}</svg><span>${words}</span></button>`;
+}

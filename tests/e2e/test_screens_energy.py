@@ -1,0 +1,181 @@
+"""Energy: the numbers of the API, metered and modelled apart, no saving without its interval."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, Route, expect
+
+from tests.support.screens import ScreensUnderTest, accessibility_mistakes, breaches, until
+
+NOW = "**/api/v1/energy?start=-1m"
+PAST = "**/api/v1/energy?start=-24h"
+HOSTILE = "<img src=x onerror='window.__hit=1'>"
+HOUR_NS = 3_600_000_000_000
+BEGIN_NS = 1_795_230_000_000_000_000
+WINDOW: dict[str, Any] = {
+    "start_ns": BEGIN_NS, "stop_ns": BEGIN_NS + 24 * HOUR_NS, "resolution_s": 60.0,
+    "air_kwh": 307.0, "machines_kwh": 120.0, "known_s": 86_400.0, "counted_s": 72_000.0,
+    "counted_air_kwh": 250.0, "baseline_kwh": 1_854.0,
+    "saving_kwh": {"mean": 1_604.0, "low": 1_326.0, "high": 1_882.0},
+    "saving": {"share": 0.865, "low": 0.841, "high": 0.883},
+    "frost_point": {
+        "known_s": 86_400.0, "above_s": 7_200.0, "width": 2.0,
+        "histogram": [[-62.0, 79_200.0], [-60.0, 7_200.0]],
+        "above": [{"begin_ns": BEGIN_NS, "end_ns": BEGIN_NS + 2 * HOUR_NS, "worst": -58.5}],
+    },
+}  # fmt: skip
+SHOWN = [("en", "light"), ("ja", "dark")]
+TOO_WIDE = """() => {
+  const main = document.querySelector("main");
+  return main.scrollWidth - main.clientWidth;
+}"""
+STYLE = """(of) => getComputedStyle(document.querySelector(of)).borderTopStyle"""
+
+
+@asynccontextmanager
+async def spoilt(
+    page: Page, *, method: str | None = None, window: Any = WINDOW
+) -> AsyncIterator[None]:
+    """The energy page, with a window of our own in the answers of the server."""
+
+    async def answer(route: Route) -> None:
+        found = await (await route.fetch()).json()
+        found["window"] = window
+        if method is not None:
+            found["baseline"]["method"] = method
+        await route.fulfill(json=found)
+
+    await page.route("**/api/v1/energy?*", answer)
+    await page.click("nav.pages a[href='/energy']")
+    try:
+        yield
+    finally:  # an answer that is still being made has nobody to go to any more
+        await page.unroute_all(behavior="ignoreErrors")
+
+
+async def test_the_numbers_are_those_of_the_api(hmi: ScreensUnderTest) -> None:
+    page = await hmi.open("/alarms")
+    async with page.expect_response(NOW) as waiting:
+        await page.click("nav.pages a[href='/energy']")
+    now = (await (await waiting.value).json())["now"]
+    await page.wait_for_selector("[data-energy=air_kw]")
+    for name in ("air_kw", "machines_kw", "baseline_kw", "saving_kw"):
+        text = "–" if now[name] is None else f"{now[name]:.1f}"
+        shown = await page.locator(f"[data-energy={name}] b").first.inner_text()
+        assert shown == text, name
+    share = now["saving"]
+    words = await page.locator("[data-energy=saving_kw]").inner_text()
+    for end in ("share", "low", "high"):
+        assert f"{100 * share[end]:.1f} %" in words
+    assert await page.locator(".powers .row").count() == len(now["consumers"])
+    assert await breaches(page) == []
+
+
+async def test_metered_and_modelled_do_not_look_alike(hmi: ScreensUnderTest) -> None:
+    page = await hmi.open("/energy")
+    await page.wait_for_selector("[data-energy=saving_kw]")
+    assert await page.evaluate(STYLE, "[data-energy=baseline_kw]") == "dashed"
+    assert await page.evaluate(STYLE, "[data-energy=saving_kw]") == "dashed"
+    assert await page.evaluate(STYLE, "[data-energy=air_kw]") != "dashed"
+    for name, word in (("air_kw", "metered"), ("baseline_kw", "modelled")):
+        await expect(page.locator(f"[data-energy={name}] .origin")).to_have_text(word)
+
+
+async def test_a_saving_has_its_interval_and_its_formula_one_tap_away(
+    hmi: ScreensUnderTest,
+) -> None:
+    page = await hmi.open("/alarms")
+    async with spoilt(page):
+        saving = page.locator(".energy-window .figure.saving")
+        await expect(saving).to_contain_text("1604")
+        await expect(saving).to_contain_text("1326 … 1882 kWh")
+        await expect(saving).to_contain_text("86.5 % (84.1 % … 88.3 %)")
+        await page.click(".energy-window .formula summary")
+        words = await page.locator(".energy-window .formula").inner_text()
+        assert "20.00 h of 24.00 h" in words
+        assert "× 20.00 h − 250 kWh = 1604 kWh" in words
+        assert "(1 ± 0.15)" in words
+        await expect(page.locator(".energy-frost")).to_contain_text("-58.5 °C")
+
+
+async def test_where_no_time_counts_no_saving_is_claimed(hmi: ScreensUnderTest) -> None:
+    page = await hmi.open("/alarms")
+    nothing = {
+        "counted_s": 0.0, "counted_air_kwh": 0.0, "baseline_kwh": None, "saving_kwh": None,
+        "saving": None,
+    }  # fmt: skip
+    async with spoilt(page, window=WINDOW | nothing):
+        await expect(page.locator(".energy-window")).to_contain_text("No saving is claimed")
+        assert await page.locator(".energy-window .saving").count() == 0
+
+
+async def test_without_history_the_present_is_shown_all_the_same(hmi: ScreensUnderTest) -> None:
+    page = await hmi.open("/alarms")
+    async with spoilt(page, window=None):
+        await expect(page.locator(".energy-window")).to_contain_text("No history can be read")
+        await expect(page.locator("[data-energy=baseline_kw]")).to_be_visible()
+
+
+async def test_a_method_that_is_markup_stays_text(hmi: ScreensUnderTest) -> None:
+    page = await hmi.open("/alarms")
+    async with spoilt(page, method=HOSTILE):
+        await expect(page.locator(".energy-baseline")).to_contain_text(HOSTILE)
+        assert await page.locator("main img").count() == 0
+        assert await page.evaluate("window.__hit") is None
+
+
+async def test_a_silent_server_makes_the_numbers_old(hmi: ScreensUnderTest) -> None:
+    page = await hmi.open("/energy")
+    await page.wait_for_selector("[data-energy=air_kw][data-q=good]")
+    hmi.freeze_api()
+    await page.wait_for_selector(".head.old")
+    assert await page.locator("[data-energy][data-q=good]").count() == 0
+    hmi.thaw_api()
+    await page.wait_for_selector("[data-energy=air_kw][data-q=good]")
+
+
+async def test_an_engineer_replaces_the_dry_room_and_a_later_one_is_told(
+    hmi: ScreensUnderTest,
+) -> None:
+    page = await hmi.open("/energy", "mori")
+    await page.wait_for_selector(".energy-baseline .act")
+    await page.click(".energy-baseline .act")
+    seen = hmi.api.person("mori").get("/energy/baseline").json()
+    await page.fill(".replace-form input >> nth=0", "80")
+    await page.fill(".replace-form .wide input", "metered in March")
+    await page.fill(".twostep .field input", "our own room")
+    await expect(page.locator(".twostep .proposal")).to_contain_text("80.0 kW ± 15.0 %")
+    await page.click(".twostep .execute")
+    await expect(page.locator("[data-energy=baseline_kw] b").first).to_have_text("80.0")
+    await expect(page.locator(".energy-baseline")).to_contain_text("metered in March")
+    kept = hmi.api.person("mori").get("/energy/baseline").json()
+    assert (kept["kw"], kept["by"], kept["version"]) == (80.0, "mori", seen["version"] + 1)
+
+
+async def test_an_operator_looks_at_the_dry_room_only(hmi: ScreensUnderTest) -> None:
+    page = await hmi.open("/energy", "sato")
+    await page.wait_for_selector(".energy-baseline .facts")
+    assert await page.locator(".energy-baseline button").count() == 0
+
+
+@pytest.mark.parametrize(("language", "theme"), SHOWN)
+@pytest.mark.parametrize("width", [1280, 1920])
+async def test_the_page_keeps_the_rules(
+    hmi: ScreensUnderTest, language: str, theme: str, width: int
+) -> None:
+    size = {"width": width, "height": 800 if width == 1280 else 1080}
+    page = await hmi.open("/alarms", language=language, theme=theme, viewport=size)
+    async with spoilt(page):
+        await page.wait_for_selector(".energy-course .curves")
+        await page.click(".energy-window .formula summary")
+        assert await accessibility_mistakes(page) == []
+        assert await page.evaluate(TOO_WIDE) == 0
+        await expect(page.locator(".energy-now h2")).to_contain_text(
+            "現在" if language == "ja" else "Now"
+        )
+        await until(page, "() => !document.querySelector('main .empty[role=status]')")
+        assert "energy." not in await page.locator("main").inner_text()
+        assert json.dumps(await breaches(page)) == "[]"
