@@ -128,7 +128,7 @@ def _names(windows: int) -> list[str]:
 @asynccontextmanager
 async def _crowd(hmi: ScreensUnderTest, windows: int) -> AsyncIterator[None]:
     """So many windows besides, in a process of their own."""
-    cookies = [hmi.api.person(name).cookie for name in _names(windows)]
+    cookies = [hmi.person(name).cookie for name in _names(windows)]
     command = [sys.executable, "-m", "tests.support.live_crowd", "--windows", str(windows)]
     command += [str(hmi.api.port), "3600", "0", *cookies]
     if not windows:
@@ -159,7 +159,7 @@ async def _with_windows(hmi: ScreensUnderTest, windows: int) -> Mapping[str, obj
 async def _changes(hmi: ScreensUnderTest, page: Page) -> Mapping[str, object]:
     """From the write at the PLC to the page, and to a bare client; ms."""
     made: list[float] = []
-    person = hmi.api.person("guest")
+    person = hmi.person("guest")
     uri = person.origin.replace("http", "ws") + "/api/v1/live"
     async with websockets.connect(
         uri, origin=websockets.Origin(person.origin),

@@ -46,7 +46,7 @@ async def prove(page: Page, reason: str = "because") -> None:
 async def test_what_was_done_is_in_the_audit_trail_and_the_trail_is_verified(
     hmi: ScreensUnderTest,
 ) -> None:
-    hmi.api.person("mori").do("coater", "SET", target="COAT.TROLL2.SP", value=33.0)
+    hmi.person("mori").do("coater", "SET", target="COAT.TROLL2.SP", value=33.0)
     page = await hmi.open("/audit?actor=mori&category=command", "mori")
     row = page.locator(".audit-table tbody tr", has_text="COAT.TROLL2.SP").first
     for words in ("mori", "SET", "33", "127.0.0.1"):

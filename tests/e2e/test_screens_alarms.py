@@ -121,7 +121,7 @@ async def test_figures_are_those_of_the_api_beside_what_is_good(hmi: ScreensUnde
     shown = page.locator("[data-kpi='per_hour'] td")
     await expect(shown.nth(1)).to_have_text("up to 6")
     asked = {"start": "-24h", "operators": 2}
-    told = hmi.api.person("sato").get("/alarm-kpi", **asked).json()
+    told = hmi.person("sato").get("/alarm-kpi", **asked).json()
     await page.click("text=Refresh")
     await expect(page.locator("[data-kpi='alarms'] td").first).to_have_text(str(told["alarms"]))
     await expect(shown.first).to_have_text(f"{told['per_operator_hour']:.2f}")

@@ -26,7 +26,7 @@ def active(by: Person) -> set[str]:
 async def test_a_newcomer_goes_from_a_fault_to_its_trend_and_acknowledges(
     hmi: ScreensUnderTest,
 ) -> None:
-    page, sato = await hmi.open("/"), hmi.api.person("sato")
+    page, sato = await hmi.open("/"), hmi.person("sato")
     await page.click(".pages a[href='/demo']")
     await expect(page.locator(".way")).to_contain_text("1 times real time")
     await page.click(FAULT)

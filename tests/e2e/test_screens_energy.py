@@ -143,7 +143,7 @@ async def test_an_engineer_replaces_the_dry_room_and_a_later_one_is_told(
     page = await hmi.open("/energy", "mori")
     await page.wait_for_selector(".energy-baseline .act")
     await page.click(".energy-baseline .act")
-    seen = hmi.api.person("mori").get("/energy/baseline").json()
+    seen = hmi.person("mori").get("/energy/baseline").json()
     await page.fill(".replace-form input >> nth=0", "80")
     await page.fill(".replace-form .wide input", "metered in March")
     await page.fill(".twostep .field input", "our own room")
@@ -151,7 +151,7 @@ async def test_an_engineer_replaces_the_dry_room_and_a_later_one_is_told(
     await page.click(".twostep .execute")
     await expect(page.locator("[data-energy=baseline_kw] b").first).to_have_text("80.0")
     await expect(page.locator(".energy-baseline")).to_contain_text("metered in March")
-    kept = hmi.api.person("mori").get("/energy/baseline").json()
+    kept = hmi.person("mori").get("/energy/baseline").json()
     assert (kept["kw"], kept["by"], kept["version"]) == (80.0, "mori", seen["version"] + 1)
 
 

@@ -68,6 +68,7 @@ async def test_a_silent_plc_marks_its_station_only_and_its_alarm_is_acknowledged
 async def test_a_restarted_server_is_found_again_without_a_reload(hmi: ScreensUnderTest) -> None:
     page = await hmi.open("/station/calender?fp=CAL.L16")
     await page.evaluate("window.__same = true")
+    await page.wait_for_timeout(2_000)  # what comes by asking is there
     boxes = "() => [...document.querySelectorAll('main .panel')].map((e) => e.offsetTop)"
     before = await page.evaluate(boxes)
     hmi.api.kill()

@@ -100,7 +100,7 @@ async def test_a_click_while_the_server_is_frozen_is_never_carried_out(
 
 async def test_a_change_by_somebody_else_is_told(hmi: ScreensUnderTest) -> None:
     page = await hmi.open(f"/station/coater?fp={SP}")
-    mori = hmi.api.person("mori")
+    mori = hmi.person("mori")
     await propose(page, "27")
     mori.do("coater", "SET", target=SP, value=28.0)
     await page.click(".twostep .execute")

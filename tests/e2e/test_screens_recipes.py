@@ -71,13 +71,13 @@ def deploy(person: Person, station: str, recipe: str) -> None:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def mori(line_screens: ScreensUnderTest) -> Person:
     """An engineer at a program of his own."""
-    return line_screens.api.person("mori")
+    return line_screens.person("mori")
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def released(line_screens: ScreensUnderTest, mori: Person) -> str:
     """A version that may be deployed; there are one to be tried on its ground, and a draft, too."""
-    abe = line_screens.api.person("abe")
+    abe = line_screens.person("abe")
     draft(mori, "2.0.0", line_speed="4", roll_temperature="85")
     release(abe, "2.0.0")
     draft(mori, TRIED, base="2.0.0", roll_temperature="90")
@@ -159,7 +159,7 @@ async def test_a_draft_becomes_a_release_by_a_second_person(
 
 
 async def test_an_author_is_told_that_another_person_releases(hmi: ScreensUnderTest) -> None:
-    draft(hmi.api.person("kato"), "2.3.0")
+    draft(hmi.person("kato"), "2.3.0")
     page = await hmi.open(f"{RECIPE}?v=2.3.0", "kato")
     await expect(page.locator(".recipe-head")).to_contain_text("another person has to release it")
     await expect(page.locator("button:has-text('Release')")).to_be_disabled()
@@ -252,7 +252,7 @@ async def test_who_deployed_meanwhile_is_told(hmi: ScreensUnderTest, released: s
     await page.click("button:has-text('Deploy') >> nth=0")
     await page.fill(".acting .why", "for the next lot")
     await expect(page.locator(".acting button[type=submit]")).to_be_enabled()
-    ueda = hmi.api.person("ueda")
+    ueda = hmi.person("ueda")
     shown = ueda.get("/stations/coater/deployments").json()
     stale = (shown["requested"] or {"number": 0})["number"]
 

@@ -55,7 +55,7 @@ async def shown(page: Page, path: str) -> None:
 async def test_a_run_that_begins_stands_in_the_list_and_has_its_course(
     hmi: ScreensUnderTest,
 ) -> None:
-    sato = hmi.api.person("sato")
+    sato = hmi.person("sato")
     hmi.line.reach_idle("enclosure")
     page = await hmi.open("/runs")
     sato.do("enclosure", "START", reason=f"shift begins {HOSTILE}")
@@ -77,7 +77,7 @@ async def test_a_run_that_begins_stands_in_the_list_and_has_its_course(
 async def test_quality_has_its_interval_as_the_server_gives_it(
     hmi: ScreensUnderTest, old_runs: None
 ) -> None:
-    found = hmi.api.person("sato").get(f"/runs/{IDS[1]}").json()
+    found = hmi.person("sato").get(f"/runs/{IDS[1]}").json()
     figure, sure = found["summary"]["figures"]["thickness"], found["confidence"]["thickness"]
     assert sure["low"] < THICKNESS_UM[1] < sure["high"]
     page = await hmi.open(f"/runs/{IDS[1]}")
@@ -94,7 +94,7 @@ async def test_marked_runs_are_compared_on_one_axis(hmi: ScreensUnderTest, old_r
         await page.check(f"tr:has-text('{own}') input[type=checkbox]")
     await page.click("a:has-text('Compare 2 runs')")
     await page.wait_for_selector(".figures .verdict")
-    server = hmi.api.person("sato").get("/runs/compare", run=IDS[1], base=IDS[0]).json()
+    server = hmi.person("sato").get("/runs/compare", run=IDS[1], base=IDS[0]).json()
     measure = server["comparison"]["measures"]["thickness"]
     row = page.locator("tr:has(.verdict)", has_text="thickness, centre").first
     await expect(row).to_contain_text(f"+{measure['difference']:.3f}")

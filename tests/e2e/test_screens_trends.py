@@ -34,7 +34,7 @@ def gains(by: Person) -> dict[str, float]:
 
 
 async def test_a_command_is_marked_and_one_tap_shows_its_text(hmi: ScreensUnderTest) -> None:
-    hmi.api.person("mori").do("coater", "SET", target=SP, value=31.5)
+    hmi.person("mori").do("coater", "SET", target=SP, value=31.5)
     page = await hmi.open(f"/trends?pens={SP}&min=10&marks=commands")
     mark = page.locator(".event-mark").last
     await expect(mark).to_be_visible(timeout=30_000)
@@ -92,7 +92,7 @@ async def open_tuning(page: Page) -> None:
 
 
 async def test_an_engineer_tunes_a_loop_in_two_steps(hmi: ScreensUnderTest) -> None:
-    mori = hmi.api.person("mori")
+    mori = hmi.person("mori")
     before = gains(mori)
     page = await hmi.open(f"/station/enclosure?fp={LOOP}", "mori")
     await open_tuning(page)
@@ -116,7 +116,7 @@ async def test_an_operator_reads_gains_and_cannot_change_them(hmi: ScreensUnderT
     await expect(page.locator(".tuning")).to_contain_text("Engineers change the gains")
     assert await page.locator(".gains").count() == 0
     wish = {"verb": "TUNE", "target": LOOP, "value": "1,60,0", "reason": "let me"}
-    answer: httpx.Response = hmi.api.person("sato").post("/stations/enclosure/changes", wish)
+    answer: httpx.Response = hmi.person("sato").post("/stations/enclosure/changes", wish)
     assert answer.status_code == 403
 
 

@@ -32,6 +32,8 @@ CAUSES = {
     "RECORD.FAILING.failing": {"record": "disk is full"},
     "SECURITY.REFUSED.refused": {"refused": 1},
     "SECURITY.INSECURE.insecure": {"insecure": 1},
+    "SECURITY.EXPIRES.lo": {"expires_d": 20.0},
+    "SECURITY.EXPIRES.lolo": {"expires_d": 3.0},
     "HISTORY.OUTBOX.hi": {"status": replace(FINE, outbox_share=0.85)},
     "DISK.FREE.lo": {"status": replace(FINE, disk_free=1.5 * GB)},
     "DISK.FREE.lolo": {"status": replace(FINE, disk_free=0.1 * GB)},
@@ -57,9 +59,11 @@ class Panel:
     def utc_ns(self) -> int:
         return T0_NS + self.seconds * NS
 
-    def show(self, seconds, *, status=FINE, record="", refused=0, insecure=0, sink=None) -> None:
+    def show(
+        self, seconds, *, status=FINE, record="", refused=0, insecure=0, expires_d=90.0, sink=None
+    ) -> None:
         told = SinkStatus(name="plant", **(sink or {"state": State.SENDING}))
-        values = figures(status, record, refused=refused, insecure=insecure)
+        values = figures(status, record, refused=refused, insecure=insecure, expires_d=expires_d)
         values += [float(read(told)) for _, read in FIGURES]
         self.tell_all(seconds, values)
 

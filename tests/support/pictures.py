@@ -7,23 +7,24 @@ of the guides lie in docs/pictures.
 
 import argparse
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from playwright.async_api import Page
 
 from controller.access.roles import Role
-from tests.support.line_under_test import ROOT
+from tests.support.line_under_test import ROOT, STATIONS, LineUnderTest
 from tests.support.screens import ScreensUnderTest, screens, visit
 
-SPEED = 10.0
+SPEED = 5.0
 PRODUCTION_S = 900.0
 SIZES = {"desk": (1920, 1080), "tablet": (1280, 800)}
 GUIDE_SIZE = {"width": 1440, "height": 900}
 SETTLE_MS = 2_500
 REHEARSED_MS = 180_000
 LOOKS = (("en", "light"), ("en", "dark"), ("ja", "light"), ("ja", "dark"))
+WEB = ("coater", "calender")
 VICTIM, FAULT = "coater", "feeder_bridging"
 BOSS = "otis"  # sees everything
 PATHS = {
@@ -54,20 +55,26 @@ PATHS = {
 
 @asynccontextmanager
 async def running() -> AsyncIterator[ScreensUnderTest]:
-    """A line in production, at a multiple of real time; its calender is in its second run."""
+    """A line in production, faster than real time; coater and calender in their second runs."""
     async with screens(SPEED) as found:
         line = found.line
         found.api.users(**{BOSS: [Role.ENGINEER, Role.APPROVER, Role.ADMINISTRATOR]})
-        for station in line.config.stations:
-            line.start(station.name)
-        for station in line.config.stations:
-            line.run_until(station.name, state="EXECUTE", within_s=PRODUCTION_S)
-        line.do("calender", "STOP")
-        line.reach_idle("calender", within_s=PRODUCTION_S)
-        line.start("calender")
-        line.run_until("calender", state="EXECUTE", within_s=PRODUCTION_S)
+        produce(line, STATIONS)
+        for station in WEB:
+            line.do(station, "STOP")
+        for station in WEB:
+            line.reach_idle(station, within_s=PRODUCTION_S)
+        produce(line, WEB)
         line.wait_for_history()
         yield found
+
+
+def produce(line: LineUnderTest, stations: Sequence[str]) -> None:
+    """Started together, for each needs the web of the other."""
+    for station in stations:
+        line.start(station)
+    for station in stations:
+        line.run_until(station, state="EXECUTE", within_s=PRODUCTION_S)
 
 
 async def _runs_of(page: Page) -> list[str]:

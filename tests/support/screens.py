@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from controller.access.roles import Role
-from tests.support.api_process import PASSWORD, ApiUnderTest, eventually
+from tests.support.api_process import PASSWORD, ApiUnderTest, Person, eventually
 from tests.support.line_under_test import ROOT, LineUnderTest
 from tests.support.vendored_axe import axe_script
 
@@ -18,6 +19,7 @@ FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
+AWAKE_S = 200.0  # less than the five minutes after which a session may only look
 SIZE = {"width": 1600, "height": 1000}
 PATIENCE_MS = 30_000
 PEOPLE: dict[str, Sequence[Role]] = {
@@ -63,7 +65,9 @@ class ScreensUnderTest:
         self.line, self.api, self._browser = line, api, browser
         self.told: list[str] = []
         self._contexts: list[BrowserContext] = []
-        self._known: dict[str, Any] = {}  # cookies of people who have logged in
+        # Cookies of people who have logged in, and until when they may act without their password.
+        self._known: dict[str, tuple[float, Any]] = {}
+        self._people: dict[str, tuple[float, Person]] = {}
 
     def address(self, path: str = "/") -> str:
         """Where a screen is."""
@@ -85,9 +89,9 @@ class ScreensUnderTest:
 
     async def open(self, path: str = "/", user: str = "sato", **more: Any) -> Page:
         """A window in which somebody is logged in and sees a screen, alive."""
-        known = user in self._known
+        known = self._known.get(user, (0.0, None))[0] > time.monotonic()
         if known:
-            more["storage_state"] = self._known[user]
+            more["storage_state"] = self._known[user][1]
         page = await self.window(**more)
         await page.goto(self.address(path))
         if not known:
@@ -95,12 +99,21 @@ class ScreensUnderTest:
         await page.wait_for_selector(LIVE)
         if not known:
             state = await page.context.storage_state()
-            self._known[user] = {"cookies": state["cookies"], "origins": []}
+            kept = {"cookies": state["cookies"], "origins": []}
+            self._known[user] = time.monotonic() + AWAKE_S, kept
         return page
 
     def known(self, user: str) -> Any:
         """What the browser of somebody who has logged in keeps."""
-        return self._known[user]
+        return self._known[user][1]
+
+    def person(self, name: str) -> Person:
+        """Somebody at the API, who does not log in for every question."""
+        until_s, person = self._people.get(name, (0.0, None))
+        if person is None or until_s < time.monotonic():
+            person = self.api.person(name)
+            self._people[name] = time.monotonic() + AWAKE_S, person
+        return person
 
     def forget(self, user: str) -> None:
         """Who logs in anew next time."""

@@ -76,7 +76,7 @@ ALARMS: tuple[AlarmDefinition, ...] = (
         cause="nobody has replaced it in the weeks before",
         consequence="when it has ended, the PLC is refused, or browsers warn of the screens",
         action="put a new one in its place now, before a run is disturbed",
-        respond_s=8 * 3600.0,
+        respond_s=3600.0,
     ),
     AlarmDefinition(
         tag=".HISTORY.OUTBOX",

@@ -175,7 +175,8 @@ export function Trend({ pens, range, onZoom, onTakeAway, table = false, points =
   const words = paused.value ? t("trend.paused") : told.value;
   const nowS = live ? serverT.value / 1000 : range.stop;
   const own = ring.value?.of === pens.join() ? ring.value : null; // other pens have been asked for
-  const seen = own && view.current;
+  const current = own && view.current;
+  const seen = current?.pens.length === pens.length ? current : null; // else it shows the pens of a moment ago
   return html`<div class="trend" data-q=${live && link.value !== "live" ? "stale" : "good"}>
     ${!table && marks && html`<${Marks} marks=${marks} place=${place.value} />`}
     ${table ? html`<${TrendTable} pens=${pens} view=${own?.window(nowS)} />`
