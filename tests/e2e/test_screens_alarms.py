@@ -1,6 +1,7 @@
 """Alarms in a browser: put aside and brought back, the journal, the figures."""
 
 from collections.abc import AsyncIterator
+from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
 import pytest_asyncio
@@ -124,7 +125,8 @@ async def test_figures_are_those_of_the_api_beside_what_is_good(hmi: ScreensUnde
     told = hmi.person("sato").get("/alarm-kpi", **asked).json()
     await page.click("text=Refresh")
     await expect(page.locator("[data-kpi='alarms'] td").first).to_have_text(str(told["alarms"]))
-    await expect(shown.first).to_have_text(f"{told['per_operator_hour']:.2f}")
+    rate = Decimal(str(told["per_operator_hour"])).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    await expect(shown.first).to_have_text(str(rate))
     ranked = await page.locator(".alarm-ranks .tag").all_inner_texts()
     assert [row["alarm"] for row in told["top"]] == ranked[: len(told["top"])]
 

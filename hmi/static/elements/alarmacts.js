@@ -37,16 +37,22 @@ export function useAlarmAct(alarm) {
   return { change, problem, run, dead: busy.value || link.value !== "live" || locked.value };
 }
 
+/** What asks for more than a tap. */
+const ASKED = { shelve: ShelveForm, "out-of-service": WhyForm, "in-service": WhyForm };
+
 /** The acts that make sense for an alarm as it stands, each with what it must be told. */
 export function AlarmActs({ alarm }) {
-  const chosen = useSignal("");
-  const act = useAlarmAct(alarm);
-  const { change, problem, run, dead } = act;
-  if (change.at.value.step !== "idle") return html`<${TwoStep} change=${change} words=${t(`alarm.do.${chosen.value || "act"}`, { id: alarm.id })} />`;
+  const chosen = useSignal(""), sent = useSignal("act");
+  const { change, problem, run: ask, dead } = useAlarmAct(alarm);
+  const run = async (what, body) => {
+    sent.value = what in ASKED ? what : "act";
+    if (await ask(what, body)) chosen.value = ""; // the form is done with; what can be done next is another thing
+  };
+  if (change.at.value.step !== "idle") return html`<${TwoStep} change=${change} words=${t(`alarm.do.${sent.value}`, { id: alarm.id })} />`;
   const offered = offeredFor(alarm);
   if (!offered.length) return html`<p class="note">${t(alarm.state === "suppressed-by-design" ? "alarm.by_design" : "alarm.nothing_to_do")}</p>`;
   const leave = () => { chosen.value = ""; };
-  const needs = { shelve: ShelveForm, "out-of-service": WhyForm, "in-service": WhyForm }[chosen.value];
+  const needs = ASKED[chosen.value];
   const press = (what) => () => (["unshelve", "reset"].includes(what) ? run(what, { reason: "" }) : (chosen.value = what));
   return html`<div class="alarm-acts">${needs ? html`<${needs} what=${chosen.value} run=${run} dead=${dead} onCancel=${leave} />`
     : html`<div class="buttons">${offered.map((what) => html`<button type="button" key=${what} class="act" disabled=${dead} onClick=${press(what)}>${t(`alarm.act.${what}`)}</button>`)}</div>`}
