@@ -26,6 +26,7 @@ PEOPLE: dict[str, Sequence[Role]] = {
     "sato": [Role.OPERATOR],
     "mori": [Role.ENGINEER],
     "chief": [Role.ADMINISTRATOR],
+    "amara": [Role.ADMINISTRATOR],
     "tanaka": [Role.APPROVER],
     "abe": [Role.APPROVER],
     "kato": [Role.ENGINEER, Role.APPROVER],
