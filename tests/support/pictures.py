@@ -126,22 +126,13 @@ async def _tuning(page: Page) -> None:
     await page.click(".faceplate .tuning summary")
     await page.fill(".gains input[name=kc]", "0.9")
     await page.click(".tuning button:has-text('Rehearse')")
-    await page.wait_for_selector(".tuning canvas, .tuning svg", timeout=REHEARSED_MS)
+    await page.wait_for_selector(".tuning-result", timeout=REHEARSED_MS)
     await page.locator(".tuning").scroll_into_view_if_needed()
 
 
 async def _rehearsal(page: Page) -> None:
     await page.click("button[type=submit]:has-text('Rehearse')")
-    await page.wait_for_selector("canvas", timeout=REHEARSED_MS)
-
-
-async def _deploy(page: Page) -> None:
-    await page.click("button:has-text('Deploy')")
-    await page.wait_for_timeout(SETTLE_MS)
-
-
-async def _show_alarm(page: Page) -> None:
-    await page.locator("tr.alarm button, tr.alarm summary").first.click()
+    await page.wait_for_selector(".course-panels svg", timeout=REHEARSED_MS)
 
 
 SCENES: dict[str, tuple[str, Scene | None]] = {
@@ -153,7 +144,6 @@ SCENES: dict[str, tuple[str, Scene | None]] = {
     "recipes": ("/recipes", None),
     "recipe": ("/recipes/enclosure/idle?tab=changes", None),
     "rehearsal": ("/recipes/enclosure/idle?tab=rehearsal", _rehearsal),
-    "deploy": ("/recipes/enclosure/standard", _deploy),
     "tuning": ("/station/calender?fp=CAL.L16", _tuning),
     "audit": ("/audit", None),
     "health": ("/health", None),
