@@ -1,9 +1,11 @@
-"""The login of a demonstration: one user who may do everything, on a simulated plant.
+"""A demonstration: one user who may do everything, and recipes of its own, on a simulated plant.
 
-No password is built in: one is drawn for every run folder, and lies there for its owner alone.
+No password is built in: one is drawn for every run folder, and lies there for its owner alone. The
+authors of the shipped recipes are users who cannot log in, so that their drafts can be released.
 """
 
 import getpass
+import shutil
 from pathlib import Path
 
 from controller.access.chance import code_to_type
@@ -15,9 +17,11 @@ from controller.core.errors import DrylineError
 from controller.whole_file import SECRET, replace_file
 
 NAME = "demo"
+WHY = "a demonstration"
 ROLES = (Role.ENGINEER, Role.APPROVER, Role.ADMINISTRATOR)
 KEPT_IN = "demo-password"
 GROUPS = 3
+AUTHORS = {"tanaka": "Aiko Tanaka", "okafor": "Ben Okafor", "rossi": "Chiara Rossi"}
 
 
 def demo_login(run: Path) -> Secret | None:
@@ -29,8 +33,23 @@ def demo_login(run: Path) -> Secret | None:
             return _kept(path)
         password = code_to_type(GROUPS)
         replace_file(path, password.reveal().encode(), SECRET)
-        desk.add(Actor(getpass.getuser(), TERMINAL), NAME, ROLES, password, "Demo")
+        by = Actor(getpass.getuser(), TERMINAL)
+        for name, display in AUTHORS.items():
+            desk.add(by, name, [Role.ENGINEER], code_to_type(GROUPS), display, WHY)
+            desk.disable(by, name, WHY)
+        desk.add(by, NAME, ROLES, password, "Demo", WHY)
     return password
+
+
+def demo_recipes(recipes: Path, run: Path) -> Path:
+    """A copy in the run folder, so that what is released there leaves the original alone."""
+    own = run / "recipes"
+    if not own.exists():
+        whole = run / "recipes.new"
+        shutil.rmtree(whole, ignore_errors=True)  # a start that was killed
+        shutil.copytree(recipes, whole)
+        whole.rename(own)
+    return own
 
 
 def _kept(path: Path) -> Secret | None:

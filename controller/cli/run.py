@@ -88,6 +88,7 @@ def up(  # noqa: PLR0913, PLR0917 - an argument for each option
     told(lambda: _endpoint(config, metrics))
     served = told(lambda: api_settings(config, listen, screens))
     make_folder(run)
+    login, recipes = _demo(run, recipes) if demo and api else ("", recipes)
     common = ["--line", str(line), "--run", str(run), "--speed", str(speed)]
     common += ["--epoch", repr(shared_epoch(run, speed, SystemClock().now_s()))]
     plant = [*common, "--seed", str(seed), *(["--faults", str(faults)] if faults else [])]
@@ -101,7 +102,6 @@ def up(  # noqa: PLR0913, PLR0917 - an argument for each option
         *([_api_child([*common, *at])] if api else []),
     ]
     children = Children(started, _told_plainly)
-    login = _demo_login(run) if demo and api else ""
     children.start()
     with contextlib.suppress(KeyboardInterrupt):
         signal.signal(signal.SIGTERM, _interrupt)
@@ -122,16 +122,23 @@ def _greet(text: str, run: Path | None = None) -> None:
     screen.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
 
 
-def _demo_login(run: Path) -> str:
-    """How to log in. The password is shown to a person only: what is printed elsewhere is kept."""
-    from controller.cli.demo import KEPT_IN, NAME, demo_login  # noqa: PLC0415 - rarely used
+def _demo(run: Path, recipes: Path) -> tuple[str, Path]:
+    """How to log in, and the recipes. The password is shown to a person only: what is printed
+    elsewhere is kept."""
+    from controller.cli.demo import (  # noqa: PLC0415 - rarely used
+        KEPT_IN,
+        NAME,
+        demo_login,
+        demo_recipes,
+    )
 
     password = told(lambda: demo_login(run))
     if password is None:
-        return ""
+        return "", recipes
+    own = told(lambda: demo_recipes(recipes, run))
     if sys.stdout.isatty():
-        return f"Log in:    {NAME}, password {password.reveal()}\n"
-    return f"Log in:    {NAME}; the password is in {run / KEPT_IN}\n"
+        return f"Log in:    {NAME}, password {password.reveal()}\n", own
+    return f"Log in:    {NAME}; the password is in {run / KEPT_IN}\n", own
 
 
 def _told_plainly(text: str) -> None:

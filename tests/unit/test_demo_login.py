@@ -1,5 +1,6 @@
 """The one user of a demonstration."""
 
+import re
 import stat
 
 import pytest
@@ -7,9 +8,10 @@ import pytest
 from controller.access.identity import TERMINAL, Actor
 from controller.access.roles import Role
 from controller.access.secret import Secret
-from controller.cli.demo import KEPT_IN, NAME, demo_login
+from controller.cli.demo import KEPT_IN, NAME, demo_login, demo_recipes
 from controller.cli.users import desk_of
 from controller.core.errors import DrylineError
+from tests.support.line_under_test import ROOT
 
 
 @pytest.fixture
@@ -22,12 +24,20 @@ def run(tmp_path, monkeypatch):
 
 def users(run):
     with desk_of(run) as desk:
-        return {user.name: user.roles for user in desk.users()}
+        return {user.name: user.roles for user in desk.users() if user.active}
+
+
+def authors():
+    """Of the shipped recipes."""
+    found = [path.read_text() for path in (ROOT / "recipes").glob("*/*/*.yaml")]
+    return {re.search(r"^author: (.*)$", text, re.MULTILINE)[1] for text in found}
 
 
 def test_a_new_folder_gets_a_user_with_a_password_of_its_own(run, tmp_path):
     first = demo_login(run)
     assert users(run) == {NAME: {Role.ENGINEER, Role.APPROVER, Role.ADMINISTRATOR}}
+    with desk_of(run) as desk:
+        assert {u.display for u in desk.users() if not u.active} == authors()
     other = tmp_path / "other"
     other.mkdir()
     assert demo_login(other).reveal() != first.reveal()
@@ -59,3 +69,13 @@ def test_a_file_that_cannot_be_read_is_named(run):
     (run / KEPT_IN).write_bytes(b"\xff")
     with pytest.raises(DrylineError, match=f"{KEPT_IN}: cannot be read"):
         demo_login(run)
+
+
+def test_recipes_are_copied_once_and_a_half_made_copy_is_made_anew(run):
+    (run / "recipes.new" / "rest").mkdir(parents=True)
+    own = demo_recipes(ROOT / "recipes", run)
+    assert not (own / "rest").exists()
+    assert (own / "enclosure/idle/1.0.0.yaml").read_text()
+    (own / "enclosure/idle/1.0.0.yaml").write_text("changed")
+    assert demo_recipes(ROOT / "recipes", run) == own
+    assert (own / "enclosure/idle/1.0.0.yaml").read_text() == "changed"
