@@ -93,7 +93,11 @@ class Certificates:
     def _of_plcs(self) -> Iterator[Expiry]:
         """A PLC that has got a new one is trusted by that."""
         for station, pki in self._plcs:
-            ends = [facts_of(der).not_after for der in TrustList(pki).trusted(station).values()]
+            ends: list[datetime] = []
+            with suppress(OSError):  # its driver tells of a list that it cannot read
+                for der in TrustList(pki).trusted(station).values():
+                    with suppress(DrylineError):  # no certificate: no PLC can show it
+                        ends.append(facts_of(der).not_after)
             if ends:
                 yield Expiry(max(ends), f"of the PLC of {station}")
 

@@ -103,6 +103,7 @@ def test_the_certificate_that_ends_first_is_found_and_a_plc_has_its_newest(tmp_p
     assert trusted.add("calender", facts_of(certificate(5, "calender")).der)
     assert trusted.add("calender", facts_of(certificate(90, "calender")).der)
     assert trusted.add("another", facts_of(certificate(1, "another")).der)
+    assert trusted.add("coater", b"garbage that somebody trusted")
     certificates.look()
     assert certificates.first.whose == "of the PLC of coater"
     assert certificates.first.days_left() == pytest.approx(20, abs=0.1)
