@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
+from tests.support.api_process import eventually
 from tests.support.screens import ScreensUnderTest, chromium, screens
 
 
@@ -19,6 +20,9 @@ async def line_screens() -> AsyncIterator[ScreensUnderTest]:
 async def hmi(line_screens: ScreensUnderTest) -> AsyncIterator[ScreensUnderTest]:
     """The same, with no window open and nothing told; what pages told at the end is a failure."""
     line_screens.told.clear()
+    # What a test before has silenced, or a machine that stood still, is over when this one begins.
+    line_screens.line.wait_for(line_screens.line.all_links_up, "all links up")
+    eventually(line_screens.api.heard)
     yield line_screens
     line_screens.thaw_api()
     await line_screens.close_windows()
