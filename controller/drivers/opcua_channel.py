@@ -9,12 +9,17 @@ compared with what was offered unencrypted.
 # asyncua's hints contradict its own use
 # mypy: disable-error-code="arg-type, attr-defined, type-abstract"
 
-import logging
+from functools import lru_cache
 from typing import Final
 
 from asyncua import Client, ua
 from asyncua.crypto import security_policies, uacrypto
-from asyncua.crypto.uacrypto import CertProperties
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    load_der_private_key,
+    load_pem_private_key,
+)
 
 from controller.clock import WallClock
 from controller.core.errors import DrylineError, LinkLost, NotTrusted
@@ -25,8 +30,6 @@ from controller.pki.judge import judge, offers
 from controller.pki.own import own_path
 from controller.pki.trust import TrustList
 
-# It would log at every connection that our certificate names another host than this one.
-logging.getLogger("asyncua.crypto.uacrypto").setLevel(logging.CRITICAL)
 _FORGED: Final = (InvalidSignature, uacrypto.InvalidSignature)
 _POLICIES: Final = {
     Security.AES256: security_policies.SecurityPolicyAes256Sha256RsaPss,
@@ -55,8 +58,8 @@ async def open_session(client: Client, settings: Settings, station: str) -> None
     facts = _accepted(settings, station, endpoint)
     try:
         password = settings.password()
-        await _secure(client, settings, facts)
-    except (DrylineError, ValueError, OSError) as error:
+        _secure(client, settings, facts)
+    except (DrylineError, ValueError, TypeError, OSError) as error:
         raise LinkLost(f"{station}: our own certificate, key or password: {error}") from error
     await _connect(client)
     try:
@@ -131,22 +134,35 @@ def _pinned(settings: Settings) -> Facts:
         raise LinkLost(f"{path}: cannot be read: {error.strerror}") from error
 
 
-async def _secure(client: Client, settings: Settings, server: Facts) -> None:
+def _secure(client: Client, settings: Settings, server: Facts) -> None:
     """Prepare the channel: our certificate and key, and the one certificate it is meant for."""
-    key = settings.private_key or own_path(settings.pki)
-    secret = read_secret(key)
-    certificate = settings.certificate.read_bytes() if settings.certificate else secret
-    await client.set_security(
-        _POLICIES[settings.security],
-        CertProperties(certificate, _format(certificate)),
-        CertProperties(secret, _format(secret)),
-        server_certificate=CertProperties(server.der, "der"),
-        mode=_SIGN_AND_ENCRYPT,
+    secret = read_secret(settings.private_key or own_path(settings.pki))
+    own = settings.certificate.read_bytes() if settings.certificate else secret
+    policy = _POLICIES[settings.security](  # type: ignore[no-untyped-call]
+        _certificate(server.der), _certificate(own), _private_key(secret), _SIGN_AND_ENCRYPT
     )
+    client.security_policy = policy  # type: ignore[assignment]
+    client.uaclient.set_security(policy)
 
 
-def _format(content: bytes) -> str:
-    return "pem" if b"-----BEGIN " in content else "der"
+def _certificate(content: bytes) -> x509.Certificate:
+    read = x509.load_pem_x509_certificate if _is_pem(content) else x509.load_der_x509_certificate
+    return read(content)
+
+
+@lru_cache(maxsize=16)
+def _private_key(secret: bytes) -> RSAPrivateKey:
+    """Read once: whether its numbers are primes takes 40 to 150 ms, in which no station is scanned,
+    and a PLC that comes and goes would make the controller ask again each time."""
+    read = load_pem_private_key if _is_pem(secret) else load_der_private_key
+    key = read(secret, password=None)
+    if not isinstance(key, RSAPrivateKey):
+        raise TypeError("the key must be an RSA key")
+    return key
+
+
+def _is_pem(content: bytes) -> bool:
+    return b"-----BEGIN " in content
 
 
 def _compare(station: str, settings: Settings, offered: list[ua.EndpointDescription]) -> None:

@@ -44,7 +44,8 @@ class ScanFigures:
         if not self.in_order:
             found.append("the counter does not count scan by scan")
         if self.p99_ms[1] > self.bar_ms:
-            found.append(f"late by {self.p99_ms[1]:.1f} ms at p99, bar {self.bar_ms:.1f} ms")
+            told = f"late by {self.p99_ms[1]:.1f} ms at p99, bar {self.bar_ms:.1f} ms"
+            found.append(f"{told}, most during {self.worst}")
         return found
 
     def __str__(self) -> str:
@@ -54,7 +55,7 @@ class ScanFigures:
             f"{self.n} scans, {self.missed} missed; late, quiet -> disturbed, "
             f"p50 {np.median(quiet):.1f} -> {np.median(disturbed):.1f}, "
             f"p99 {base:.1f} -> {late:.1f} (bar {self.bar_ms:.1f}), "
-            f"max {quiet.max():.1f} -> {disturbed.max():.1f} ms"
+            f"max {quiet.max():.1f} -> {disturbed.max():.1f} ms ({self.worst})"
         )
 
 

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 from asyncua import ua
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from controller.clock import WallClock
 from controller.core.errors import LinkLost, NotTrusted
+from controller.drivers import opcua_channel
 from controller.drivers.opcua import Driver
 from controller.drivers.opcua_settings import Security
 from controller.drivers.opcua_settings import Settings as OpcuaSettings
@@ -254,6 +257,39 @@ async def test_our_key_that_others_can_read_is_not_used(
     controller.own.bundle.chmod(0o640)
     with pytest.raises(LinkLost, match="others can read this secret"):
         await controller.driver(plc.endpoint).connect()
+
+
+async def test_our_key_is_read_once_and_again_when_it_is_another(
+    controller: Controller, plc: SecurePlc, real: Pair
+) -> None:
+    """Reading it takes 40 ms and more, in which no station is scanned."""
+    controller.trust.add(STATION, real.der)
+    opcua_channel._private_key.cache_clear()
+    for _ in range(3):
+        assert await talks(controller.driver(plc.endpoint))
+    assert opcua_channel._private_key.cache_info().misses == 1
+    controller.own.bundle.unlink()
+    renewed = own.ensure(controller.run / "pki", WallClock().utc_ns() / 1e9)
+    (plc.clients / "controller.der").write_bytes(renewed.facts.der)
+    assert await talks(controller.driver(plc.endpoint))
+    assert opcua_channel._private_key.cache_info().misses == 2
+
+
+@pytest.mark.parametrize("key", ["elliptic", "nonsense"])
+async def test_our_key_that_cannot_be_used_is_a_lost_link_that_says_so(
+    controller: Controller, plc: SecurePlc, real: Pair, key: str
+) -> None:
+    controller.trust.add(STATION, real.der)
+    path = controller.run / "other.pem"
+    elliptic = ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+    )
+    path.write_bytes(elliptic if key == "elliptic" else b"no key")
+    path.chmod(0o600)
+    (controller.run / "own.der").write_bytes(controller.own.facts.der)
+    words = {"private_key": Path("other.pem"), "certificate": Path("own.der")}
+    with pytest.raises(LinkLost, match="our own certificate, key or password"):
+        await controller.driver(plc.endpoint, **words).connect()
 
 
 async def test_messages_never_hold_the_password(
