@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from controller.api.energy_settings import EnergySettings
 from controller.api.settings import ApiSettings
 from controller.control.station_parts import AfterLinkLoss
 from controller.core.errors import ConfigError, Problem
@@ -65,7 +66,7 @@ class LineConfig:
     warnings: what is allowed and yet looks like a mistake. whole: of a part, all stations of the
     line; neighbours: those outside the part that it reads, with the points that it reads. sinks:
     targets outside that history is sent to. metrics: where figures are shown, if anywhere. api:
-    where the API of the line listens.
+    where the API of the line listens. energy: what a kilowatt hour costs and emits, if it says.
     """
 
     name: str
@@ -80,6 +81,7 @@ class LineConfig:
     sinks: tuple[SinkConfig, ...] = ()
     metrics: MetricsSettings | None = None
     api: ApiSettings = field(default_factory=ApiSettings)
+    energy: EnergySettings | None = None
 
     @property
     def part(self) -> str:
@@ -271,6 +273,7 @@ def _config(
         ),
         metrics=sections.metrics,
         api=sections.api,
+        energy=sections.energy,
     )
 
 

@@ -2,20 +2,29 @@
 
 It is for the person at this machine: only the owner of the run folder can open it, no network can
 reach it. Both processes of a line have one, the controller and the simulated plant.
+
+A request says until when somebody waits for its answer, by the clock that all processes of a
+machine share and nobody sets. A process that was stopped meanwhile finds it when it goes on, and
+leaves it: whoever asked was told that there was no answer, and may have done something else since.
 """
 
 import asyncio
 import json
+import logging
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from controller.clock import NS, WallClock
 from controller.core.errors import DrylineError
 from controller.folder_socket import LINE_LIMIT, FolderServer
 
+log = logging.getLogger("dryline.console")
+
 Json = dict[str, Any]
 ANSWER_S = 5.0
+UNTIL = "until_ns"  # member of a request
 
 
 class Console(FolderServer):
@@ -35,9 +44,23 @@ class Console(FolderServer):
             request = json.loads(line)
             if not isinstance(request, dict):
                 raise TypeError("a request is a JSON object")  # noqa: TRY301
+            _require_awaited(request)
             return await self._answer(request)
         except (DrylineError, LookupError, ValueError, TypeError) as error:
             return {"error": str(error).strip("'\"")}
+
+
+def _require_awaited(request: Json) -> None:
+    """DrylineError when nobody waits for the answer any more."""
+    until_ns = request.pop(UNTIL, None)
+    if until_ns is None:
+        return
+    if not isinstance(until_ns, int):
+        raise TypeError(f"{UNTIL} = {until_ns!r}: nanoseconds")
+    late_s = (WallClock().mono_ns() - until_ns) / NS
+    if late_s > 0.0:
+        log.warning("%s came %.1f s too late, and was not done", request.get("op"), late_s)
+        raise DrylineError("nobody waits for this any more: it was not done")
 
 
 async def _line(reader: asyncio.StreamReader) -> bytes:
@@ -59,9 +82,10 @@ def ask(path: Path, request: Json, timeout_s: float = ANSWER_S) -> Json:
 
 async def talk(path: Path, request: Json, timeout_s: float = ANSWER_S) -> bytes:
     """One question, and the line that came back; OSError or TimeoutError when none did."""
+    until_ns = WallClock().mono_ns() + round(timeout_s * NS)
     reader, writer = await asyncio.open_unix_connection(str(path), limit=LINE_LIMIT)
     try:
-        writer.write(json.dumps(request).encode() + b"\n")
+        writer.write(json.dumps({**request, UNTIL: until_ns}).encode() + b"\n")
         await writer.drain()
         return await asyncio.wait_for(reader.readline(), timeout_s)
     finally:

@@ -19,6 +19,7 @@ from controller.recipe_library import RecipeLibrary, Stored
 from controller.run_store import RunReader
 
 MAX_SIGNATURE = 4_000
+UNSIGNED = "signature"  # code of a refusal: something else was signed
 
 
 class Deployer:
@@ -94,9 +95,11 @@ class Deployer:
         expected = request.get("expected")
         if expected is not None and (isinstance(expected, bool) or not isinstance(expected, int)):
             raise DrylineError(f"expected = {expected!r}: the number of a deployment")
+        signature = _signature_of(request)
+        _require_signed(signature, master)
         order = DeployOrder(
             master=master, expected=expected, because=await self._because(request),
-            trial=text_of(request, "trial"), signature=_signature_of(request),
+            trial=text_of(request, "trial"), signature=signature,
         )  # fmt: skip
         command = self._gate.command(
             station.name, Verb.DEPLOY, text_of(request, "actor", "console"),
@@ -139,6 +142,22 @@ def _signature_of(request: Json) -> dict[str, str | int] | None:
     if not right or len(str(given)) > MAX_SIGNATURE:
         raise DrylineError("signature: the members of an electronic signature, or nothing")
     return dict(given)
+
+
+def _require_signed(
+    signature: dict[str, str | int] | None, master: MasterRecipe | None
+) -> None:  # fmt: skip
+    """Refused when what is deployed now is not what was signed a moment ago: a file was exchanged,
+    or a rollback finds another version."""
+    if signature is None or "subject" not in signature:
+        return
+    title = str(master.recipe.id) if master else BUILT_IN
+    content = master.content_hash if master else ""
+    signed = (signature["subject"], signature.get("content_hash"))
+    returns = str(signature.get("returns", ""))  # of a trial: covered by what brought it
+    if signed != (title, content) and returns.split(" ")[:2] != [title, content]:
+        told = f"{signed[0]} was signed, and {title} would be deployed, or its text has changed"
+        raise Refused(UNSIGNED, [f"{told}: look again"])
 
 
 def _requested(station: Station) -> str:

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from controller.api.energy_settings import EnergySettings
 from controller.api.settings import ApiSettings
 from controller.control.station_parts import AfterLinkLoss
 from controller.core.errors import Problem
+from controller.endpoint import endpoint_of
 from controller.explain import closest, dotted, problems_of, quoted
 from controller.metrics.settings import MetricsSettings
 from controller.text_file import shown
@@ -143,6 +144,7 @@ class LineFile(_Section):
     )
     metrics: MetricsSettings | None = Field(default=None, description="[metrics] with listen")
     api: ApiSettings = Field(default=ApiSettings(), description="[api] with listen, tls")
+    energy: EnergySettings | None = Field(default=None, description="[energy] with price, CO2")
 
 
 def _any_settings(_: str) -> type[BaseModel]:
@@ -383,22 +385,3 @@ def right_prefix(table: Mapping[str, object]) -> str | None:
     """The prefix of a station table, if it is one."""
     prefix = table.get("prefix")
     return prefix if isinstance(prefix, str) and _PREFIX.fullmatch(prefix) else None
-
-
-def endpoint_of(settings: BaseModel) -> tuple[object, ...] | None:
-    """What tells one server from another: its URL, or host, port and unit; None if it has none."""
-    url = getattr(settings, "endpoint", None)
-    if isinstance(url, str):
-        try:
-            parts = urlsplit(url)
-            return (_host(parts.hostname or ""), parts.port, parts.path.rstrip("/"))
-        except ValueError:
-            return (url,)
-    host = getattr(settings, "host", None)
-    if not isinstance(host, str):
-        return None
-    return (_host(host), getattr(settings, "port", None), getattr(settings, "unit_id", None))
-
-
-def _host(name: str) -> str:
-    return "127.0.0.1" if name.lower() in ("localhost", "::1") else name.lower()

@@ -18,6 +18,7 @@ from controller.core.event import EventKind
 from controller.core.ports import Clock, Driver, Recorder
 from controller.core.sample import Quality, Samples
 from controller.core.table import TagTable
+from controller.round_trips import RoundTrips
 from controller.supervise import together
 
 STALE_S = 0.65  # three heartbeats of 0.2 s and a little
@@ -220,6 +221,7 @@ class Link(ReadLink[Driver]):
         self._times = table.time_ns[region.start : region.split]
         self._confirmed_at_s = 0.0
         self._said = ""
+        self._round_trips = RoundTrips()
 
     def check(self) -> None:
         """As for every link; and the figures of the link."""
@@ -227,6 +229,8 @@ class Link(ReadLink[Driver]):
         timing = self._station.timing
         timing.age_s = min(self._age_s(), 1e6)
         timing.link_up = self.up
+        last_s, worst_s = self._round_trips.figures(self._clock.link_s())
+        timing.round_trip_ms, timing.round_trip_worst_ms = 1000.0 * last_s, 1000.0 * worst_s
         now_s = self._clock.now_s()
         if timing.link_up and now_s - self._confirmed_at_s >= CONFIRM_S:
             self._confirmed_at_s = now_s
@@ -253,9 +257,12 @@ class Link(ReadLink[Driver]):
         while True:
             outputs = station.outputs()
             if outputs is not None:
+                begun_s = clock.link_s()
                 try:
                     await driver.write(np.array(outputs))
                     self._said = ""
+                    ended_s = clock.link_s()
+                    self._round_trips.add(ended_s - begun_s, ended_s)
                 except WriteFailed as error:
                     station.timing.writes_refused += 1
                     if str(error) != self._said:

@@ -50,7 +50,8 @@ class Entry(BaseModel):
     """One line of the ledger.
 
     actor: who did it: for a release the approver, who is not the author. rehearsal: what the passed
-    rehearsal came to; override: why none was asked for. time_utc: ISO 8601. signature: members of
+    rehearsal came to; brought_by: who brought the record of it, "" where this line has made it
+    itself; override: why none was asked for. time_utc: ISO 8601. signature: members of
     the approver's electronic signature, None where the line had no users. previous: the hash of the
     entry before, "" for the first.
     """
@@ -64,6 +65,7 @@ class Entry(BaseModel):
     actor: str
     reason: str
     rehearsal: str = ""
+    brought_by: str = ""
     override: str = ""
     time_utc: str
     signature: dict[str, str | int] | None = None
@@ -71,10 +73,13 @@ class Entry(BaseModel):
 
     @model_serializer(mode="wrap")
     def _written(self, usual: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """What is not signed has no such member: its hash is that of former times."""
+        """What is not signed, or not brought, has no such member: its hash is that of former
+        times."""
         members: dict[str, Any] = usual(self)
         if self.signature is None:
             del members["signature"]
+        if not self.brought_by:
+            del members["brought_by"]
         return members
 
     def hash(self) -> str:

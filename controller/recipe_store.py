@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from controller.core.errors import ConfigError, Refused, StoreError
 from controller.core.ports import Clock
@@ -31,24 +31,27 @@ REMEDY = "rehearse this file, or give the reason of an override"
 
 
 class Rehearsal(BaseModel):
-    """What a rehearsal came to. content_hash: of the text that was rehearsed; summary: one line."""
+    """What a rehearsal came to. content_hash: of the text that was rehearsed; summary: one line;
+    brought_by: whoever brought the record, "" for one that this line has made and kept itself."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
 
     passed: bool
     content_hash: str
     summary: str
+    brought_by: str = Field(default="", exclude=True)
 
     @classmethod
-    def read(cls, path: Path) -> Self:
+    def read(cls, path: Path, brought_by: str) -> Self:
         """The record in a JSON file, whatever else is in it; ConfigError when it is none."""
         text, problems, _ = read_text(path, path.as_posix(), MAX_REHEARSAL_BYTES, REMEDY)
         if text is None:
             raise ConfigError(problems)
         try:
-            return cls.model_validate_json(text)
+            found = cls.model_validate_json(text)
         except ValidationError as error:
             raise ConfigError(problems_of(error, cls, path.as_posix(), {})) from None
+        return found.model_copy(update={"brought_by": brought_by})  # whatever the file says of that
 
 
 class Witness(Protocol):
@@ -196,6 +199,7 @@ class RecipeStore(RecipeLibrary):
                 content_hash=stored.content_hash, author=stored.recipe.author,
                 actor=approver.strip(), reason=reason.strip(),
                 rehearsal=rehearsal.summary if rehearsal and not override else "",
+                brought_by=rehearsal.brought_by if rehearsal and not override else "",
                 override=override.strip(), time_utc=self._now(),
             )  # fmt: skip
             return self._append(own, entry, beside)

@@ -20,7 +20,7 @@ from controller.control.station import Station
 from controller.core.errors import DrylineError, Refused, StoreError
 from controller.core.event import EventKind, Verb
 from controller.core.recipe import RecipeId
-from controller.deploy import Deployer, released
+from controller.deploy import UNSIGNED, Deployer, released
 from controller.gate import MAX_TEXT, Gate, text_of
 from controller.recipe_library import RecipeLibrary
 from controller.supervise import together
@@ -282,14 +282,33 @@ class Trials:
         return trial
 
     async def _return(self, trial: Trial) -> Trial:
-        answer = await self._deployer.deploy(
-            {"station": trial.station, "recipe": trial.base, "expected": trial.deployment,
-             "actor": f"trial {trial.id}",
-             "reason": f"return to the base of the trial: {trial.how}"[:MAX_TEXT]}
-        )  # fmt: skip
+        signature, told = self._signed(trial)
+        reason = f"return to the base of the trial: {trial.how}"
+        wish = {"station": trial.station, "recipe": trial.base, "expected": trial.deployment,
+                "actor": f"trial {trial.id}"}  # fmt: skip
+        signed = {"signature": signature, "reason": reason[: MAX_TEXT - len(told)] + told}
+        try:
+            answer = await self._deployer.deploy({**wish, **signed})
+        except Refused as error:
+            if error.code != UNSIGNED:
+                raise
+            # The base is another one than was signed: it was released all the same, and a trial
+            # that could not end would be worse.
+            answer = await self._deployer.deploy({**wish, "reason": reason[:MAX_TEXT]})
         if not answer["accepted"] and answer["code"] != "conflict":
             raise Refused(answer["code"], answer["reasons"])
         return replace(trial, returned=True)
+
+    def _signed(self, trial: Trial) -> tuple[dict[str, str | int] | None, str]:
+        """The signature of the trial's deployment, if it covers the way back, and words for it."""
+        station = self._line.stations[trial.station]
+        brought = station.recipes.requested
+        made = brought.signature if brought and brought.number == trial.deployment else None
+        if made is None or not str(made.get("returns", "")).startswith(
+            f"{station.setup.kind}/{trial.base} "
+        ):
+            return None, ""
+        return dict(made), f"; signed with the trial's deployment by {made.get('signer')}"
 
     async def _end_run(self, trial: Trial, station: Station) -> None:
         """In order, or by STOP where that is all there is; nothing to do while it stops."""

@@ -1,12 +1,14 @@
 """`python -m hmi.page`: writes into index.html what follows from the files beside it.
 
 The import map with the hashes of the files of others, so that browsers may keep those for ever, and
-a preload for every module, so that the page comes in one round trip.
+a preload for every module that all screens need, so that these come in one round trip. A screen is
+imported when it is first looked at.
 """
 
 import argparse
 import hashlib
 import json
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,9 +23,14 @@ NAMES = {
     "@preact/signals": "signals.mjs",
     "htm": "htm.mjs",
     "htm/preact": "htm-preact.mjs",
+    "lean-qr": "lean-qr.mjs",
     "uplot": "uplot.mjs",
 }
 HASH_LENGTH = 12
+# A static import or a re-export; import() is another thing. Minified ones have no blanks.
+_IMPORT = re.compile(
+    r"""(?:^|;|\})\s*(?:import|export)\b(?:[^"';()]*?\bfrom)?\s*["']([^"']+)["']""", re.M
+)
 
 
 def vendor_address(name: str, static: Path = STATIC) -> str:
@@ -32,16 +39,29 @@ def vendor_address(name: str, static: Path = STATIC) -> str:
     return f"/vendor/{name}?h={hashlib.sha256(content).hexdigest()[:HASH_LENGTH]}"
 
 
-def modules(static: Path = STATIC) -> list[str]:
-    """Our own modules by their addresses."""
-    found = (path.relative_to(static) for path in static.rglob("*.js"))
-    return sorted(f"/{path.as_posix()}" for path in found if path.parts[0] != "vendor")
+def needed(static: Path = STATIC, first: str = "main.js") -> list[Path]:
+    """The files of a module and of all that it imports, and these import, before it can begin."""
+    found: set[Path] = set()
+    ahead = [static.resolve() / first]
+    while ahead:
+        path = ahead.pop()
+        if path in found:
+            continue
+        found.add(path)
+        for name in _IMPORT.findall(path.read_text(encoding="utf-8")):
+            if name in NAMES:
+                ahead.append(static.resolve() / "vendor" / NAMES[name])
+            elif name.startswith("."):
+                ahead.append((path.parent / name).resolve())
+    return sorted(path.relative_to(static.resolve()) for path in found)
 
 
 def head(static: Path = STATIC) -> str:
     """The part of the head that is made."""
     addresses = {name: vendor_address(file, static) for name, file in NAMES.items()}
-    preloads = [*addresses.values(), *modules(static)]
+    vendors = {f"vendor/{file}": addresses[name] for name, file in NAMES.items()}
+    first = (path.as_posix() for path in needed(static))
+    preloads = [vendors.get(path, f"/{path}") for path in first]
     lines = [
         f'<link rel="stylesheet" href="{vendor_address("uplot.css", static)}">',
         '<link rel="stylesheet" href="/hmi.css">',

@@ -19,10 +19,15 @@ from controller.durable import make_folder, write_ahead
 
 STORE = "access.db"
 APPLICATION_ID = 0x44524C41  # "DRLA"
-VERSION = 1
+VERSION = 2
 BUSY_MS = 5_000
 
-TABLES = """
+RESETS = """
+CREATE TABLE reset (
+    user TEXT PRIMARY KEY, hash TEXT NOT NULL, boot TEXT NOT NULL, made_ns INTEGER NOT NULL)
+    WITHOUT ROWID;
+"""
+TABLES = f"""
 CREATE TABLE user (
     name TEXT PRIMARY KEY, display TEXT NOT NULL, roles TEXT NOT NULL, password TEXT NOT NULL,
     active INTEGER NOT NULL, version INTEGER NOT NULL, made_ns INTEGER NOT NULL,
@@ -47,9 +52,16 @@ CREATE TABLE token (
     ended TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE invitation (
     hash TEXT PRIMARY KEY, boot TEXT NOT NULL, made_ns INTEGER NOT NULL) WITHOUT ROWID;
-"""
+{RESETS}"""
+ADDED = {1: RESETS}  # to a file of this version, which then has the next
 
-PASSING = ("session", "ending", "ticket", "invitation")  # tables of what is over soon anyway
+PASSING = (
+    "session",
+    "ending",
+    "ticket",
+    "invitation",
+    "reset",
+)  # tables of what is over soon anyway
 
 Row = tuple[Any, ...]
 
@@ -103,6 +115,7 @@ class Database(Closing):
             if empty:
                 _create(db)
             _require_whole(db)
+            _bring_up_to_date(db)
         except BaseException:
             db.close()
             raise
@@ -112,7 +125,7 @@ class Database(Closing):
         if identity != APPLICATION_ID:
             raise StoreError(f"{self.path} is no Dryline store of users: choose another run folder")
         version = _number(db, "PRAGMA user_version")
-        if version != VERSION:
+        if version not in (VERSION, *ADDED):
             raise StoreError(
                 f"{self.path} has version {version}, this program writes {VERSION}: use the "
                 "program that made it"
@@ -154,14 +167,35 @@ class Database(Closing):
 
 
 def _create(db: sqlite3.Connection) -> None:
-    db.execute("BEGIN IMMEDIATE")
-    try:
+    with _at_once(db):
         if _number(db, "SELECT count(*) FROM sqlite_master") == 0:  # still
-            for statement in TABLES.split(";"):
-                if statement.strip():
-                    db.execute(statement)
+            _run_all(db, TABLES)
             db.execute(f"PRAGMA application_id={APPLICATION_ID}")
             db.execute(f"PRAGMA user_version={VERSION}")
+
+
+def _bring_up_to_date(db: sqlite3.Connection) -> None:
+    """What a file that an earlier program made lacks; a step at a time, each whole."""
+    while _number(db, "PRAGMA user_version") < VERSION:
+        with _at_once(db):
+            version = _number(db, "PRAGMA user_version")
+            if version < VERSION:  # still
+                _run_all(db, ADDED[version])
+                db.execute(f"PRAGMA user_version={version + 1}")
+
+
+def _run_all(db: sqlite3.Connection, statements: str) -> None:
+    for statement in statements.split(";"):
+        if statement.strip():
+            db.execute(statement)
+
+
+@contextmanager
+def _at_once(db: sqlite3.Connection) -> Iterator[None]:
+    """All of it or nothing, and one process at a time."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
         db.execute("COMMIT")
     except BaseException:
         if db.in_transaction:

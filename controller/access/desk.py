@@ -9,10 +9,10 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from controller.access import factors, script_tokens, sessions
+from controller.access import factors, resets, script_tokens, sessions
 from controller.access.chance import code_to_type, hash_of, tidied
 from controller.access.database import Change, Database
-from controller.access.identity import Actor
+from controller.access.identity import TERMINAL, Actor
 from controller.access.passwords import Passwords, require_good
 from controller.access.roles import Role
 from controller.access.script_tokens import Scope, ScriptToken
@@ -129,6 +129,37 @@ class UserDesk:
         with self._change(by, "password", name, reason, prepare=prepare) as (change, told):
             user = require_found(change, tidy_name(name))
             set_password(change, user, told.prepared, self._now().utc_ns)
+
+    # -- lost passwords --------------------------------------------------------------------------
+
+    def make_reset(self, by: Actor, name: str, reason: str = "") -> Secret:
+        """A code with which somebody chooses a new password, shown this once; his password and his
+        sessions end. One's own is chosen with the old one, or at the terminal."""
+        with self._change(by, "make reset code", name, reason) as (change, _):
+            user = require_found(change, tidy_name(name))
+            if by.name == user.name and by.source != TERMINAL:
+                raise Refused("own", ["choose another password for yourself under your account"])
+            return resets.make(change, user, self._now())
+
+    def accept_reset(
+        self, name: str, code: Secret, password: Secret, factor: Secret, source: str
+    ) -> None:
+        """Another password in exchange for the code. `Door.reset_password` slows down who guesses.
+
+        factor: of the second factor, for who has one.
+        """
+        name = tidy_name(name)
+
+        def prepare() -> str:
+            with self._database.reading() as change:  # before it costs a hash
+                known = resets.require_right(change, name, code, self._now(), self._settings)
+            return self._hashed(password, name, known.user.display)
+
+        by = Actor(name, source)
+        with self._change(by, "reset password", name, "", prepare=prepare) as (change, told):
+            moment = self._now()
+            user = resets.use_up(change, name, code, factor, moment, self._settings)
+            set_password(change, user, told.prepared, moment.utc_ns)
 
     # -- second factors --------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ same time.
 import math
 from dataclasses import dataclass
 
-from controller.access import factors, script_tokens, sessions
+from controller.access import factors, resets, script_tokens, sessions
 from controller.access.chance import derived
 from controller.access.database import Change, Database
 from controller.access.desk import UserDesk
@@ -143,6 +143,26 @@ class Door:
         user = self.desk.accept_invitation(code, name, password, display, address)
         self.throttle.succeeded(account, address, origin)
         return user
+
+    def reset_password(
+        self, name: str, code: Secret, password: Secret, factor: Secret, address: str,
+        *, forwarded: bool = False,
+    ) -> None:  # fmt: skip
+        """Another password with the code of an administrator; a try like a login."""
+        moment = self._now()
+        account = _account(name)
+        origin = self._origin(account, address, moment, forwarded=forwarded)
+        self._require_slow(account, address, origin, moment)
+        with self._database.reading() as change:
+            known = credentials(change, account)
+            try:
+                resets.require_right(change, account, code, moment, self.settings)
+            except Refused as refused:
+                self._tell_failure("reset password", known, address, origin, moment)
+                mark_recorded(refused)
+                raise
+        self.desk.accept_reset(account, code, password, factor, address)
+        self.throttle.succeeded(account, address, origin)
 
     def change_own_password(self, identity: Identity, old: Secret, new: Secret) -> None:
         """Needs the old one; every session of the user ends, this one too."""

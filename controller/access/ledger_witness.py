@@ -82,10 +82,13 @@ class LedgerWitness(Witness):
 
     def _entry(self, own: RecipeId, entry: LedgerEntry, result: Result) -> Entry:
         unsigned = entry.action is Action.RELEASE and entry.signature is None
+        notes = ["unsigned: there are no users"] if unsigned else []
+        if entry.brought_by:
+            notes.append(f"the record of the rehearsal was brought by {entry.brought_by}")
         return Entry(
             category=Category.RECIPE, action=entry.action.value, actor=self.by.name,
             source=self.by.source, target=str(own), new=entry.hash(), reason=entry.reason,
-            result=result, detail="unsigned: there are no users" if unsigned else "",
+            result=result, detail="; ".join(notes),
         )  # fmt: skip
 
 

@@ -99,9 +99,12 @@ def require_good(password: Secret, names: Collection[str]) -> None:
     if any(unicodedata.category(c) in ("Cc", "Cs") for c in text):
         raise Refused("password", ["a password has no control characters"])
     if _characters_left(_as_typed(password), names) < MIN_LEFT:
-        told = "too easy to guess: common words, names of this place, years, runs along the keys "
-        told += f"and repetitions count as one character each, and {MIN_LEFT} are needed; "
-        raise Refused("password", [told + "take several unrelated words"])
+        easy = (
+            "too easy to guess: common words, names of this place, years, runs along the keys and "
+            f"repetitions count as one character each, and {MIN_LEFT} are needed; take several "
+            "unrelated words"
+        )
+        raise Refused("password", [easy])
 
 
 def _as_typed(password: Secret) -> str:

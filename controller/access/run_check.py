@@ -40,8 +40,11 @@ def _checked(head: RunHead, plain: Mapping[str, object], trail: Path) -> Checked
     made = signature_of(plain)
     if made is None:
         return CheckedRun(head, "?", ("its signature cannot be read",))
-    found = verify_signature(made, head.content_hash, kept(trail, made.number, made.record_hash))
+    recipe, content = head.recipe, head.content_hash
+    if made.brings_back(recipe, content):  # what came back after a trial was signed with it
+        recipe, content = made.subject, made.content_hash
+    found = verify_signature(made, content, kept(trail, made.number, made.record_hash))
     said = (made.meaning, made.subject, made.station)
-    if said != (Meaning.DEPLOYED.value, head.recipe, head.station):
+    if said != (Meaning.DEPLOYED.value, recipe, head.station):
         found.append("the signature is of something else")
     return CheckedRun(head, made.signer, tuple(found))

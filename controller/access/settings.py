@@ -23,5 +23,6 @@ class AccessSettings:
     session_s: float = 12 * HOUR_S  # a shift
     ticket_s: float = MINUTE_S  # a password that was entered again
     invitation_s: float = HOUR_S  # the code for the first administrator
+    reset_s: float = HOUR_S  # the code for who lost his password
     token_days: int = 90
     proven_days: int = 30  # an address from which a user has logged in counts as known

@@ -48,7 +48,8 @@ _NEEDED: Mapping[Meaning, Permission] = MappingProxyType(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """What shall be signed. subject: RECIPE@VERSION; station: where it is deployed; author: who
-    wrote the content, who must not approve it."""
+    wrote the content, who must not approve it; returns: of a trial, what comes back by itself and
+    is signed with it, as `returns_of` says it."""
 
     meaning: Meaning
     subject: str
@@ -56,16 +57,19 @@ class Wanted:
     reason: str
     station: str = ""
     author: str = ""
+    returns: str = ""
 
     @property
     def ticket_subject(self) -> str:
         """What the ticket must be for, so that it signs this and nothing else."""
-        return f"{self.meaning} {self.subject} {self.station} {self.content_hash}"
+        subject = f"{self.meaning} {self.subject} {self.station} {self.content_hash}"
+        return f"{subject} then {self.returns}" if self.returns else subject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
-    """As it is stored beside what was signed. number, record_hash: of its audit record."""
+    """As it is stored beside what was signed. number, record_hash: of its audit record; returns: as
+    in `Wanted`."""
 
     signer: str
     display: str
@@ -78,10 +82,23 @@ class Signature:
     digest: str
     number: int
     record_hash: str
+    returns: str = ""
 
     def plain(self) -> dict[str, str | int]:
-        """For a JSON file."""
-        return asdict(self)
+        """For a JSON file; without `returns` where there is no return, as in former times."""
+        members: dict[str, str | int] = asdict(self)
+        if not self.returns:
+            del members["returns"]
+        return members
+
+    def brings_back(self, title: str, content_hash: str) -> bool:
+        """It is of a trial, and covers that this comes back when the trial is over."""
+        return bool(self.returns) and self.returns.split(" ")[:2] == [title, content_hash]
+
+
+def returns_of(title: str, content_hash: str, window: str) -> str:
+    """What the signature of a trial says of its end: 'coater/film@1.0.0 9f86... after 30 min'."""
+    return f"{title} {content_hash} after {window}"
 
 
 def sign(
@@ -125,7 +142,7 @@ def _signed(trail: Trail, now: Now, identity: Identity, wanted: Wanted) -> Signa
         "signer": identity.user, "display": identity.display, "meaning": wanted.meaning.value,
         "subject": wanted.subject, "station": wanted.station,
         "content_hash": wanted.content_hash, "reason": wanted.reason.strip(),
-        "utc_ns": now().utc_ns,
+        "utc_ns": now().utc_ns, **({"returns": wanted.returns} if wanted.returns else {}),
     }  # fmt: skip
     digest = digest_of(members)
     record = trail.append(_entry(identity, wanted, signature=members | {"digest": digest}))[0]

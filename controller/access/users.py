@@ -126,6 +126,7 @@ def set_roles(change: Change, user: User, roles: Collection[Role]) -> None:
 def set_active(change: Change, user: User, *, active: bool) -> None:
     """Let somebody in again, or no more."""
     change.run("UPDATE user SET active = ? WHERE name = ?", int(active), user.name)
+    _forget_reset(change, user)
     _changed(change, user, Ended.DISABLED)
 
 
@@ -134,6 +135,14 @@ def set_password(change: Change, user: User, password: str, now_ns: int) -> None
     change.run(
         "UPDATE user SET password = ?, password_ns = ? WHERE name = ?", password, now_ns, user.name
     )
+    _forget_reset(change, user)
+    _changed(change, user, Ended.PASSWORD)
+
+
+def void_password(change: Change, user: User) -> None:
+    """No password fits any more until there is another; the sessions he has end."""
+    change.run("UPDATE user SET password = '' WHERE name = ?", user.name)
+    _forget_reset(change, user)
     _changed(change, user, Ended.PASSWORD)
 
 
@@ -174,6 +183,11 @@ def roles_text(roles: Collection[Role]) -> str:
 def _changed(change: Change, user: User, why: Ended) -> None:
     change.run("UPDATE user SET version = version + 1 WHERE name = ?", user.name)
     end_sessions(change, why, "user = ?", user.name)
+
+
+def _forget_reset(change: Change, user: User) -> None:
+    """A code that was made for another state of things is good no more."""
+    change.run("DELETE FROM reset WHERE user = ?", user.name)
 
 
 def tidy_display(display: str, name: str) -> str:

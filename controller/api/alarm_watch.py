@@ -3,6 +3,7 @@
 States may be conflated here: what happened in which order is in the journal.
 """
 
+import asyncio
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -128,21 +129,29 @@ class AlarmWatch:
             await self._clock.sleep_link(LOOK_S)
 
     async def look(self) -> None:
-        """Ask once for each station. Who does not answer keeps what he said last."""
-        alarms = {own: a for own, a in self._image.by_id.items() if a["asked"] not in self._heard()}
-        replies = []
-        for station in self._heard():
-            try:
-                reply = await self._controllers.ask(station, {"op": OP, "station": station})
-            except (DrylineError, OSError) as error:
-                log.debug("alarms of %s: %s", station, error)
-                alarms |= {o: a for o, a in self._image.by_id.items() if a["asked"] == station}
-                continue
+        """Ask once for each station, all at a time: one that does not answer holds up no other's
+        alarms, and keeps what it said last."""
+        heard = self._heard()
+        said = await asyncio.gather(*map(self._said, heard))
+        answered = {station: r for station, r in zip(heard, said, strict=True) if r}
+        alarms: dict[str, Alarm] = {}
+        for station, reply in answered.items():
             for alarm in (*reply.get("alarms", ()), *reply.get("line", ())):
                 alarms.setdefault(alarm["id"], {**alarm, "asked": station})
-            replies.append(reply)
+        for own, alarm in self._image.by_id.items():
+            if alarm["asked"] not in answered:
+                alarms.setdefault(own, alarm)
+        replies = list(answered.values())
         utc_ns = max((int(reply.get("time_ns", 0)) for reply in replies), default=0)
         self._image.take(alarms, self._floods.together(replies, utc_ns))
+
+    async def _said(self, station: str) -> Mapping[str, Any]:
+        """What a controller answers; nothing when it does not."""
+        try:
+            return await self._controllers.ask(station, {"op": OP, "station": station})
+        except (DrylineError, OSError) as error:
+            log.debug("alarms of %s: %s", station, error)
+            return {}
 
     def _heard(self) -> list[str]:
         found = self._image.mirror.controllers().items()

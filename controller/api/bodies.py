@@ -57,6 +57,16 @@ class FirstAdministrator(Body):
     display: Text = ""
 
 
+class ResetPassword(Body):
+    """Whose password is lost, the code of an administrator, and the new password. factor: code of
+    the second factor, where there is one."""
+
+    name: Annotated[str, Field(max_length=200)]
+    code: Hidden
+    password: Hidden
+    factor: Hidden = ""
+
+
 class OwnPassword(Body):
     """The old and the new one."""
 
@@ -163,7 +173,7 @@ class TrialStart(Body):
 
 
 class RehearsalRecord(Body):
-    """What `dryline rehearse` wrote into its record."""
+    """What `dryline rehearse` wrote into its record, somewhere else."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
 
@@ -173,11 +183,14 @@ class RehearsalRecord(Body):
 
 
 class Release(Body):
-    """content_hash: of what was looked at; override: why no rehearsal is asked for."""
+    """content_hash: of what was looked at; rehearsed: id of a rehearsal that was made here;
+    rehearsal: in its place the record of one that was made elsewhere, which the ledger says;
+    override: why no rehearsal is asked for."""
 
     content_hash: Annotated[str, Field(max_length=64)]
     reason: Text
     ticket: Hidden = ""
+    rehearsed: Annotated[str, Field(max_length=40, pattern="^[A-Za-z0-9_-]*$")] = ""
     rehearsal: RehearsalRecord | None = None
     override: Text = ""
 
@@ -267,13 +280,14 @@ GainsText = Annotated[
 
 class Rehearse(Body):
     """As the options of `dryline rehearse`. recipe: NAME@VERSION, NAME for its newest, or built-in;
-    against: a version to compare with; faults: names, separated by commas; tune: gains of a loop to
-    look at, as ENC.L1=20,90,0; present: those to compare with; minutes: of production."""
+    against: a version to compare with; faults: names, separated by commas, each with
+    @BEGIN+LASTS in minutes of production or without; tune: gains of a loop to look at, as
+    ENC.L1=20,90,0; present: those to compare with; minutes: of production."""
 
     kind: Annotated[str, Field(min_length=1, max_length=40, pattern="^[a-z][a-z0-9_]*$")]
     recipe: Annotated[str, Field(min_length=1, max_length=120, pattern="^[A-Za-z0-9]")]
     against: Annotated[str, Field(max_length=120, pattern="^([A-Za-z0-9][A-Za-z0-9@._-]*)?$")] = ""
-    faults: Annotated[str, Field(max_length=200, pattern="^[a-z0-9_, ]*$")] = ""
+    faults: Annotated[str, Field(max_length=200, pattern="^[a-z0-9_, @+]*$")] = ""
     tune: GainsText = ""
     present: GainsText = ""
     seeds: Annotated[int, Field(ge=1, le=10)] = 1

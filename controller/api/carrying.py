@@ -4,10 +4,8 @@ The audit record of the intent is durable before the controller is asked, that o
 before the person is told. What brings a station to rest does not wait for a disk.
 """
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -104,9 +102,7 @@ class Carrier:
 
     async def _before(self, order: Order, entry: Entry) -> None:
         if order.verb in SAFE_VERBS:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(REST_WAITS_S):
-                    await self._recording.note(entry)
+            await self._recording.note_soon(entry, REST_WAITS_S)
         else:
             await self._recording.append(entry)
 
@@ -115,9 +111,7 @@ class Carrier:
     ) -> None:
         told = replace(entry, result=result, code=code, detail="; ".join(reasons))
         if entry.action in SAFE_VERBS:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(REST_WAITS_S):
-                    await self._recording.note(told)
+            await self._recording.note_soon(told, REST_WAITS_S)
         else:
             await self._recording.note(told)
 

@@ -12,6 +12,8 @@ class Counts:
         self.frame_bytes = 0
         self.encoded = 0  # frames that were made; the others were made for somebody else
         self.sockets_refused = 0
+        self.conflated = 0  # as of a window's `Pace`, of windows that went
+        self.stalls = 0
         self.closed: Counter[int] = Counter()  # WebSockets by close code
 
     def request(self, method: str, status: int) -> None:

@@ -29,9 +29,10 @@ Needs = Anybody | Act | tuple[Act, ...]  # of several acts one must be possible;
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
-    """What a route is. repeats: it takes an Idempotency-Key; ticket: a password entered again for
-    just this; told: the outer layer writes a line into the log, for a proposal is no change and
-    what is carried out is told by who does it; words: of the reference page."""
+    """What a route is. repeats: it takes an Idempotency-Key; passing: what it makes, as a proposal,
+    is over with this process, so that its answer need not outlive that; ticket: a password entered
+    again for just this; told: the outer layer writes a line into the log, for a proposal is no
+    change and what is carried out is told by who does it; words: of the reference page."""
 
     method: str
     path: str
@@ -40,6 +41,7 @@ class Declared:
     words: str
     status: int = 200
     repeats: bool = True
+    passing: bool = False
     ticket: bool = False
     told: bool = True
     answers: Mapping[str, Any] | None = None
@@ -69,6 +71,7 @@ class More(TypedDict, total=False):
 
     status: int
     repeats: bool
+    passing: bool
     ticket: bool
     answers: Mapping[str, Any]
     codes: Sequence[str]

@@ -13,7 +13,7 @@ from typing import Any
 from controller.access.demands import Act
 from controller.access.identity import Identity, require_act
 from controller.access.secret import Secret
-from controller.access.signature import PURPOSE, Meaning, Signature, Wanted
+from controller.access.signature import PURPOSE, Meaning, Signature, Wanted, returns_of
 from controller.api.carrying import Carrier, Order
 from controller.api.changes import Changes
 from controller.api.commands import CommandRecord
@@ -22,6 +22,7 @@ from controller.api.proposals import Change, Proposal
 from controller.audit.record import Category
 from controller.console import Json
 from controller.core.errors import ConfigError, Refused
+from controller.core.recipe import RecipeId
 from controller.core.run import BUILT_IN
 from controller.deploy import released
 from controller.recipe_diff import as_json, diff
@@ -84,18 +85,21 @@ class Deployments:
         now = shown["requested"]
         _require_expected(now, int(wish["expected"]))
         recipe = _before(shown) if verb == ROLLBACK else str(wish["recipe"])
-        title, content, changed = await self._tools.files(self._compared, facts.kind, recipe, now)
+        found = await self._tools.files(self._compared, facts.kind, recipe, now)
+        title, content = found.title, found.content_hash
+        returns = await self._tools.files(self._returns, found, wish) if verb == TRIAL else ""
         request = {"op": verb.lower(), "station": station, **wish}
         if verb != ROLLBACK:
             request["recipe"] = title.partition("/")[2] or BUILT_IN
         change = Change(
             station=station, verb=verb, target=title, value=content,
-            was=now["recipe"] if now else BUILT_IN, request=request,
+            was=now["recipe"] if now else BUILT_IN, request=request, returns=returns,
         )  # fmt: skip
         wanted = _wanted(change, str(wish["reason"]))
         more = {
             "recipe": title, "content_hash": content, "requested": now, "run": shown["run"],
-            "diff": changed, "text": f"{title} on {station}, from its next START on",
+            "diff": found.changed, "returns": returns,
+            "text": f"{title} on {station}, from its next START on{_then(returns)}",
             "sign": {"purpose": PURPOSE, "subject": wanted.ticket_subject},
         }  # fmt: skip
         return self._changes.open(identity, change, str(wish["reason"]), Act.DEPLOY, more)
@@ -129,20 +133,32 @@ class Deployments:
         change = Change(station=station, verb=END_TRIAL, request=request)
         return self._changes.open(identity, change, reason, Act.LEAD)
 
-    def _compared(
-        self, kind: str, recipe: str, now: Json | None
-    ) -> tuple[str, str, dict[str, Any] | None]:
-        """Title and content of what shall be deployed, and what it changes."""
+    def _compared(self, kind: str, recipe: str, now: Json | None) -> "_Found":
+        """What shall be deployed, and what it changes."""
         library = self._tools.library
         if recipe == BUILT_IN:
-            return BUILT_IN, "", None
+            return _Found(BUILT_IN, "", None, None)
         given, _, name = recipe.rpartition("/")
         if given not in ("", kind):
             raise Problem("kind", [f"{recipe} is not for a station of kind {kind}"])
         with self._tools.told():
             stored = released(library, library.find(kind, name))
             self._tools.signed(stored)
-        return str(stored.recipe.id), stored.content_hash, self._changed(kind, stored, now)
+        changed = self._changed(kind, stored, now)
+        return _Found(str(stored.recipe.id), stored.content_hash, changed, stored.recipe.base)
+
+    def _returns(self, found: "_Found", wish: Mapping[str, Any]) -> str:
+        """What comes back when a trial is over, which its signature covers; Problem when nothing
+        can."""
+        if found.base is None:
+            told = "was derived from nothing: there is no way back"
+            raise Problem("trial", [f"{found.title} {told}"])
+        with self._tools.told():
+            base = released(self._tools.library, found.base)
+        minutes, metres = wish.get("minutes"), wish.get("metres")
+        in_metres = minutes is None and metres is not None
+        window = f"{metres:g} m" if in_metres else f"{minutes or 0:g} min"
+        return returns_of(str(base.recipe.id), base.content_hash, window)
 
     def _changed(self, kind: str, stored: Stored, now: Json | None) -> dict[str, Any] | None:
         """In process words; None where there is nothing to compare with."""
@@ -157,10 +173,27 @@ class Deployments:
         return as_json(diff(old.recipe, stored.recipe, self._tools.kinds[kind]))
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """changed: in process words, None where there is nothing to compare with; base: of which it
+    was derived."""
+
+    title: str
+    content_hash: str
+    changed: dict[str, Any] | None
+    base: RecipeId | None
+
+
+def _then(returns: str) -> str:
+    """The end of a sentence about a trial."""
+    title, _, rest = returns.partition(" ")
+    return f"; {title} comes back by itself after {rest.partition(' after ')[2]}" if title else ""
+
+
 def _wanted(change: Change, reason: str) -> Wanted:
     return Wanted(
         meaning=Meaning.DEPLOYED, subject=change.target, content_hash=str(change.value or ""),
-        reason=reason, station=change.station,
+        reason=reason, station=change.station, returns=change.returns,
     )  # fmt: skip
 
 

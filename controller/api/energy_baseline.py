@@ -1,6 +1,7 @@
 """The dry room to compare the enclosure with: a number somebody answers for, not a reading."""
 
 import json
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +14,7 @@ from controller.whole_file import replace_file
 
 FILE = "energy-baseline.json"
 MAX_BYTES = 64 * 1024
+_TURN = threading.Lock()  # one API for a run folder: nobody else replaces its file
 METHOD = (
     "mean power of a simulated dry room of 120 m2 in production and steady weather, run at fixed "
     "settings; replace it by what your own room takes over the same days"
@@ -70,6 +72,10 @@ class BaselineStore:
 
     def replace(self, new: Baseline, expected: int) -> Baseline:
         """Put another one in its place, if it still is the one that was seen."""
+        with _TURN:
+            return self._replace(new, expected)
+
+    def _replace(self, new: Baseline, expected: int) -> Baseline:
         now = self.read()
         if now.version != expected:
             told = f"{now.by or 'nobody'} made version {now.version}, you saw {expected}"

@@ -16,6 +16,10 @@ _BYTES = Metric("api_live_sent_bytes", "bytes of them", Kind.COUNTER)
 _ENCODED = Metric("api_live_encoded_frames", "frames that were made, each for all", Kind.COUNTER)
 _REFUSED = Metric("api_live_refused", "windows for which there was no place", Kind.COUNTER)
 _CLOSED = Metric("api_live_closed", "windows that went, by close code", Kind.COUNTER, ("code",))
+_CONFLATED = Metric(
+    "api_live_conflated_frames", "frames left out for windows that were slow", Kind.COUNTER
+)
+_STALLS = Metric("api_live_stalls", "times a window fell behind and got none", Kind.COUNTER)
 _AGE = Metric("api_station_age_seconds", "since the controller was heard", labels=("station",))
 _HEARD = Metric("api_station_heard", "1: its controller is heard", labels=("station",))
 _WAITING = Metric("api_work_waiting", "work that blocks, under way or waiting", labels=("pool",))
@@ -41,6 +45,8 @@ def families(parts: Parts) -> Iterable[Family]:
     yield _ENCODED, [Row((), counts.encoded)]
     yield _REFUSED, [Row((), counts.sockets_refused)]
     yield _CLOSED, [Row((str(code),), n) for code, n in sorted(counts.closed.items())]
+    yield _CONFLATED, [Row((), hub.conflated)]
+    yield _STALLS, [Row((), hub.stalls)]
     yield from _stations(parts)
     pools = [(pool.name, pool) for pool in parts.pools.all()]
     yield _WAITING, [Row((name,), pool.inside) for name, pool in pools]

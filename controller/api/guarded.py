@@ -16,7 +16,8 @@ from controller.access.secret import Secret
 from controller.api.declared import MARK, Anybody, Declared
 from controller.api.problems import PROBLEM, Problem, problem_of
 from controller.api.refusals import refusal
-from controller.api.repeats import Reply, fingerprint_of
+from controller.api.repeat_journal import Reply
+from controller.api.repeats import Asking, fingerprint_of
 from controller.api.who import headers_of
 from controller.audit.refusals import is_recorded, mark_recorded
 from controller.core.errors import DrylineError, Refused
@@ -62,6 +63,8 @@ class _Passage:
                 return await self._inner(self._request)
             await self._readable()
             if identity is None or not self._declared.repeats:
+                if identity is not None and self._declared.ticket:
+                    await self._redeem(identity)
                 return await self._inner(self._request)
             return await self._once(identity)
         except (DrylineError, RequestValidationError) as error:
@@ -107,9 +110,12 @@ class _Passage:
             raise Problem("key", ["send one header Idempotency-Key with every change"])
         body = await request.body()
         query = request.scope.get("query_string", b"")
-        fingerprint = fingerprint_of(request.method, request.url.path, query, body)
-        who = f"{identity.via.value} {identity.user} {identity.label}"
-        reply, again = await self._parts.repeats.once(who, keys[0], fingerprint, self._work)
+        asking = Asking(
+            who=f"{identity.via.value} {identity.user} {identity.label}", key=keys[0],
+            asked=fingerprint_of(keys[0], request.method, request.url.path, query, body),
+            passing=self._declared.passing,
+        )  # fmt: skip
+        reply, again = await self._parts.repeats.once(asking, self._work)
         response = Response(reply.body, reply.status)
         response.raw_headers[:] = [(k.encode(), v.encode()) for k, v in reply.headers]
         if again:
@@ -128,8 +134,8 @@ class _Passage:
         return Reply(response.status_code, headers, bytes(response.body))
 
     async def _redeem(self, identity: Identity) -> None:
-        """A person entered the password again, for just this."""
-        if identity.via is not Via.SESSION:
+        """A person entered the password again, for just this; a script never does."""
+        if identity.via is Via.TERMINAL:
             return
         ticket = Secret(self._request.headers.get(TICKET, ""))
         (act,) = self._declared.acts

@@ -1,12 +1,15 @@
 """Figures for the person who asks whether everything is well: links, scans, history, sinks, API.
 
-Nothing secret is among them: no addresses of PLCs, no paths, no names of sessions.
+Nothing secret is among them: no addresses of PLCs, no paths, no names of sessions. Addresses of
+windows are told to whom they belong, and to who administers users.
 """
 
 from collections import Counter
 from datetime import datetime
 from typing import Any
 
+from controller.access.identity import Identity
+from controller.api.live_windows import windows_of
 from controller.api.parts import Parts
 from controller.clock import NS
 from controller.core.sample import FIRST_BAD, quality_text
@@ -14,14 +17,15 @@ from controller.line import SOFTWARE
 from controller.line_health import OWN
 
 Plain = dict[str, Any]
-LINK = ("LINK.UP", "LINK.AGE", "LINK.LOSSES", "LINK.REFUSED")
+LINK = ("LINK.UP", "LINK.AGE", "LINK.LOSSES", "LINK.REFUSED", "LINK.RTT", "LINK.RTTMAX")
 SCAN = ("SCAN.COUNT", "SCAN.LATE", "SCAN.TOOK", "SCAN.OVERRUNS")
 PLC = ("HEART", "BOOT", "MAP", "SEQ", "REJECTS")
 SINK = "SINK"
 
 
-def figures(parts: Parts) -> Plain:
-    """Everything, by subject."""
+def figures(parts: Parts, by: Identity) -> Plain:
+    """Everything, by subject. by: who asks; of the windows of others only who administers users is
+    told one by one."""
     said = parts.stations.line or {}
     line = _line(parts)
     return {
@@ -32,6 +36,7 @@ def figures(parts: Parts) -> Plain:
         "line": {tag: row for tag, row in line.items() if SINK not in tag.split(".")},
         "sinks": _sinks(parts, line),
         "api": _api(parts),
+        "windows": windows_of(parts.hub, by, parts.given.clock.link_s()),
         "audit": _audit(parts),
         "certificate": _certificate(parts),
         "software": SOFTWARE,
@@ -112,6 +117,7 @@ def _api(parts: Parts) -> Plain:
         "app": hub.app, "boot": hub.boot, "ready": parts.ready, "windows": dict(windows),
         "requests": dict(statuses), "frames": counts.frames, "frame_bytes": counts.frame_bytes,
         "encoded": counts.encoded, "refused": counts.sockets_refused,
+        "conflated": hub.conflated, "stalls": hub.stalls,
         "closed": {str(code): number for code, number in sorted(counts.closed.items())},
         "pools": [
             {"name": pool.name, "inside": pool.inside, "turned_away": pool.turned_away}

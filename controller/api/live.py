@@ -50,13 +50,16 @@ QUIET_S = 0.1  # without news there is a round all the same: heartbeats
 SEND_S = 10.0
 LOOK_S = 1.0  # between looks for sessions that ended
 ROLE_ENDINGS = frozenset({Ended.ROLES, Ended.DISABLED})
+MOST_ENDED = 1_000
 
 
 @dataclass(eq=False, slots=True)
 class Connection:
-    """One client with its socket. closing: code and reason, when it is to go."""
+    """One client with its socket. number: of windows since the start; closing: code and reason,
+    when it is to go."""
 
     client: LiveClient
+    number: int = 0
     token: Secret | None = None
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     closing: tuple[int, str] | None = None
@@ -80,6 +83,9 @@ class LiveHub:
         self.screens: Callable[[], str] = str  # digest of the screens that are served now
         self.frames = FrameMaker(mirror, alarms, stations, facts, counts)
         self.connections: set[Connection] = set()
+        self._ending: int | None = None  # number of the newest ending that was looked at
+        self._ended: dict[str, Ended] = {}  # the newest of these, by key of their session
+        self._admitted = 0
         self.count = 0
         self.ending = False
 
@@ -122,14 +128,29 @@ class LiveHub:
             return None
         runs = Runs(self.boot, self.app, self.screens())
         client = LiveClient(identity, self._mirror, self._book, runs, self._clock.link_s())
-        connection = Connection(client, token)
+        self._admitted += 1
+        connection = Connection(client, self._admitted, token)
         self.connections.add(connection)
+        if (why := self._ended.get(identity.key)) is not None:  # since it was let in
+            connection.end(*_farewell(why))
         return connection
 
     def leave(self, connection: Connection, code: int) -> None:
         """A client is gone."""
         self.connections.discard(connection)
         self.counts.closed[code] += 1
+        self.counts.conflated += connection.client.pace.conflated
+        self.counts.stalls += connection.client.pace.stalls
+
+    @property
+    def conflated(self) -> int:
+        """Frames that were left out for windows that were slow, of all since the start."""
+        return self.counts.conflated + sum(c.client.pace.conflated for c in self.connections)
+
+    @property
+    def stalls(self) -> int:
+        """How often a window fell behind, of all since the start."""
+        return self.counts.stalls + sum(c.client.pace.stalls for c in self.connections)
 
     def hear(self, connection: Connection, text: str) -> list[bytes]:
         """Answers to what a client said."""
@@ -138,16 +159,21 @@ class LiveHub:
     # -- endings ---------------------------------------------------------------------------------
 
     async def watch_sessions(self, door: Door, pools: Pools) -> None:
-        """Close, for ever, what belongs to sessions and tokens that ended, wherever they did."""
-        number = await pools.door.do(door.newest_ending)
+        """Close, for ever, what belongs to sessions and tokens that ended, wherever they did. After
+        a failure it goes on where it was: no ending is overlooked."""
+        first = await pools.door.do(door.newest_ending)
+        number: int = first if self._ending is None else self._ending
         while True:
+            self._ending = number
             await self._clock.sleep_link(LOOK_S)
             number, ended = await pools.door.do(door.ended_since, number)
+            self._ended |= ended
+            for key in list(self._ended)[:-MOST_ENDED]:
+                del self._ended[key]
             for connection in list(self.connections):
                 why = ended.get(connection.client.identity.key)
                 if why is not None:
-                    code = CHANGED_ROLE if why in ROLE_ENDINGS else ENDED
-                    connection.end(code, f"session ended: {why}")
+                    connection.end(*_farewell(why))
             await self._check_tokens(door, pools)
 
     async def _check_tokens(self, door: Door, pools: Pools) -> None:
@@ -166,6 +192,11 @@ class LiveHub:
         self.ending = True
         for connection in self.connections:
             connection.end(RESTARTING, "the server is restarted")
+
+
+def _farewell(why: Ended) -> tuple[int, str]:
+    """Code and reason of the close frame."""
+    return CHANGED_ROLE if why in ROLE_ENDINGS else ENDED, f"session ended: {why}"
 
 
 async def converse(websocket: WebSocket, hub: LiveHub, connection: Connection) -> None:

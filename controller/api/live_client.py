@@ -12,7 +12,7 @@ import orjson
 
 from controller.access.identity import Identity
 from controller.api.commands import CommandBook, CommandRecord
-from controller.api.live_view import NEVER, FrameMaker, View, meta, texts, view_of
+from controller.api.live_view import NEVER, FrameMaker, View, meta, texts, view_of, wild
 from controller.api.mirror import Mirror
 
 VERSION = 1
@@ -22,6 +22,7 @@ STALE_MS = 2_000
 ACK_S = 10.0  # without an acknowledgement
 HELLO_S = 10.0  # until a client must have said who it is
 MOST_MESSAGES_S = 60.0  # messages a second, as a mean over the last ones
+NAMES_A_MESSAGE = 50  # of a view
 BEAT = 10  # rounds between heartbeats
 
 ENDED, CHANGED_ROLE, NO_ACK, OTHER_VERSION = 4001, 4003, 4008, 4009
@@ -45,6 +46,28 @@ class Runs:
     screens: str = ""
 
 
+@dataclass(slots=True)
+class Pace:
+    """How a window keeps up. Times are link seconds.
+
+    conflated: frames that were left out because it was slow, their values came with a later one;
+    stalls: how often it fell behind so far that it got none; acknowledged_s: when it last
+    acknowledged a frame, None before it did.
+    """
+
+    begun_s: float
+    acknowledged_s: float | None = None
+    conflated: int = 0
+    stalls: int = 0
+    stalled: bool = False
+
+    def left_out(self, frames: int) -> None:
+        """Nothing is sent to it while so many frames were due."""
+        self.conflated += frames
+        self.stalls += not self.stalled
+        self.stalled = True
+
+
 class LiveClient:
     """One connection. runs: as a window is told; now_s: monotonic."""
 
@@ -52,10 +75,12 @@ class LiveClient:
         self, identity: Identity, mirror: Mirror, book: CommandBook, runs: Runs, now_s: float
     ) -> None:
         self.identity = identity
+        self.pace = Pace(now_s)
         self._mirror, self._book, self._boot, self._runs = mirror, book, runs.boot, runs
         self._view: View | None = None
         self._number = 0
         self._every = 1
+        self._round: int | None = None  # the last one it took part in
         self._position = NEVER
         self._resume: int | None = None
         self._unacknowledged: dict[int, float] = {}
@@ -75,7 +100,7 @@ class LiveClient:
         if not isinstance(message, dict):
             raise Broken(NO_SENSE, "a message is a JSON object")
         if "ack" in message:
-            self._acknowledge(message["ack"])
+            self._acknowledge(message["ack"], now_s)
             return []
         match message.get("op"):
             case "hello":
@@ -89,7 +114,12 @@ class LiveClient:
 
     def _count(self, now_s: float) -> None:
         rested_s, self._heard_s = now_s - self._heard_s, now_s
-        self._allowance = min(MOST_MESSAGES_S, self._allowance + rested_s * MOST_MESSAGES_S) - 1
+        self._allowance = min(MOST_MESSAGES_S, self._allowance + rested_s * MOST_MESSAGES_S)
+        self._charge(1)
+
+    def _charge(self, messages: int) -> None:
+        """So many messages one is worth, by the work that it makes for all."""
+        self._allowance -= messages
         if self._allowance < 0:
             raise Broken(NO_SENSE, "too many messages")
 
@@ -118,6 +148,7 @@ class LiveClient:
         patterns = texts(tags)
         if patterns is None:
             raise Broken(NO_SENSE, "view: too many tags, or names that can be none")
+        self._charge(wild(patterns) + len(patterns) // NAMES_A_MESSAGE)
         self._number = number
         self._every = round(HZ / rate)
         alarms, stations = message.get("alarms") is True, message.get("stations") is True
@@ -133,35 +164,53 @@ class LiveClient:
             said.insert(0, error)
         return [orjson.dumps(one) for one in said]
 
-    def _acknowledge(self, position: object) -> None:
+    def _acknowledge(self, position: object, now_s: float) -> None:
         if not _is_whole(position):
             raise Broken(NO_SENSE, "ack: the s of a frame")
         for sent in [s for s in self._unacknowledged if s <= position]:
             del self._unacknowledged[sent]
+            self.pace.acknowledged_s = now_s
 
     # -- what it is told -------------------------------------------------------------------------
 
     def due(self, frames: FrameMaker, count: int, utc_ns: int, now_s: float) -> list[bytes]:
         """What shall be sent in a round. count: of the rounds; Broken when it must go."""
         self._require_alive(now_s)
-        if self._view is None or len(self._unacknowledged) >= WINDOW:
+        missed = 0 if self._round is None else max(0, count - self._round - 1)
+        self._round = count
+        if self._view is None:
+            return []
+        if self.waiting >= WINDOW:
+            if self._is_due(frames, self._view, count):
+                self.pace.left_out(1)
             return []
         said = [_command(record) for record in self._commands()]
         view = self._view
-        if len(self._mirror) > view.size:  # a controller came: patterns may mean more now
+        if self._mirror.told != view.told:  # a controller came, with more tags or other ranges
             view = self._view = view_of(
                 self._mirror, view.patterns, alarms=view.alarms, stations=view.stations
             )
             said += self._introduce(view)
             self._position = NEVER
-        beat = count % BEAT == 0
-        if not beat and count % self._every:
+        if not self._is_due(frames, view, count):
             return said
-        if not beat and not frames.changed(view, self._position):
-            return said
+        if blocked := missed // self._every:  # its socket took nothing meanwhile
+            self.pace.left_out(blocked)
+        self.pace.stalled = False
         frame, self._position = frames.frame(view, self._number, self._position, utc_ns)
         self._unacknowledged[self._position] = now_s
         return [*said, frame]
+
+    @property
+    def waiting(self) -> int:
+        """Frames on the way that were not acknowledged yet."""
+        return len(self._unacknowledged)
+
+    def _is_due(self, frames: FrameMaker, view: View, count: int) -> bool:
+        """Whether this round has a frame for it."""
+        if count % BEAT == 0:
+            return True
+        return count % self._every == 0 and frames.changed(view, self._position)
 
     def _commands(self) -> list[CommandRecord]:
         if self._book.change == self._told:

@@ -27,6 +27,7 @@ NS_PER_MS = 1_000_000
 OLD_MS = 1_000  # a value so much older than its frame says its own time
 MOST_TAGS = 4_000
 MOST_PATTERNS = 500
+MOST_WILD = 20  # of them with *: each is compared with every tag
 NEVER = -1  # the position of who has seen nothing
 Row = list[Any]
 Key = tuple[bytes, bool, bool]
@@ -35,12 +36,12 @@ Key = tuple[bytes, bool, bool]
 @dataclass(frozen=True, eq=False)
 class View:
     """What one window shows. patterns: names of tags, * for any part of one; rows: in the mirror;
-    size: of the mirror when it was made, a larger one may have more; alarms, stations: it shows
-    them too."""
+    told: of the mirror when it was made, by another one it would be another; alarms, stations: it
+    shows them too."""
 
     patterns: tuple[str, ...]
     rows: NDArray[np.intp]
-    size: int
+    told: int
     alarms: bool
     stations: bool
     unknown: tuple[str, ...]
@@ -67,7 +68,7 @@ def view_of(
             unknown.append(pattern)
         found |= dict.fromkeys(matching)
     rows = np.array(sorted(found)[:MOST_TAGS], np.intp)
-    return View(tuple(patterns), rows, len(mirror), alarms, stations, tuple(unknown))
+    return View(tuple(patterns), rows, mirror.told, alarms, stations, tuple(unknown))
 
 
 def _matches(name: str, pattern: str) -> bool:
@@ -189,11 +190,18 @@ def _whole(mirror: Mirror, tag: str) -> int:
     return int(value) if math.isfinite(value) else 0
 
 
+def wild(patterns: Iterable[object]) -> int:
+    """How many patterns mean more than one name."""
+    return sum(1 for pattern in patterns if "*" in str(pattern))
+
+
 def texts(patterns: Iterable[object]) -> tuple[str, ...] | None:
     """Patterns as a client sent them; None when they are none."""
     found = tuple(patterns)
     if len(found) > MOST_PATTERNS:
         return None
     if not all(isinstance(p, str) and 0 < len(p) <= 200 for p in found):
+        return None
+    if wild(found) > MOST_WILD:
         return None
     return tuple(dict.fromkeys(str(p) for p in found))

@@ -71,6 +71,7 @@ class Mirror:
         self._changed = np.zeros(FIRST_ROOM, np.int64)
         self._owner = np.zeros(FIRST_ROOM, np.int64)  # serial of the source that has a tag now
         self._serial = 0
+        self._retold = 0  # tags that a controller described anew, otherwise than before
 
     def __len__(self) -> int:
         return len(self.tags)
@@ -97,6 +98,11 @@ class Mirror:
     def changed(self) -> NDArray[np.int64]:
         """Ticks of the last changes."""
         return self._changed[: len(self.tags)]
+
+    @property
+    def told(self) -> int:
+        """Another number whenever there are other tags, or others are said of them."""
+        return len(self.tags) + self._retold
 
     def index(self, name: str) -> int:
         """Where a tag lies, for as long as this mirror lives; KeyError when there is none."""
@@ -181,8 +187,9 @@ class Mirror:
             at = self._index.setdefault(tag.name, len(self.tags))
             if at == len(self.tags):
                 self.tags.append(tag)
-            else:
+            elif self.tags[at] != tag:
                 self.tags[at] = tag
+                self._retold += 1
         while len(self._value) < len(self.tags):
             self._grow()
         return np.array([self._index[tag.name] for tag in tags], np.intp)

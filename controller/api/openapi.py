@@ -37,10 +37,13 @@ PROBLEM_SCHEMA: Mapping[str, Any] = {
 _ALWAYS = ("request", "busy")
 _KNOWN = ("session", "forbidden")
 _CHANGES = ("csrf", "too large", "trail")
+_REPEATS = ("key", "key used")
+_LASTING = ("unfinished", "answered")
 _PARAMETERS: Mapping[str, Mapping[str, Any]] = {
     "key": {
         "name": "Idempotency-Key", "in": "header", "required": True,
-        "description": "another for each change; the same again gives the same answer",
+        "description": "another for each change; the same again gives the same answer, for a day "
+        "and across restarts; `unfinished` where nobody knows how the first try ended",
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9_.:-]{8,100}$"},
         "example": "8f14e45f-ceea-467f",
     },
@@ -92,7 +95,9 @@ def responses(declared: Declared) -> dict[int | str, Any]:
     if declared.needs is not Anybody.OPEN:
         codes += _KNOWN
     if declared.changes:
-        codes += [*_CHANGES, *(["key", "key used"] if declared.repeats else [])]
+        codes += _CHANGES
+    if declared.changes and declared.repeats:
+        codes += [*_REPEATS, *(() if declared.passing else _LASTING)]
     if "{" in declared.path:
         codes.append("unknown")
     found: dict[int | str, Any] = {}

@@ -30,6 +30,8 @@ from controller.api.read_back import ReadBacks
 from controller.api.recipe_work import RecipeWork
 from controller.api.recording import Recording
 from controller.api.rehearsing import Rehearsals
+from controller.api.repeat_journal import FILE as REQUESTS
+from controller.api.repeat_journal import RepeatJournal
 from controller.api.repeats import Repeats
 from controller.api.simulator import Simulator
 from controller.api.station_meta import stations_meta
@@ -102,7 +104,8 @@ class Parts:
         self.energy = EnergyTags.of(given.config)
         self.mirror, self.pools, self.counts = Mirror(), Pools(), Counts()
         self.recording = Recording(given.trail, self.pools.trail, clock.link_s)
-        self.repeats = Repeats(clock.link_s)
+        journal = RepeatJournal(given.run / REQUESTS, lambda: given.now().utc_ns)
+        self.repeats = Repeats(clock.link_s, journal, self.pools.answers)
         self.book = CommandBook(given.now().utc_ns // 1_000_000)
         self.carrier = Carrier(given.controllers, self.book, self.recording, self.now_ns)
         self.changes = Changes(self.facts, self.mirror, self.carrier, self.book, clock.link_s)

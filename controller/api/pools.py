@@ -29,6 +29,18 @@ class Pool:
 
     async def do(self, work: Callable[P, R], *args: P.args, **more: P.kwargs) -> R:
         """The result of work done in a thread. Problem("busy") when too many wait."""
+        return await asyncio.wrap_future(self._begun(work, *args, **more))
+
+    async def do_within(
+        self, wait_s: float, work: Callable[P, R], *args: P.args, **more: P.kwargs
+    ) -> bool:
+        """Work that is done in any case, but waited for no longer than so; whether it is done.
+        Problem("busy") when too many wait."""
+        waited = asyncio.wrap_future(self._begun(work, *args, **more))
+        done, _ = await asyncio.wait((waited,), timeout=wait_s)
+        return bool(done)
+
+    def _begun(self, work: Callable[P, R], *args: P.args, **more: P.kwargs) -> Future[R]:
         with self._turn:
             if self.inside >= self._most:
                 self.turned_away += 1
@@ -41,7 +53,7 @@ class Pool:
             self._left()
             raise
         future.add_done_callback(self._left)
-        return await asyncio.wrap_future(future)
+        return future
 
     def close(self) -> None:
         """Begin nothing any more."""
@@ -54,12 +66,14 @@ class Pool:
 
 class Pools:
     """door: users, sessions, tokens; passwords: what hashes, one at a time; trail: audit records;
-    history: questions about history; files: recipes, runs, exports."""
+    answers: those that are kept for who asks again; history: questions about history; files:
+    recipes, runs, exports."""
 
     def __init__(self) -> None:
         self.door = Pool("sessions", 2, 500)
         self.passwords = Pool("logins", 1, 30)
         self.trail = Pool("audit records", 4, 500)
+        self.answers = Pool("kept answers", 1, 200)
         self.history = Pool("history", 2, 30)
         self.files = Pool("files", 2, 30)
 
@@ -70,4 +84,4 @@ class Pools:
 
     def all(self) -> tuple[Pool, ...]:
         """Every pool."""
-        return self.door, self.passwords, self.trail, self.history, self.files
+        return self.door, self.passwords, self.trail, self.answers, self.history, self.files

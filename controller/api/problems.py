@@ -29,6 +29,7 @@ STATUS: Mapping[str, HTTPStatus] = MappingProxyType(
         "ticket": _S.FORBIDDEN,
         "author": _S.FORBIDDEN,
         "invitation": _S.FORBIDDEN,
+        "reset": _S.FORBIDDEN,
         "beyond": _S.FORBIDDEN,
         "origin": _S.FORBIDDEN,
         "csrf": _S.FORBIDDEN,

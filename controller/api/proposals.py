@@ -28,6 +28,7 @@ class Change:
     was: what the value is now as the person saw it, None where there is none; version: of what
     it changes, refused when somebody else changed it meanwhile. request: what the controller is
     asked beside that, for what is more than a command of a station (a deployment, an alarm).
+    returns: of a trial, what comes back by itself and is signed with it.
     """
 
     station: str
@@ -37,6 +38,7 @@ class Change:
     was: float | str | None = None
     version: int | None = None
     request: Mapping[str, Any] = field(default_factory=dict)
+    returns: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -121,14 +121,14 @@ class RecipeWork:
             self.store.create(base, own.version, author, body.reason, name, body.values)
         return self.shown(kind, name, body.version)
 
-    def release(self, own: RecipeId, body: bodies.Release, by: Identity) -> Plain:
-        """Fix a draft for good: checked, signed, then entered into the ledger."""
-        proof = body.rehearsal
-        rehearsal = None
-        if proof is not None:
-            rehearsal = Rehearsal(
-                passed=proof.passed, content_hash=proof.content_hash, summary=proof.summary
-            )
+    def release(
+        self, own: RecipeId, body: bodies.Release, by: Identity, made: Rehearsal | None
+    ) -> Plain:
+        """Fix a draft for good: checked, signed, then entered into the ledger. made: what came of
+        a rehearsal of this line; one that somebody brings is marked as his."""
+        brought, rehearsal = body.rehearsal, made
+        if brought is not None and made is None:
+            rehearsal = Rehearsal(**brought.model_dump(), brought_by=by.actor.name)
         witness = self._witness(by, body.ticket)
         try:
             with self.told():

@@ -1,10 +1,8 @@
 """Audit records of what comes through the API: durable before the answer goes out."""
 
-import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 
 from controller.access.identity import Identity
@@ -39,8 +37,20 @@ class Recording:
             raise Problem("trail", [told]) from error
 
     async def note(self, entry: Entry) -> None:
-        """After something was done, or refused: kept in memory while the disk refuses."""
-        await self._pool.do(self.trail.note, entry)
+        """After something was done, or refused: kept in memory while the disk refuses. What was
+        done does not become undone because many others are writing records."""
+        try:
+            await self._pool.do(self.trail.note, entry)
+        except Problem:
+            self.trail.owe(entry)
+
+    async def note_soon(self, entry: Entry, wait_s: float) -> None:
+        """The same, waited for no longer than so: on a disk that stands still it is written when
+        its turn comes."""
+        try:
+            await self._pool.do_within(wait_s, self.trail.note, entry)
+        except Problem:
+            self.trail.owe(entry)
 
     async def denied(self, by: Identity, what: str, station: str, code: str, why: str) -> None:
         """Somebody tried what he may not."""
@@ -64,6 +74,4 @@ class Recording:
         self._denials.append(now_s)
         count, self._untold = self._untold, 0
         more = f"; {count} more were refused before" if count else ""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(REFUSAL_WAITS_S):
-                await self.note(replace(entry, detail=entry.detail + more))
+        await self.note_soon(replace(entry, detail=entry.detail + more), REFUSAL_WAITS_S)

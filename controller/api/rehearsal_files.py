@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from controller.api.problems import Problem
+from controller.core.errors import ConfigError
 from controller.durable import make_folder
+from controller.recipe_store import Rehearsal
 from controller.whole_file import replace_file
 
 FOLDER, STATE_FILE = "rehearsals", "job.json"
@@ -123,6 +125,18 @@ class RehearsalFiles:
                 found: Plain = json.loads(path.read_text(encoding="utf-8"))
                 return found
         return None
+
+    def proof(self, own: str) -> Rehearsal:
+        """What a release asks for: of a whole rehearsal, not of one with faults or other gains;
+        Problem("release")."""
+        path = self.of(own) / RECORDS[0]
+        try:
+            if path.stat().st_size <= MAX_RECORD:
+                return Rehearsal.read(path, "")
+        except (OSError, ConfigError):
+            pass
+        told = "has left no record that a release asks for: rehearse the recipe as it stands"
+        raise Problem("release", [f"rehearsal {own} {told}"])
 
     def picture(self, own: str) -> bytes:
         """The picture (PNG); Problem("unknown") where there is none."""

@@ -77,6 +77,11 @@ class Rehearsals:
         ended = self._keep(replace(job, state=JobState.ENDED, ended_ns=self._now_ns()))
         if job.state is JobState.RUNNING:
             self._kill()
+        never_begun = [
+            j.id for j in self._jobs.values() if j.state not in OPEN and j.begun_ns is None
+        ]
+        for oldest in never_begun[:-MOST_KEPT]:
+            del self._jobs[oldest]
         return ended
 
     def find(self, own: str) -> Job:
@@ -98,6 +103,7 @@ class Rehearsals:
             for job in await asyncio.to_thread(self.files.left):
                 self._jobs.setdefault(job.id, job)
             self._read = True
+        self._give_up()
         while True:
             waiting = [job for job in self._jobs.values() if job.state is JobState.WAITING]
             if not waiting:
@@ -105,7 +111,16 @@ class Rehearsals:
                 await self._more.wait()
                 continue
             await self._do(waiting[0])
-            await asyncio.to_thread(self._forget_oldest)
+            for own in self._forgotten():
+                await asyncio.to_thread(self.files.forget, own)
+
+    def _give_up(self) -> None:
+        """What was under way when this service failed, on a full disk say, is over."""
+        for job in [j for j in self._jobs.values() if j.state is JobState.RUNNING]:
+            said = ("it could not be carried out: the log of the API says why",)
+            self._keep(
+                replace(job, state=JobState.REFUSED, said=said, ended_ns=self._now_ns())
+            )  # fmt: skip
 
     async def _do(self, job: Job) -> None:
         job = self._keep(replace(job, state=JobState.RUNNING, begun_ns=self._now_ns()))
@@ -118,6 +133,8 @@ class Rehearsals:
             stderr=asyncio.subprocess.PIPE, limit=MAX_LINE, start_new_session=True,
         )  # fmt: skip
         try:
+            if self._jobs[job.id].state is not JobState.RUNNING:
+                self._kill()  # somebody ended it before it was there
             said = await self._follow(job.id, process)
             code = await process.wait()
         finally:
@@ -174,11 +191,13 @@ class Rehearsals:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
 
-    def _forget_oldest(self) -> None:
-        over = [job for job in self._jobs.values() if job.state not in OPEN]
-        for job in over[: max(0, len(over) - MOST_KEPT)]:
-            self._jobs.pop(job.id, None)
-            self.files.forget(job.id)
+    def _forgotten(self) -> list[str]:
+        """The oldest of what is over, which is too much."""
+        over = [job.id for job in self._jobs.values() if job.state not in OPEN]
+        oldest = over[: max(0, len(over) - MOST_KEPT)]
+        for own in oldest:
+            del self._jobs[own]
+        return oldest
 
 
 def _progress(text: str) -> int | None:

@@ -2,9 +2,9 @@
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from controller.clock import NS
 from controller.config import LineConfig
@@ -49,35 +49,33 @@ def one_run(config: LineConfig, run: Path, which: str) -> Plain:
     }
 
 
-def bundle(config: LineConfig, run: Path, which: str) -> tuple[Path, str, str]:
-    """The bundle of a run in a file of its own, the id of the run, and the sum of its manifest."""
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """One that was made for an answer. Its file has no name any more: it goes when the stream is
+    closed, whatever becomes of the answer. run: its id; sha256: of its manifest."""
+
+    run: str
+    sha256: str
+    size: int
+    stream: BinaryIO
+
+
+def bundle(config: LineConfig, run: Path, which: str) -> Bundle:
+    """The bundle of a run."""
     found = find_run(which, run, config)
-    folder = Path(tempfile.mkdtemp(prefix="dryline-bundle-"))
-    path = folder / f"{found.record.head.id}.zip"
-    try:
+    own = found.record.head.id
+    with tempfile.TemporaryDirectory(prefix="dryline-bundle-") as folder:
+        path = Path(folder) / f"{own}.zip"
         with MergedReader(histories(config, run)) as history:
             done = export(bundle_source(found, history), history, path)
-    except BaseException:
-        discard(path)
-        raise
-    return path, found.record.head.id, done.sha256
+        return Bundle(own, done.sha256, path.stat().st_size, path.open("rb"))
 
 
-def discard(path: Path) -> None:
-    """Take away a bundle that was made for one answer."""
-    for file in path.parent.iterdir():
-        file.unlink(missing_ok=True)
-    path.parent.rmdir()
-
-
-def pieces(path: Path) -> Iterator[bytes]:
-    """The bytes of a file that is taken away at the end."""
-    try:
-        with path.open("rb") as stream:
-            while piece := stream.read(PIECE):
-                yield piece
-    finally:
-        discard(path)
+def pieces(stream: BinaryIO) -> Iterator[bytes]:
+    """The bytes of a stream, which is closed at the end."""
+    with stream:
+        while piece := stream.read(PIECE):
+            yield piece
 
 
 def deployments_of(run: Path, station: str) -> list[Plain]:

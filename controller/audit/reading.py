@@ -1,5 +1,6 @@
 """Reading the trail: the newest records, those after a number, those that somebody asks for."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,12 +51,12 @@ def newest(path: Path, wish: Wish, limit: int, before: int | None = None) -> lis
 
 def after(path: Path, number: int, limit: int) -> list[Record]:
     """The `limit` records that follow a number, oldest first: how to read on."""
-    found: list[Record] = []
+    found: deque[Record] = deque(maxlen=limit)
     for record in newest_first(path):
         if record.number <= number:
             break
         found.append(record)
-    return found[::-1][:limit]
+    return list(found)[::-1]
 
 
 def matching(path: Path, wish: Wish) -> Iterator[Record]:

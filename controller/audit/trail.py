@@ -126,11 +126,19 @@ class Trail(Closing):
         try:
             self.append(entry)
         except StoreError:
-            with self._gather:
-                if len(self._owed) >= MAX_OWED:
-                    self.dropped += 1
-                    return
-                self._owed.append((moment, entry))
+            self._owe(moment, entry)
+
+    def owe(self, entry: Entry) -> None:
+        """The same without the disk: it is written before the next record that is. Does not
+        block."""
+        self._owe(self._now(), entry)
+
+    def _owe(self, moment: Moment, entry: Entry) -> None:
+        with self._gather:
+            if len(self._owed) >= MAX_OWED:
+                self.dropped += 1
+                return
+            self._owed.append((moment, entry))
 
     def look_at_clock(self) -> None:
         """Record that the wall clock was set, if it was; the next record would tell, too, but not

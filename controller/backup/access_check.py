@@ -4,7 +4,7 @@ import json
 import sqlite3
 from pathlib import Path
 
-from controller.access.database import APPLICATION_ID, VERSION
+from controller.access.database import ADDED, APPLICATION_ID, VERSION
 from controller.access.roles import Role
 from controller.audit.anchor import default_anchor
 from controller.audit.check import check
@@ -16,18 +16,19 @@ COUNTED = ("user", "token", "session")
 def access_damage(db: sqlite3.Connection) -> tuple[dict[str, int], list[str]]:
     """Figures of a store of users, and what is wrong with it."""
     damage = []
-    for pragma, ours in (("application_id", APPLICATION_ID), ("user_version", VERSION)):
+    known = (("application_id", (APPLICATION_ID,)), ("user_version", (VERSION, *ADDED)))
+    for pragma, ours in known:
         (found,) = db.execute(f"PRAGMA {pragma}").fetchone()
-        if found != ours:
-            damage.append(f"{pragma} is {found}, {ours} was expected")
+        if found not in ours:
+            damage.append(f"{pragma} is {found}, {ours[0]} was expected")
     figures = {}
     for table in COUNTED:
         (n,) = db.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 - our words
         figures[f"rows of {table}"] = n
-    known = set(Role)
+    every = set(Role)
     for name, roles in db.execute("SELECT name, roles FROM user ORDER BY name"):
         try:
-            right = set(json.loads(roles)) <= known
+            right = set(json.loads(roles)) <= every
         except (ValueError, TypeError):
             right = False
         if not right:

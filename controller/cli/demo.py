@@ -29,14 +29,17 @@ def demo_login(run: Path) -> Secret | None:
     are users and no such file: somebody else sees to them. DrylineError when it cannot be read."""
     path = run / KEPT_IN
     with desk_of(run) as desk:
-        if desk.users():
+        known = {user.name: user for user in desk.users()}
+        if known.keys() - AUTHORS.keys():  # else the first start was killed in the middle
             return _kept(path)
         password = code_to_type(GROUPS)
         replace_file(path, password.reveal().encode(), SECRET)
         by = Actor(getpass.getuser(), TERMINAL)
         for name, display in AUTHORS.items():
-            desk.add(by, name, [Role.ENGINEER], code_to_type(GROUPS), display, WHY)
-            desk.disable(by, name, WHY)
+            if name not in known:
+                desk.add(by, name, [Role.ENGINEER], code_to_type(GROUPS), display, WHY)
+            if name not in known or known[name].active:
+                desk.disable(by, name, WHY)
         desk.add(by, NAME, ROLES, password, "Demo", WHY)
     return password
 

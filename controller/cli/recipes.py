@@ -204,7 +204,8 @@ def _show_formula(recipe: Recipe, kind: RecipeKind) -> None:
 
 def told_entry(entry: Entry) -> str:
     """'release by grace at 2026-01-01T00:00:00Z: good runs (rehearsal: passed; unsigned)'."""
-    proof = [f"rehearsal: {entry.rehearsal}"] if entry.rehearsal else []
+    brought = f" brought by {entry.brought_by}" if entry.brought_by else ""
+    proof = [f"rehearsal{brought}: {entry.rehearsal}"] if entry.rehearsal else []
     proof = [f"without rehearsal: {entry.override}"] if entry.override else proof
     if entry.signature is not None:
         proof.append(f"signed, audit record {entry.signature.get('number')}")

@@ -31,7 +31,8 @@ def rehearse(  # noqa: PLR0913, PLR0917 - each is an option of the command
         str, typer.Option(help="Version to compare with, on the same seeds.")
     ] = "",
     faults: Annotated[
-        str, typer.Option(help="Faults by name, separated by commas, or a schedule (CSV).")
+        str, typer.Option(help="Faults by name, separated by commas, or NAME@BEGIN+LASTS in "
+                          "minutes of production; or a schedule (CSV).")
     ] = "",
     tune: Annotated[
         str, typer.Option(help="Gains of a loop to look at: LOOP=KC,TI_S,TD_S.")

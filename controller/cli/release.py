@@ -67,12 +67,12 @@ def release(  # noqa: PLR0913, PLR0917 - an argument for each option
     def work() -> Entry:
         store, _ = store_of(line, recipes)
         own = store.find(kind, recipe)
-        proof = Rehearsal.read(rehearsal) if rehearsal else None
         users = users_of(run)
         signer = None
         if users:
             signer = Signer(run, line, proof_of(approver, users, password_file))
         who = signer.proof.name if signer else approver or getpass.getuser()
+        proof = Rehearsal.read(rehearsal, who) if rehearsal else None
         with (
             witness_of(run, who, users, signer, _note) as witness,
             _put_down(witness, own, Action.RELEASE, reason),

@@ -1,4 +1,4 @@
-"""Commands for users: `dryline user add|list|role|disable|enable|password|...`.
+"""Commands for users: `dryline user add|list|role|disable|enable|password|reset|...`.
 
 Changes go through the API where one runs, else they are made in the run folder itself: whoever
 owns the folder is its terminal. Passwords are typed, or read from standard input; never an
@@ -153,6 +153,17 @@ def password(name: Name, run: RunFolder = Path("run"), reason: Reason = "") -> N
     if _changed(run, "PUT", _path("users", name, "password"), **body) is None:
         _do(run, lambda desk, by: desk.set_password(by, name, new, reason))
     _say(f"{name} has a new password")
+
+
+@commands.command()
+def reset(name: Name, run: RunFolder = Path("run"), reason: Reason = "") -> None:
+    """Print a code with which a user chooses a new password at the login; the old one ends."""
+    found = _changed(run, "POST", _path("users", name, "reset"), reason=reason)
+    if found is None:
+        code = _do(run, lambda desk, by: desk.make_reset(by, name, reason)).reveal()
+    else:
+        code = found["code"]
+    _say(f"Code for {tidy_name(name)}, good once and for an hour: {code}")
 
 
 @commands.command()

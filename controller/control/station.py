@@ -42,6 +42,7 @@ from controller.core.tag import Tag
 from controller.formulas.parameter import Parameter
 
 MAX_QUEUE = 64
+_KNOWN, _UNKNOWN = [GOOD] * 2, [int(Quality.BAD_NO_DATA)] * 2
 
 
 class Station:
@@ -100,6 +101,7 @@ class Station:
         self._health = self.offset[f"{p}.SERVICE.STATE"]
         own = ("SCAN.FAULTED", "LINK.UP", "LINK.AGE")
         self._faulted, self._up, self._age = (self.offset[f"{p}.{name}"] for name in own)
+        self._trip_times = slice(self._age + 1, self._age + 3)  # LINK.RTT and LINK.RTTMAX
         self.settings = {key: self.offset[f"{p}.SET.{key}"] for key in self.SETTINGS}
         self.loops = self.loops_of(p)
         self._loop_list = list(self.loops.values())
@@ -217,11 +219,14 @@ class Station:
             t.link_losses,
             t.writes_refused,
             t.age_s,
+            t.round_trip_ms,
+            t.round_trip_worst_ms,
             self.interlock_desk.bypassed,
             *self.recipes.figures(),
         )
         table, own = self.table, self._own
         self._pack(table.value.data, 8 * self._split, *v[own:])
+        self.q[self._trip_times] = _KNOWN if t.round_trip_worst_ms else _UNKNOWN
         quality = self.q[own:]
         if quality != self._q_shown:
             table.quality[self._split : self._stop] = quality

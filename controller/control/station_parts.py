@@ -51,6 +51,8 @@ class ScanTiming:
     link_losses: int = 0
     writes_refused: int = 0
     age_s: float = 0.0
+    round_trip_ms: float = 0.0  # both 0 while no write was confirmed within a minute
+    round_trip_worst_ms: float = 0.0
 
 
 _HEALTH: tuple[tuple[str, str, str, float, Kind], ...] = (
@@ -67,6 +69,8 @@ _HEALTH: tuple[tuple[str, str, str, float, Kind], ...] = (
     ("LINK.LOSSES", "times the link was lost", "", 1e9, Kind.INTEGER),
     ("LINK.REFUSED", "writes that failed or were refused", "", 1e9, Kind.INTEGER),
     ("LINK.AGE", "age of the last heartbeat", "s", 1e6, Kind.REAL),
+    ("LINK.RTT", "time in which the PLC confirmed the last write", "ms", 1e6, Kind.REAL),
+    ("LINK.RTTMAX", "longest such time of the last minute", "ms", 1e6, Kind.REAL),
     ("INTERLOCK.BYPASSED", "interlocks out of force by a person", "", 99, Kind.INTEGER),
     ("RUN.TIME", "time since START of the open run", "s", 1e9, Kind.REAL),
     ("RUN.PHASE", "phase of the recipe, 0 none", "", 99, Kind.INTEGER),
@@ -81,6 +85,8 @@ _RULES = {
     "SCAN.LATE": HistoryRule(deadband=20, max_interval_s=60),
     "SCAN.TOOK": HistoryRule(deadband=20, max_interval_s=60),
     "LINK.AGE": HistoryRule(deadband=0.5, max_interval_s=60),
+    "LINK.RTT": HistoryRule(deadband=20, max_interval_s=60),
+    "LINK.RTTMAX": HistoryRule(deadband=20, max_interval_s=60),
     "RUN.TIME": HistoryRule(deadband=30, max_interval_s=60),
 }
 

@@ -167,6 +167,10 @@ STATION: tuple[tuple[Metric, Callable[[Station], float]], ...] = (
      lambda s: s.timing.writes_refused),
     (_gauge("link_heartbeat_age_seconds", "age of the PLC's last heartbeat", "station"),
      lambda s: s.timing.age_s),
+    (_gauge("link_round_trip_seconds", "time in which the PLC confirmed the last write, 0 for none",
+            "station"), lambda s: s.timing.round_trip_ms / 1000.0),
+    (_gauge("link_round_trip_worst_seconds", "longest such time of the last minute, 0 for none",
+            "station"), lambda s: s.timing.round_trip_worst_ms / 1000.0),
 )  # fmt: skip
 
 SCAN_AGE = _gauge("scan_age_seconds", "time since the last scan began", "station")

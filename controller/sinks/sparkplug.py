@@ -7,11 +7,11 @@ that finds no connection has its answer at once and comes again.
 
 import asyncio
 import logging
-import ssl
 import threading
 from collections.abc import Sequence
 from concurrent.futures import CancelledError
 from contextlib import suppress
+from functools import partial
 
 from controller.core.errors import StoreError
 from controller.core.ports import Clock
@@ -23,9 +23,12 @@ from controller.sinks.sparkplug_ears import Ears
 from controller.sinks.sparkplug_lines import Key, Lines, Reading, read_line
 from controller.sinks.sparkplug_metrics import MS
 from controller.sinks.sparkplug_node import EdgeNode, Message, Topics, UnknownMetricError
+from controller.sinks.sparkplug_pace import Pace
 from controller.sinks.sparkplug_phases import Act, Phase, Turn, after
 from controller.sinks.sparkplug_settings import NEEDS_LIBRARY, Settings
 from controller.sinks.sparkplug_store import SessionNumbers, device_tags, read_store
+from controller.sinks.sparkplug_tls import tls_context
+from controller.supervise import together
 
 try:
     import aiomqtt
@@ -40,6 +43,7 @@ POLL_S = 1.0  # how often a lane looks whether the session's thread is still the
 END_S = 0.8
 MOST_WAITING = 1_000  # messages of hosts; what is more is thrown away, and asked for again
 FAREWELL_S = 0.5
+REBIRTH_S = 5.0  # between rebirths that hosts ask for
 REFUSED_TOLD_S = 60.0  # between notes about refused commands: anybody may send any number
 # Refusals of a broker that only another setting can mend: those of MQTT 3.1.1 and of 5.
 FINAL = frozenset({1, 2, 4, 5, 128 + 4, 128 + 5, 128 + 6, 128 + 7, 128 + 10, 128 + 12})
@@ -53,6 +57,10 @@ def node_of(settings: Settings, site: Site) -> str:
     """The edge node id: each part of a line is a controller and so a node of its own."""
     name = settings.node or site.line
     return f"{name}-{site.part.replace('+', '-')}" if site.part else name
+
+
+class _HostWentError(Exception):
+    """The primary host is not online any more: the connection ends."""
 
 
 class Sink:
@@ -194,7 +202,7 @@ class Session:
         )
         if problem:
             raise ValueError(problem)
-        context = self._context() if settings.tls else None
+        context = tls_context(settings, self._site.folder) if settings.tls else None
         number = self._numbers.next()
         will = self._node.death(number)
         topics = self._node.topics
@@ -214,19 +222,6 @@ class Session:
         )
         return client, number
 
-    def _context(self) -> ssl.SSLContext:
-        settings, folder = self._settings, self._site.folder
-        try:
-            trusted = str(folder / settings.ca_file) if settings.ca_file else None
-            context = ssl.create_default_context(cafile=trusted)
-            if settings.cert_file:
-                key = folder / settings.key_file if settings.key_file else None
-                context.load_cert_chain(folder / settings.cert_file, key)
-        except OSError as error:  # of which SSLError is one
-            names = ", ".join(filter(None, (settings.ca_file, settings.cert_file)))
-            raise ValueError(f"no certificates: {names}: {error.strerror or error}") from error
-        return context
-
     async def _live(self, client: "aiomqtt.Client", number: int) -> Answer:
         """Be an edge node until the connection is lost, or something says to take leave."""
         timed_out = Answer(0, f"no answer within {self._settings.timeout_s:g} s")
@@ -242,10 +237,11 @@ class Session:
                     self._settled.set()
                 else:
                     await self._take(client, Turn.HOST_ONLINE)
-                async for message in client.messages:
-                    await self._hear(client, str(message.topic), _bytes(message.payload))
-                    if self._phase is Phase.OFFLINE:
-                        return Answer(0, f"the primary host {self._settings.primary_host} went")
+                self._rebirths = Pace(self._clock, REBIRTH_S)
+                bear = partial(self._bear_again, client)
+                await together(self._listen(client), self._rebirths.answer(bear))
+        except _HostWentError:
+            return Answer(0, f"the primary host {self._settings.primary_host} went")
         except TimeoutError:
             return Answer(0, self._no_echo()) if self._unheard else timed_out
         except StoreError as error:
@@ -255,6 +251,18 @@ class Session:
             self._cut(self._patience)
             await self._farewell(client, number)
         return timed_out
+
+    async def _listen(self, client: "aiomqtt.Client") -> None:
+        async for message in client.messages:
+            await self._hear(client, str(message.topic), _bytes(message.payload))
+            if self._phase is Phase.OFFLINE:
+                raise _HostWentError
+
+    async def _bear_again(self, client: "aiomqtt.Client") -> None:
+        """What hosts were told last, once more."""
+        async with self._turns:
+            await self._publish_births(client, fresh=False)
+        log.info("a host asked for a rebirth: done")
 
     async def _farewell(self, client: "aiomqtt.Client", number: int) -> None:
         """The death in person: after an orderly DISCONNECT no broker publishes the will."""
@@ -276,11 +284,12 @@ class Session:
         self._phase, act = after(was, turn)
         if act is not Act.BIRTH:
             return
-        async with self._turns:
-            await self._publish_births(client, fresh=was is not Phase.ONLINE)
         if was is Phase.ONLINE:
-            log.info("a host asked for a rebirth: done")
-        elif not self._settings.echo:
+            self._rebirths.ask()
+            return
+        async with self._turns:
+            await self._publish_births(client, fresh=True)
+        if not self._settings.echo:
             self._open(client)
         elif self._limit is not None:
             self._unheard = True

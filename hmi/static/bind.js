@@ -67,9 +67,10 @@ const BINDERS = {
     const mark = qualityMark(one.state, one.quality);
     write(element, cellText(one, digits) + (mark ? ` ${mark}` : ""));
   },
-  /** Filled from the bottom, or by data-axis="x" from the left. */
+  /** Filled from the bottom, or by data-axis="x" from the left; what is not known is the whole of it, dashed, and never looks empty. */
   level(element, one) {
-    const part = one.usable === null ? 0 : fraction(one.usable, Number(element.dataset.low ?? one.meta.lo), Number(element.dataset.high ?? one.meta.hi));
+    const known = one.usable ?? (one.state === "stale" ? one.value : null);
+    const part = known === null ? 1 : fraction(known, Number(element.dataset.low ?? one.meta.lo), Number(element.dataset.high ?? one.meta.hi));
     element.style.transform = element.dataset.axis === "x" ? `scaleX(${part})` : `scaleY(${part})`;
   },
   /** Shown while the value is not 0; data-equals: while it is that. */

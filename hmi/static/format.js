@@ -43,10 +43,11 @@ export function dateText(ms) {
   return `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())}`;
 }
 
-/** 11-22 14:02:33, or the clock alone when it is the same day as now. */
+/** 11-22 14:02:33, with its year when that is another one, or the clock alone when it is the same day as now. */
 export function momentText(ms, nowMs) {
-  const day = dateText(ms);
-  return day === dateText(nowMs) ? clockText(ms) : `${day.slice(5)} ${clockText(ms)}`;
+  const day = dateText(ms), today = dateText(nowMs);
+  if (day === today) return clockText(ms);
+  return `${day.slice(0, 4) === today.slice(0, 4) ? day.slice(5) : day} ${clockText(ms)}`;
 }
 
 /** A length of time: 12 s, 4:05, 2:04:05. @param {number} s */

@@ -3,6 +3,7 @@
 
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
+import { useEffect, useErrorBoundary, useRef } from "preact/hooks";
 import { logout, session } from "./api.js";
 import { Again } from "./elements/again.js";
 import { ranked, standing } from "./elements/alarms.js";
@@ -14,6 +15,7 @@ import { openProposals } from "./elements/twostep.js";
 import { clockText, dateText } from "./format.js";
 import { LANGUAGES, language, ofAlarm, problemText, speak, t } from "./i18n.js";
 import { kiosk } from "./kiosk.js";
+import { leaves } from "./leaving.js";
 import { ageS, alarms, cell, floods, frozen, link, outdated, serverT, unacknowledged } from "./live.js";
 import { stations } from "./plant.js";
 import { openFaceplate, route } from "./router.js";
@@ -24,9 +26,23 @@ import { shortTitle } from "./titles.js";
 const ofStation = (found, name) => [...found.values()].filter((a) => a.station === name);
 
 /** Head, the screen, and what lies over it. */
-export function Frame({ screen: Screen, params }) {
+export function Frame({ screen, params }) {
+  const { path } = route.value, main = useRef(/** @type {any} */ (null)), shown = useRef(path);
+  useEffect(() => { // another screen begins at its top, and keys go on from there
+    if (shown.current === path) return;
+    shown.current = path;
+    main.current.scrollTop = 0;
+    if (document.activeElement === document.body) main.current.focus();
+  }, [path]);
   return html`<${Head} /><${Again} />
-    <main id="screen" tabindex="-1"><${Screen} ...${params} key=${route.value.path} /></main><${FaceplateDock} /><${KeyHelp} />`;
+    <main id="screen" tabindex="-1" ref=${main}><${Guarded} part=${screen} params=${params} key=${path} /></main><${Guarded} part=${FaceplateDock} cls="faceplate" key=${route.value.query.get("fp")} /><${KeyHelp} />`;
+}
+
+/** A part that fails takes nothing else with it: head, alarms and the other part stay alive. */
+function Guarded({ part: Part, params, cls = "panel" }) {
+  const [failure, again] = useErrorBoundary((error) => console.error(error));
+  if (!failure) return html`<${Part} ...${params} />`;
+  return html`<div class=${cls} role="alert"><p>${t("screen.failed", { why: String(failure.message ?? failure) })}</p><button type="button" class="act" onClick=${again}>${t("asked.again")}</button></div>`;
 }
 
 function Head() {
@@ -73,7 +89,7 @@ function Banner() {
     ${outdated.value && html`<button type="button" class="notice" disabled=${openProposals.value > 0} onClick=${() => location.reload()}>${t(openProposals.value > 0 ? "frame.reload_later" : "frame.reload")}</button>`}
     ${stopped.length > 0 && html`<strong class="mark-words">⊘ ${t("frame.controller_silent", { stations: stopped.join(", ") })}</strong>`}
     ${down.length > 0 && html`<strong class="mark-words">⊘ ${t("frame.plc_silent", { stations: down.join(", ") })}</strong>`}
-    ${flood && html`<strong class="mark-words">${t("alarm.flood", { count: flood.count })}</strong>`}
+    ${flood && html`<strong class="mark-words" title=${t("alarm.flood", { count: flood.count })}>${t("frame.flood", { count: flood.count })}</strong>`}
     ${first && html`<button type="button" class="newest" role=${first.priority === 1 ? "alert" : undefined} onClick=${() => openFaceplate(first.tag)}>
       <${AlarmSymbol} priority=${first.priority} asks /><span class="tag">${first.tag}</span> <span class="words">${ofAlarm(first, "text")}</span></button>`}
     <a class="counts" href="/alarms">${t("frame.unacknowledged", { count: unacknowledged.value.reduce((a, b) => a + b, 0) })}
@@ -99,19 +115,26 @@ function Clock() {
 
 function UserMenu() {
   const open = useSignal(false), told = useSignal("");
-  const user = session.value;
+  const user = session.value, place = useRef(/** @type {any} */ (null));
+  useEffect(() => { // a tap beside it shuts it: nothing stays hidden behind it
+    if (!open.value) return undefined;
+    const shut = (event) => { if (!place.current?.contains(event.target)) open.value = false; };
+    addEventListener("pointerdown", shut);
+    return () => removeEventListener("pointerdown", shut);
+  }, [open.value]);
   if (!user) return null;
   const leave = () => logout().catch((error) => { told.value = problemText(error); });
+  const change = (code) => speak(code).catch(() => { told.value = t("menu.no_language"); });
   const onKey = (event) => {
-    if (event.key !== "Escape") return;
+    if (!leaves(event) || !open.value) return;
     open.value = false;
     event.preventDefault();
   };
-  return html`<div class="user" onKeyDown=${onKey}>
+  return html`<div class="user" onKeyDown=${onKey} ref=${place}>
     <button type="button" class="user-button" aria-expanded=${open.value} onClick=${() => { open.value = !open.value; }}>${user.display || user.user}</button>
     ${open.value && html`<div class="menu"><p><strong>${user.display || user.user}</strong><br />${user.roles.map((r) => t(`role.${r}`)).join(", ")}</p>
       <fieldset><legend>${t("menu.language")}</legend>${Object.entries(LANGUAGES).map(([code, words]) => html`
-        <button type="button" key=${code} lang=${code} aria-pressed=${language.value === code} onClick=${() => speak(code)}>${words}</button>`)}</fieldset>
+        <button type="button" key=${code} lang=${code} aria-pressed=${language.value === code} onClick=${() => change(code)}>${words}</button>`)}</fieldset>
       <fieldset><legend>${t("menu.theme")}</legend>${["system", "light", "dark"].map((name) => html`
         <button type="button" key=${name} aria-pressed=${chosen.value === name} onClick=${() => choose(name)}>${t(`theme.${name}`)}</button>`)}</fieldset>
       <button type="button" class="act quiet" onClick=${() => { open.value = false; helpOpen.value = true; }}>${t("keys.title")} (?)</button>

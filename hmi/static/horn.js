@@ -17,9 +17,9 @@ export const hornOn = signal(wanted() === "on");
 export const hornReady = signal(false);
 const silenced = signal(new Set());
 const heard = signal(new Set());
-const asking = computed(() => (session.value && link.value === "live" ? sounding(alarms.value.values()) : []));
+const asking = computed(() => (session.value ? sounding(alarms.value.values()) : []));
 /** What would be heard now: {key, priority} or null. */
-export const heardAlarm = computed(() => (hornOn.value ? heardNow(asking.value, silenced.value, heard.value) : null));
+export const heardAlarm = computed(() => (hornOn.value && link.value === "live" ? heardNow(asking.value, silenced.value, heard.value) : null));
 
 let context = /** @type {AudioContext|null} */ (null), timer = 0;
 
@@ -39,7 +39,10 @@ export function silence() {
 /** A tap happened: from now on the browser lets it be heard. */
 function unlock() {
   if (!hornOn.peek()) return;
-  context ??= new AudioContext();
+  if (!context) {
+    context = new AudioContext();
+    context.onstatechange = () => { hornReady.value = context?.state === "running"; }; // a machine that slept may have taken it away
+  }
   context.resume().then(() => { hornReady.value = context?.state === "running"; }).catch(() => null);
 }
 

@@ -1,7 +1,7 @@
 // Texts in the language of the user. Screens name keys; what the plant says about itself (names of
 // tags' descriptions, alarms) is looked up by the English words it comes with.
 
-import { computed, signal } from "@preact/signals";
+import { batch, signal } from "@preact/signals";
 import { phrases } from "./phrases.js";
 
 export const LANGUAGES = { en: "English", ja: "日本語" };
@@ -24,14 +24,20 @@ async function catalogue(name) {
   return answer.json();
 }
 
+let turn = 0;
+
 /** Change the language; everything that is drawn is drawn anew. */
 export async function speak(code) {
+  const mine = (turn += 1);
   const [own, ofPlant] = await Promise.all([
     catalogue(code), code === "en" ? {} : catalogue(`plant.${code}`),
   ]);
-  texts.value = own;
-  plant.value = phrases(ofPlant);
-  language.value = code;
+  if (mine !== turn) return; // another language was asked for meanwhile
+  batch(() => {
+    texts.value = own;
+    plant.value = phrases(ofPlant);
+    language.value = code;
+  });
   document.documentElement.lang = code;
   localStorage.setItem(KEPT, code);
 }
@@ -56,6 +62,12 @@ export function said(words) {
   return words ? (plant.value(words) ?? words) : "";
 }
 
+/** A sentence of the server and the language it is shown in: English where there are no words for it. */
+export function saidIn(words) {
+  const text = plant.value(words);
+  return { words: text ?? words, lang: text === undefined ? "en" : language.value };
+}
+
 /** A text of an alarm. part: text, cause, consequence or action. */
 export function ofAlarm(alarm, part) {
   return plant.value(`${alarm.key}:${part}`) ?? said(alarm[part]);
@@ -64,5 +76,3 @@ export function ofAlarm(alarm, part) {
 /** The reasons of an answer of the server: its code in words, then what it said itself. */
 export const problemText = (problem) =>
   has(`problem.${problem.code}`) ? t(`problem.${problem.code}`) : problem.title || problem.code;
-
-export const isJapanese = computed(() => language.value === "ja");

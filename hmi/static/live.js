@@ -12,6 +12,7 @@ const VERSION = 1;
 const STALE_MS = 1000;
 const HIDDEN_STALE_MS = 2500;
 const CHECK_MS = 100;
+const DEAD_MS = 10000; // a socket that says nothing for so long is given up: nobody may be at its other end
 const FIRST_WAIT_MS = 250, LONGEST_WAIT_MS = 8000;
 const LOCK_MS = 500;
 const SCANS = ".SCAN.COUNT";
@@ -26,6 +27,8 @@ export const serverT = signal(0);
 export const outdated = signal(false);
 /** Why the server let go of us: "" or ended, roles. */
 export const endedBy = signal("");
+/** Another one whenever the server was started anew: what is known of the plant may be another thing. */
+export const serverBoot = signal("");
 /** Nothing may be tapped for a moment after the picture came back. */
 export const locked = signal(false);
 /** Alarms that are not normal, by id. */
@@ -46,7 +49,7 @@ const watches = new Map();
 const scans = new Map();
 let socket = null, boot = "", build = "", position = -1, viewId = 0, viewKey = "";
 let waitMs = FIRST_WAIT_MS, retry = 0, frameAt = -Infinity, frameT = 0, wanted = false, backAgain = false;
-let staleMs = STALE_MS, told = false, viewTags = "", resumed = false;
+let staleMs = STALE_MS, told = false, viewTags = "", resumed = false, openedAt = 0, shownAt = -Infinity, unlock = 0;
 
 /** Server time of the newest frame, to be sent with what a person does: he saw no newer picture. */
 export const seenT = () => frameT;
@@ -132,6 +135,7 @@ function open() {
   address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
   const mine = (socket = new WebSocket(address));
   told = false;
+  openedAt = performance.now();
   mine.onopen = () => {
     // Only what changed since is sent again, so other tags than before need everything.
     const same = wantedTags().join(" ") === viewTags;
@@ -156,6 +160,13 @@ function closed(code) {
   if (code === OTHER_VERSION) outdated.value = true;
   retry = setTimeout(open, waitMs * (0.7 + 0.6 * Math.random()));
   waitMs = Math.min(LONGEST_WAIT_MS, waitMs * 2);
+}
+
+/** A silent socket is left behind: whether it ever says that it is closed does not matter. */
+function giveUp() {
+  const silent = socket;
+  closed(0);
+  silent.close();
 }
 
 /** Try at once: the network or the window is back. */
@@ -195,6 +206,7 @@ function onHello(message) {
     position = -1;
     byIndex.clear();
   }
+  serverBoot.value = boot;
   staleMs = Math.min(STALE_MS, message.stale_ms);
   told = true;
   waitMs = FIRST_WAIT_MS;
@@ -298,7 +310,8 @@ function setLive() {
   if (!backAgain) return;
   backAgain = false;
   locked.value = true;
-  setTimeout(() => { locked.value = false; }, LOCK_MS);
+  clearTimeout(unlock);
+  unlock = setTimeout(() => { locked.value = false; }, LOCK_MS);
 }
 
 function setStale() {
@@ -310,9 +323,11 @@ function setStale() {
 
 function check() {
   const now = performance.now();
-  const limit = document.hidden ? HIDDEN_STALE_MS : staleMs;
+  const seldom = document.hidden || now - shownAt < HIDDEN_STALE_MS; // frames come once a second until it is asked for more
+  const limit = seldom ? HIDDEN_STALE_MS : staleMs;
   const age = now - frameAt;
   if (age > limit) setStale();
+  if (socket && now - Math.max(frameAt, openedAt) > DEAD_MS) giveUp();
   if (Number.isFinite(age)) {
     const whole = Math.floor(age / 1000);
     if (ageS.peek() !== whole) ageS.value = whole;
@@ -337,6 +352,7 @@ setInterval(check, CHECK_MS);
 addEventListener("online", hurry);
 addEventListener("offline", setStale);
 document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) shownAt = performance.now();
   check();
   hurry();
   sendView(false);

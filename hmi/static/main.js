@@ -1,20 +1,20 @@
 // Begins: texts, who is logged in, the plant, the live socket; then draws what the address names.
 
-import { effect, signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 import { html, render } from "htm/preact";
 import { Problem, session, whoami } from "./api.js";
 import { Frame } from "./frame.js";
 import { ready, said, t } from "./i18n.js";
-import { connect, disconnect, endedBy, link } from "./live.js";
+import { connect, disconnect, endedBy, link, serverBoot } from "./live.js";
 import { learn, plant } from "./plant.js";
 import { route } from "./router.js";
 import { Entry } from "./screens/entry.js";
-import { place } from "./screens/index.js";
+import { bringAll, place } from "./screens/index.js";
 import "./keys.js";
 import "./recipe_limits.js";
 import "./theme.js";
 
-const AGAIN_MS = 2000;
+const AGAIN_MS = 2000, REST_MS = 1000;
 const failed = signal("");
 
 function App() {
@@ -39,21 +39,30 @@ async function begin() {
   }
 }
 
+let learned = "", learning = false, later = 0; // learned: from which start of the server
+
 async function learnOrLater() {
+  clearTimeout(later);
+  if (learning) return;
+  learning = true;
   try {
     await learn();
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    if (error.status !== 401) setTimeout(learnOrLater, AGAIN_MS);
+    if (error.status !== 401) later = setTimeout(learnOrLater, AGAIN_MS);
+  } finally {
+    learning = false;
   }
 }
 
+/** The name; null when nobody is logged in, undefined before it was asked. It changes with the person, not with every answer. */
+const person = computed(() => (session.value ? session.value.user : session.value));
+
 effect(() => { // a person comes, a person goes
-  const user = session.value?.user;
-  if (user) {
+  if (person.value) {
     connect();
     learnOrLater();
-  } else if (session.value === null) {
+  } else if (person.value === null) {
     disconnect();
     plant.value = null;
   }
@@ -63,8 +72,11 @@ effect(() => { // the server let go of us: ask who we are now
   if (endedBy.value) session.value = null;
 });
 
-effect(() => { // a server that was started anew may know of other stations
-  if (link.value === "live" && !plant.peek() && session.peek()) learnOrLater();
+effect(() => { // a server that was started anew may know of other stations, tags and limits
+  const boot = serverBoot.value;
+  if (link.value !== "live" || !session.peek()) return;
+  if (!plant.peek() || (learned && learned !== boot)) learnOrLater();
+  learned = boot;
 });
 
 effect(() => {
@@ -72,10 +84,27 @@ effect(() => {
   document.title = [screen, line || "Dryline"].filter(Boolean).join(" · ");
 });
 
+const stop = effect(() => { // the picture is alive: now the other screens
+  if (link.value !== "live") return;
+  queueMicrotask(() => stop());
+  setTimeout(bringAll, REST_MS);
+});
+
 setInterval(() => { // a socket that is refused does not say why: perhaps nobody is logged in any more
   if (session.peek() && link.peek() !== "live") whoami().catch(() => null);
 }, AGAIN_MS);
 
-await ready();
-await begin();
+/** Without texts there is nothing to show: a server that is just being started has them in a moment. */
+async function textsAtLast() {
+  for (;;) {
+    try {
+      return await ready();
+    } catch {
+      await new Promise((resolve) => { setTimeout(resolve, AGAIN_MS); });
+    }
+  }
+}
+
+place.peek()?.component.bring(); // while the texts are coming
+await Promise.all([textsAtLast(), begin()]);
 render(html`<${App} />`, document.getElementById("app"));

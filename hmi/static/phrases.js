@@ -33,11 +33,10 @@ export function phrases(catalogue) {
 }
 
 // What a part may be, by its name; others may be anything.
-const KINDS = { tag: "[A-Z][A-Z0-9_.]*", n: "\\d+", verb: "[A-Z]+" };
+const KINDS = { tag: "[A-Z][A-Z0-9_.]*", n: "\\d+", verb: "[A-Z]+", machine_mode: "[^(]+?", clock: "\\d+:\\d\\d:\\d\\d" };
 
-/** Sentences are tried before their parts: those with more holes, then those with more that is fixed. */
+/** What says more itself is tried first: a whole sentence before what could be a part of it. */
 function pattern(key, text) {
   const source = key.replace(SIGNS, "\\$&").replace(/\{(\w+)\}/g, (_, name) => `(?<${name}>${KINDS[name] ?? ".+?"})`);
-  const holes = key.match(/\{\w+\}/g).length;
-  return { fits: new RegExp(`^${source}$`, "s"), text, weight: 1000 * holes + key.length };
+  return { fits: new RegExp(`^${source}$`, "s"), text, weight: key.replace(/\{\w+\}/g, "").length };
 }

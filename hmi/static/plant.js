@@ -2,7 +2,7 @@
 // again when the server was started anew.
 
 import { signal } from "@preact/signals";
-import { get } from "./api.js";
+import { get, LONG_MS } from "./api.js";
 import { alongWeb } from "./displays.js";
 
 /** {line: {name, title}, stations: [{name, kind, prefix, title, faceplates, set_points, ...}]} */
@@ -12,7 +12,7 @@ const limits = new Map();
 
 /** Ask for what seldom changes. */
 export async function learn() {
-  const [found, meta] = await Promise.all([get("/meta/stations"), get("/meta/tags")]);
+  const [found, meta] = await Promise.all([get("/meta/stations", {}, { deadline: LONG_MS }), get("/meta/tags", {}, { deadline: LONG_MS })]);
   tags.value = new Map(meta.tags.map((tag) => [tag.n, tag]));
   limits.clear();
   for (const tag of meta.tags) if (tag.al) limits.set(tag.n, tag.al);

@@ -6,6 +6,8 @@ import { limitsByTag } from "./limits.js";
 import { procedures } from "./live.js";
 import { limitsFrom, metaOf, stationNamed } from "./plant.js";
 
+const AGAIN_MS = 30_000;
+
 /** station -> {recipe, limits: Map(tag -> {lolo, lo, hi, hihi})} */
 const known = signal(new Map());
 
@@ -21,7 +23,9 @@ async function learn(name, recipe, kind, prefix) {
     const found = await get(`/recipes/${kind}/${encodeURIComponent(own)}/${encodeURIComponent(version)}`);
     if (known.peek().get(name)?.recipe === recipe) keep(name, { recipe, limits: limitsByTag(found.limits, prefix) });
   } catch {
-    if (known.peek().get(name)?.recipe === recipe) keep(name, { recipe: "", limits: new Map() }); // asked for again with the next news
+    setTimeout(() => { // asked for again with the next news
+      if (known.peek().get(name)?.recipe === recipe) keep(name, { recipe: "", limits: new Map() });
+    }, AGAIN_MS);
   }
 }
 

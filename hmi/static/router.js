@@ -27,6 +27,12 @@ export function withQuery(changes) {
   return route.value.path + (text ? `?${text}` : "");
 }
 
+/** What the address names under a name, if a table has it of its own; else the usual. */
+export function named(table, name, usual) {
+  const asked = route.value.query.get(name);
+  return asked !== null && Object.hasOwn(table, asked) ? asked : usual;
+}
+
 /** Open the faceplate of a loop or a tag over the screen that is shown; null closes it. */
 export const openFaceplate = (name) => go(withQuery({ fp: name }), { replace: true });
 
@@ -36,10 +42,19 @@ export function match(pattern, path) {
   if (wanted.length !== given.length) return null;
   const found = {};
   for (const [k, part] of wanted.entries()) {
-    if (part.startsWith(":")) found[part.slice(1)] = decodeURIComponent(given[k]);
+    if (part.startsWith(":")) found[part.slice(1)] = decoded(given[k]);
     else if (part !== given[k]) return null;
   }
   return found;
+}
+
+/** As it was written where it is no code for anything. */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 addEventListener("popstate", () => { route.value = here(); });

@@ -6,6 +6,8 @@ import { get, LONG_MS } from "./api.js";
 /** What is known of a point: worse ones are greater. */
 export const GOOD = 0, UNCERTAIN = 1, BAD = 2, NOTHING = 3;
 
+const COLUMNS = ["last", "low", "high", "worst"]; // of a pen
+
 /** Columns of a trend: t (s), and for each pen last, low, high and quality. One point a bucket. */
 export class Ring {
   /** pens: how many; windowS: seconds that are shown; points: in them. */
@@ -25,7 +27,7 @@ export class Ring {
   make() {
     if (this.length < this.room) return;
     const half = this.room / 2;
-    for (const column of [this.t, ...this.pens.flatMap((p) => [p.last, p.low, p.high, p.worst])]) column.copyWithin(0, half);
+    for (const column of [this.t, ...this.pens.flatMap((p) => COLUMNS.map((name) => p[name]))]) column.copyWithin(0, half);
     this.length -= half;
   }
 
@@ -56,15 +58,47 @@ export class Ring {
     }
   }
 
+  /** Nothing is known from the newest point to a time: the line is broken, not drawn across. */
+  gap(untilS) {
+    const newest = this.length - 1;
+    if (newest < 0) return;
+    const k = untilS - this.t[newest] < 2 * this.stepS ? newest : this.open(this.t[newest] + this.stepS);
+    for (const pen of this.pens) pen.worst[k] = NOTHING;
+  }
+
+  /** Buckets as history knows them by now, in place of those that were asked for too early. names: of the pens. */
+  mend(found, names) {
+    const newest = found.t.length - 1;
+    for (const [k, timeS] of found.t.entries()) {
+      const i = this.t.subarray(0, this.length).findLastIndex((own) => Math.abs(own - timeS) < this.stepS / 2);
+      if (i < 0) continue;
+      for (const [p, pen] of this.pens.entries()) (k < newest ? copyPoint : mergePoint)(pen, i, found.pens.get(names[p]), k);
+    }
+  }
+
   /** Views of what is in the window that ends at a time. */
   window(endS) {
     let from = 0, to = this.length;
     while (from < to && this.t[from] < endS - this.windowS) from += 1;
     return {
       t: this.t.subarray(from, to),
-      pens: this.pens.map((p) => ({ last: p.last.subarray(from, to), low: p.low.subarray(from, to), high: p.high.subarray(from, to), worst: p.worst.subarray(from, to) })),
+      pens: this.pens.map((p) => Object.fromEntries(COLUMNS.map((name) => [name, p[name].subarray(from, to)]))),
     };
   }
+}
+
+/** Point k of a pen in place of point i of another. */
+export function copyPoint(pen, i, found, k) {
+  for (const column of COLUMNS) pen[column][i] = found[column][k];
+}
+
+/** The same where live values may have come into the point already. */
+function mergePoint(pen, i, found, k) {
+  pen.worst[i] = Math.max(pen.worst[i], found.worst[k]);
+  if (!Number.isFinite(found.last[k])) return;
+  if (!Number.isFinite(pen.last[i])) pen.last[i] = pen.low[i] = pen.high[i] = found.last[k];
+  pen.low[i] = Math.min(pen.low[i], found.low[k]);
+  pen.high[i] = Math.max(pen.high[i], found.high[k]);
 }
 
 /** Numbers with NaN where the server had none. */
@@ -107,12 +141,12 @@ export function worstOf({ bad, uncertain, known, count }) {
   });
 }
 
-/** Stretches of a pen of which something is wrong: {fromS, toS, worst}. */
+/** Stretches of a pen of which something is wrong, each until the next point: {fromS, toS, worst}. */
 export function qualityRuns(t, worst, stepS) {
   const runs = [];
   for (let k = 0; k < t.length; k += 1) {
     if (worst[k] === GOOD) continue;
-    const before = runs[runs.length - 1], toS = t[k] + stepS;
+    const before = runs[runs.length - 1], toS = Math.max(t[k] + stepS, t[k + 1] ?? 0);
     if (before?.worst === worst[k] && t[k] - before.toS < stepS) before.toS = toS;
     else runs.push({ fromS: t[k], toS, worst: worst[k] });
   }

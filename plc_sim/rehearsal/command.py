@@ -24,10 +24,8 @@ from controller.core.run import BUILT_IN, MasterRecipe
 from controller.recipe_diff import diff
 from controller.recipe_kind import recipe_kinds
 from controller.recipe_library import RecipeLibrary, Stored
-from plc_sim.fault_file import read_schedule
-from plc_sim.faults import find
 from plc_sim.plant import STATIONS
-from plc_sim.rehearsal.case import Case, Neighbours, Upset
+from plc_sim.rehearsal.case import Case, Neighbours
 from plc_sim.rehearsal.files import write
 from plc_sim.rehearsal.kinds import station_kind
 from plc_sim.rehearsal.plain import as_plain
@@ -35,11 +33,10 @@ from plc_sim.rehearsal.report import Report
 from plc_sim.rehearsal.screen import show
 from plc_sim.rehearsal.seeds import Job, Outcome, run_all
 from plc_sim.rehearsal.tuning import read_gains
+from plc_sim.rehearsal.upsets import read_upsets
 
 EXIT_PASSED, EXIT_FAILED, EXIT_INPUT, EXIT_INTERRUPTED = 0, 1, 2, 130
 OUT = Path("rehearsals")
-# A fault given by its name: there for the second quarter of production, so that half is left.
-FAULT_FROM, FAULT_FOR = 0.25, 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +117,8 @@ def _rehearse(wish: Wish, errors: Console) -> tuple[Report, list[str]]:
         minutes=wish.minutes, operator_s=wish.operator_s,
         neighbours=Neighbours.REAL if wish.beside else wish.neighbours,
         beside=dict(_beside(library, config, text, station) for text in wish.beside),
-        upsets=tuple(_upsets(wish, station)), gains=read_gains(wish.tune) if wish.tune else None,
+        upsets=tuple(read_upsets(wish.faults, station, wish.minutes)),
+        gains=read_gains(wish.tune) if wish.tune else None,
     )  # fmt: skip
     _check(case, config)
     folder = wish.out or OUT / _folder_name(wish.kind, new)
@@ -191,27 +189,6 @@ def _beside(
     if station == own:
         raise DrylineError(f"--with {text}: {station} is the station that rehearses")
     return station, _master(library.load(library.find(kind, recipe)))
-
-
-def _upsets(wish: Wish, station: str) -> list[Upset]:
-    """A schedule from a file, or faults by name (STATION.NAME for one of a neighbour)."""
-    path = Path(wish.faults)
-    if wish.faults and (path.suffix == ".csv" or path.is_file()):
-        return [
-            Upset(fault=i.fault, level=i.level, start_s=i.start_s, for_s=i.end_s - i.start_s,
-                  from_production=False)
-            for i in read_schedule(path)
-        ]  # fmt: skip
-    upsets = []
-    whole_s = 60.0 * wish.minutes
-    for name in filter(None, (part.strip() for part in wish.faults.split(","))):
-        where, dot, what = name.partition(".")
-        fault = find(where, what) if dot else find(station, name)
-        upsets.append(
-            Upset(fault=fault, level=fault.level, start_s=FAULT_FROM * whole_s,
-                  for_s=FAULT_FOR * whole_s, from_production=True)
-        )  # fmt: skip
-    return upsets
 
 
 def _check(case: Case, config: LineConfig) -> None:

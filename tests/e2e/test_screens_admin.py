@@ -1,5 +1,6 @@
 """Audit trail, health, users, tokens, one's own account, and the first start, in a browser."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,13 @@ CLOSES_WITHIN_MS = 5_000
 TOO_WIDE = """() => {
   const main = document.querySelector("main");
   return main.scrollWidth - main.clientWidth;
+}"""
+NEVER_ACKNOWLEDGES = """() => {
+  const socket = window.__slow = new WebSocket(`ws://${location.host}/api/v1/live`);
+  socket.onopen = () => {
+    socket.send(JSON.stringify({ op: "hello", v: 1 }));
+    socket.send(JSON.stringify({ op: "view", id: 1, tags: ["*"], rate: 10 }));
+  };
 }"""
 PEOPLE_AND_HEALTH = (
     "/users", "/users?view=sessions", "/users?view=tokens", "/account", "/audit", "/health",
@@ -96,6 +104,44 @@ async def test_health_shows_a_silent_plc_within_seconds(hmi: ScreensUnderTest) -
         hmi.line.wait_for(hmi.line.all_links_up, "all links up")
         hmi.line.command("coater", "RESET")
     await expect(row.locator(".plc .lamp")).to_contain_text("live")
+
+
+async def test_health_shows_how_long_each_plc_takes_to_confirm_a_write(
+    hmi: ScreensUnderTest,
+) -> None:
+    page = await hmi.open("/health")
+    for station in ("coater", "calender", "enclosure"):
+        values = page.locator(f"tr[data-station='{station}'] .round-trip .value")
+        for k in range(2):
+            await expect(values.nth(k).locator("b")).to_have_text(re.compile(r"^\d+\.\d$"))
+            await expect(values.nth(k)).to_have_attribute("data-q", "good")
+        last, longest = [float(await values.nth(k).locator("b").inner_text()) for k in range(2)]
+        assert 0.0 <= last <= longest + 100.0  # the two are read one after the other
+        assert longest > 0.0
+    assert await breaches(page) == []
+
+
+async def test_a_window_that_is_slow_is_told_by_its_row_and_other_people_do_not_see_it(
+    hmi: ScreensUnderTest,
+) -> None:
+    chief = await hmi.open("/health", "chief")
+    rows = chief.locator(".windows-table tbody tr")
+    await expect(rows.first).to_contain_text("this session")
+    own = await chief.evaluate(
+        "[...document.querySelectorAll('[data-window]')].map((e) => e.dataset.window)"
+    )
+    await chief.evaluate(NEVER_ACKNOWLEDGES)
+    slow = rows.filter(has_text=re.compile(r"⊘ never")).first
+    await expect(slow).to_contain_text("127.0.0.1")
+    assert await slow.get_attribute("data-window") not in own
+    await expect(slow.locator("td").nth(4)).to_have_text("3")
+    await expect(slow.locator("td").nth(5)).not_to_have_text("0")
+    await expect(slow.locator("td").nth(6)).to_have_text("1")
+    sato = await hmi.open("/health", "sato")
+    await expect(sato.locator(".windows-table tbody tr").first).to_contain_text("sato")
+    assert "chief" not in await sato.locator(".windows-table").inner_text()
+    await expect(chief.locator(".windows-table")).to_contain_text("sato")
+    assert await breaches(chief) == []
 
 
 async def test_a_user_is_added_logs_in_and_loses_the_window_with_the_role(

@@ -32,18 +32,30 @@ TOO_WIDE = """() => {
   const main = document.querySelector("main");
   return main.scrollWidth - main.clientWidth;
 }"""
+TARIFF = {
+    "price_per_kwh": 24.0, "currency": "JPY", "co2_g_per_kwh": 430.0,
+    "basis": "<b>contract</b> of March",
+}  # fmt: skip
+COST = {
+    "air": 7_368.0, "machines": 2_880.0, "total": 10_248.0,
+    "saving": {"mean": 38_496.0, "low": 31_824.0, "high": 45_168.0},
+}  # fmt: skip
+CO2_KG = {
+    "air": 132.0, "machines": 51.6, "total": 183.6,
+    "saving": {"mean": 689.7, "low": 570.2, "high": 809.3},
+}  # fmt: skip
 STYLE = """(of) => getComputedStyle(document.querySelector(of)).borderTopStyle"""
 
 
 @asynccontextmanager
 async def spoilt(
-    page: Page, *, method: str | None = None, window: Any = WINDOW
+    page: Page, *, method: str | None = None, window: Any = WINDOW, tariff: Any = None
 ) -> AsyncIterator[None]:
-    """The energy page, with a window of our own in the answers of the server."""
+    """The energy page, with a window and a tariff of our own in the answers of the server."""
 
     async def answer(route: Route) -> None:
         found = await (await route.fetch()).json()
-        found["window"] = window
+        found["window"], found["tariff"] = window, tariff
         if method is not None:
             found["baseline"]["method"] = method
         await route.fulfill(json=found)
@@ -110,6 +122,70 @@ async def test_where_no_time_counts_no_saving_is_claimed(hmi: ScreensUnderTest) 
     async with spoilt(page, window=WINDOW | nothing):
         await expect(page.locator(".energy-window")).to_contain_text("No saving is claimed")
         assert await page.locator(".energy-window .saving").count() == 0
+
+
+async def test_cost_and_co2_of_the_window_and_of_the_saving_stand_beside_their_basis(
+    hmi: ScreensUnderTest,
+) -> None:
+    page = await hmi.open("/alarms")
+    window = WINDOW | {"worth": {"cost": COST, "co2_kg": CO2_KG}}
+    async with spoilt(page, window=window, tariff=TARIFF):
+        worth = page.locator(".worth")
+        await expect(worth.locator("[data-worth=air] td")).to_have_text(["7368", "132"])
+        await expect(worth.locator("[data-worth=machines] td")).to_have_text(["2880", "51.6"])
+        await expect(worth.locator("[data-worth=total] td")).to_have_text(["10248", "184"])
+        saving = worth.locator("[data-worth=saving]")
+        await expect(saving.locator("td").first).to_have_text("38496 31824 … 45168")
+        await expect(saving.locator("td").last).to_have_text("690 570 … 809")
+        await expect(saving.locator(".origin")).to_have_text("modelled")
+        for words in ("JPY", "kg", "24 JPY/kWh", "430 g CO₂/kWh", "<b>contract</b> of March"):
+            await expect(worth).to_contain_text(words)
+        assert await worth.locator("p b").count() == 0  # markup in the basis stays text
+        assert await accessibility_mistakes(page) == []
+
+
+async def test_cost_and_co2_are_those_of_the_api_and_of_the_line(hmi: ScreensUnderTest) -> None:
+    page = await hmi.open("/alarms")
+    async with page.expect_response(PAST) as waiting:
+        await page.click("nav.pages a[href='/energy']")
+    found = await (await waiting.value).json()
+    energy = hmi.line.config.energy
+    assert energy is not None
+    assert found["tariff"] == energy.model_dump()
+    cost = found["window"]["worth"]["cost"]["total"]
+    kwh = found["window"]["air_kwh"] + found["window"]["machines_kwh"]
+    assert cost == pytest.approx(kwh * energy.price_per_kwh)
+    shown = f"{cost:.2f}" if cost < 100.0 else f"{cost:.0f}"
+    await expect(page.locator("[data-worth=total] td").first).to_have_text(shown)
+    await expect(page.locator(".worth")).to_contain_text("Assumptions of the demonstration")
+    assert await breaches(page) == []
+
+
+async def test_only_what_the_line_says_is_shown(hmi: ScreensUnderTest) -> None:
+    page = await hmi.open("/alarms")
+    async with spoilt(page, window=WINDOW | {"worth": None}):
+        await expect(page.locator(".energy-window .figure").first).to_be_visible()
+        assert await page.locator(".worth").count() == 0
+        assert "CO₂" not in await page.locator("main").inner_text()
+    only_co2 = TARIFF | {"price_per_kwh": None, "currency": None}
+    await page.click("nav.pages a[href='/alarms']")
+    async with spoilt(
+        page, window=WINDOW | {"worth": {"cost": None, "co2_kg": CO2_KG}}, tariff=only_co2
+    ):
+        await expect(page.locator("[data-worth=air] td")).to_have_text(["132"])
+        words = await page.locator(".worth").inner_text()
+        assert "Cost" not in words.replace("Cost and", "")
+        assert "null" not in words
+
+
+async def test_where_no_saving_counts_none_is_priced(hmi: ScreensUnderTest) -> None:
+    page = await hmi.open("/alarms")
+    cost = COST | {"saving": None}
+    async with spoilt(
+        page, window=WINDOW | {"worth": {"cost": cost, "co2_kg": None}}, tariff=TARIFF
+    ):
+        await expect(page.locator("[data-worth=total]")).to_be_visible()
+        assert await page.locator("[data-worth=saving]").count() == 0
 
 
 async def test_without_history_the_present_is_shown_all_the_same(hmi: ScreensUnderTest) -> None:

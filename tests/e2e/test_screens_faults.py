@@ -1,10 +1,11 @@
 """What screens show when something between them and the machine stands still, and afterwards."""
 
+import re
 import signal
 
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Request, WebSocketRoute, expect
 
-from tests.support.screens import LIVE, ScreensUnderTest, visit
+from tests.support.screens import LIVE, ScreensUnderTest, log_in, visit
 
 SILENT_WITHIN_MS = 15_000  # no bar: the machine runs other tests beside
 MARKED = """(prefix) => {
@@ -79,6 +80,44 @@ async def test_a_restarted_server_is_found_again_without_a_reload(hmi: ScreensUn
     await expect(page.locator(".faceplate .value[data-q=good]").first).to_be_visible()
     assert await page.evaluate("window.__same") is True
     assert await page.evaluate(boxes) == before
+
+
+async def test_a_socket_that_stays_silent_is_left_for_another_and_the_trend_is_made_whole(
+    hmi: ScreensUnderTest,
+) -> None:
+    """A server that lost its power says nothing more, not even that it is gone."""
+    sockets: list[WebSocketRoute] = []
+    asked: list[str] = []
+
+    def between(socket: WebSocketRoute) -> None:
+        server, number = socket.connect_to_server(), len(sockets)
+        sockets.append(socket)
+
+        def from_server(text: str | bytes) -> None:
+            if number or page_hears:
+                socket.send(text)
+
+        server.on_message(from_server)
+
+    def note(request: Request) -> None:
+        if "/history/buckets" in request.url:
+            asked.append(request.url)
+
+    page_hears = True
+    page = await hmi.window()
+    await page.route_web_socket(re.compile("/api/v1/live"), between)
+    page.on("request", note)
+    await page.goto(hmi.address("/trends?pens=CAL.V.PV&min=10"))
+    await log_in(page, "mori")
+    await page.wait_for_selector(LIVE)
+    await page.wait_for_selector(".trend canvas")
+    await page.wait_for_timeout(4_000)  # the newest seconds have been asked for once more
+    page_hears, before = False, len(asked)
+    await page.wait_for_selector(".head.old", timeout=SILENT_WITHIN_MS)
+    await page.wait_for_selector(LIVE, timeout=30_000)
+    assert len(sockets) > 1
+    await page.wait_for_timeout(8_000)
+    assert any("start=-10m" in url for url in asked[before:])
 
 
 async def test_who_is_logged_in_no_more_is_told_and_sees_nothing(hmi: ScreensUnderTest) -> None:

@@ -55,6 +55,34 @@ async def test_markup_in_names_stays_text(hmi: ScreensUnderTest) -> None:
     assert await breaches(page) == []
 
 
+NONSENSE = (
+    "/trends?pens=ENC.DP.ZONE&from=1&to=1e20", "/trends?min=-5&marks=toString", "/station/%E0%A4%A",
+    "/alarms?view=constructor", "/alarms?view=journal&hours=x&from=never&kind=valueOf",
+    "/energy?span=constructor", "/compare?runs=%25,%00&axis=x&low=1&high=1e999", "/runs/%",
+    "/recipes/a/b?tab=toString", "/?fp=__proto__", "/lots/%ff", "/audit?hours=-1",
+)  # fmt: skip
+
+
+async def test_an_address_that_makes_no_sense_breaks_no_screen(hmi: ScreensUnderTest) -> None:
+    page = await hmi.open("/", "chief")
+    hmi.told.clear()
+    for path in NONSENSE:
+        await visit(page, path)
+        assert await page.locator("main [role=alert]:has-text('has failed')").count() == 0, path
+        assert await page.locator(".lamps[data-live='1']").count() == 1, path
+    assert hmi.told == []
+
+
+async def test_a_part_that_fails_takes_nothing_else_with_it(hmi: ScreensUnderTest) -> None:
+    page = await hmi.open("/")
+    await page.route("**/api/v1/alarm-table", lambda route: route.fulfill(json={"alarms": 7}))
+    await visit(page, "/alarms?view=table")
+    await page.wait_for_selector("main [role=alert]:has-text('has failed')")
+    await page.wait_for_selector(LIVE)
+    await page.click(".tab >> nth=0")
+    await page.wait_for_selector(".station-cards .value[data-q=good]")
+
+
 async def test_what_a_page_may_do_is_fixed_by_its_policy(hmi: ScreensUnderTest) -> None:
     page = await hmi.open("/")
     await page.evaluate(

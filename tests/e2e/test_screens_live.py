@@ -15,6 +15,18 @@ UNMARKED = """() => [...document.querySelectorAll("[data-tag]")].filter((e) => {
   return e.getClientRects().length && !["stale", "none", "bad"].includes(shown);
 }).map((e) => e.outerHTML.slice(0, 160))"""
 
+HIDDEN = """() => {
+  const main = document.querySelector("main");
+  return [main.scrollHeight - main.clientHeight, main.scrollWidth - main.clientWidth];
+}"""
+CUT = """() => [...document.querySelectorAll("main .panel, .energy-strip > div")].filter((e) =>
+  e.scrollHeight > e.clientHeight + 1 || e.scrollWidth > e.clientWidth + 1
+).map((e) => e.className || e.textContent)"""
+SMALL = """() => [...document.querySelectorAll("main *")].filter((e) =>
+  !e.closest("svg") && [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()) &&
+  e.getClientRects().length && parseFloat(getComputedStyle(e).fontSize) < 12
+).map((e) => e.textContent)"""
+
 
 async def test_live_values_move(hmi: ScreensUnderTest) -> None:
     page = await hmi.open("/station/calender")
@@ -23,6 +35,20 @@ async def test_live_values_move(hmi: ScreensUnderTest) -> None:
     before = await angle.inner_text()
     await expect(angle).not_to_have_text(before, timeout=20_000)
     assert await breaches(page) == []
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (1440, 900), (1920, 1080)])
+@pytest.mark.parametrize("language", ["en", "ja"])
+async def test_the_whole_line_is_seen_without_scrolling(
+    hmi: ScreensUnderTest, language: str, width: int, height: int
+) -> None:
+    size = {"width": width, "height": height}
+    page = await hmi.open("/", language=language, viewport=size)
+    await expect(page.locator(".energy-strip .value").first).to_be_visible()
+    await expect(page.locator(".card .sparkline").first).to_be_visible()
+    assert await page.evaluate(HIDDEN) == [0, 0]
+    assert await page.evaluate(CUT) == []
+    assert await page.evaluate(SMALL) == []
 
 
 @pytest.mark.parametrize("path", ["/", "/station/coater?fp=COAT.L12", "/alarms", "/trends"])
@@ -52,7 +78,7 @@ async def test_buttons_are_dead_while_the_picture_is_old(hmi: ScreensUnderTest) 
 async def propose(page: Page, value: str) -> None:
     await page.fill(".entry input", value)
     await page.click(".entry button")
-    await page.wait_for_selector(".twostep .execute")
+    await page.wait_for_selector(".twostep .execute:enabled")
 
 
 async def test_a_set_point_goes_to_the_plc_and_back_in_two_steps(hmi: ScreensUnderTest) -> None:

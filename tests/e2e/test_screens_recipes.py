@@ -300,6 +300,30 @@ async def test_a_rehearsal_is_followed_to_its_verdict(hmi: ScreensUnderTest) -> 
     assert await accessibility_mistakes(page) == []
 
 
+async def test_a_rehearsal_with_a_fault_shows_whether_the_station_recovers(
+    hmi: ScreensUnderTest,
+) -> None:
+    page = await hmi.open("/recipes/calender/line-load?v=1.0.0&tab=rehearsal", "mori")
+    await page.select_option(".wish select >> nth=0", "5")
+    await page.select_option(".wish-faults select >> nth=0", "web_break")
+    await page.select_option(".wish-faults select >> nth=1", "2")
+    await page.select_option(".wish-faults select >> nth=2", "1")
+    await page.click("text=Add the fault")
+    await expect(page.locator(".chosen-faults")).to_contain_text("web break after 2 min for 1 min")
+    assert await accessibility_mistakes(page) == []
+    await page.click(".wish > button")
+    job = page.locator(".job").first
+    await expect(job.locator("h3")).to_contain_text("with web break after 2 min for 1 min")
+    await expect(job).to_have_attribute("data-state", "done", timeout=60_000)
+    await expect(job).to_contain_text("does not count for a release")
+    made = hmi.person("mori").get("/rehearsals").json()["rehearsals"][0]
+    record = hmi.person("mori").get(f"/rehearsals/{made['id']}").json()["record"]
+    assert [(f["name"], f["start_s"], f["for_s"]) for f in record["faults"]] == [
+        ("web_break", 120.0, 60.0)
+    ]
+    assert "recovered" in record
+
+
 async def test_what_a_draft_says_is_in_words_of_the_process(hmi: ScreensUnderTest) -> None:
     page = await hmi.open(f"{RECIPE}?v=1.0.0")
     speed = page.locator(".formula tr:has-text('line_speed')")

@@ -144,6 +144,43 @@ async def test_a_lot_has_its_line_of_descent_and_its_markup_stays_text(
     assert await breaches(page) == []
 
 
+async def test_a_lot_is_noted_on_an_open_run_and_found_again(hmi: ScreensUnderTest) -> None:
+    lot = f"PWD-7 {HOSTILE}"
+    hmi.line.reach_idle("enclosure")
+    hmi.person("sato").do("enclosure", "START")
+    try:
+        page = await hmi.open("/runs")
+        first = page.locator(".run-table tbody tr").first
+        await expect(first).to_contain_text("under way")
+        await first.locator("th a").click()
+        form = page.locator(".note-lot")
+        note = form.locator("button")
+        await expect(note).to_be_disabled()  # without a name there is nothing to note
+        await form.locator("input").fill(lot)
+        await note.click()
+        await expect(page.locator(".proposal")).to_contain_text(lot)
+        lots_in = page.locator(".facts div", has_text="Lots in")
+        assert lot not in await lots_in.inner_text()  # nothing is shown before it is done
+        await page.click(".twostep .execute")
+        await expect(page.locator(".twostep strong")).to_have_text("Confirmed")
+        await page.click(".twostep button:has-text('Close')")
+        await expect(lots_in).to_contain_text(lot)
+        await expect(page.locator(".log-table")).to_contain_text("PWD-7")
+        assert await accessibility_mistakes(page) == []
+        await lots_in.locator("a", has_text="PWD-7").click()
+        await expect(page.locator(".stage.own")).to_contain_text(lot)
+        await expect(page.locator(".genealogy")).to_contain_text("enclosure-")
+        watching = await hmi.open("/runs", "guest")
+        await watching.locator(".run-table tbody tr").first.locator("th a").click()
+        await expect(watching.locator(".run-head")).to_contain_text(lot)
+        assert await watching.locator(".note-lot").count() == 0
+        assert await page.evaluate("window.__hit") is None
+        assert await page.locator("main img, main script").count() == 0
+        assert await breaches(page) == []
+    finally:
+        hmi.line.reach_idle("enclosure")
+
+
 async def test_a_report_prints_black_on_white_without_buttons(
     hmi: ScreensUnderTest, old_runs: None
 ) -> None:

@@ -271,7 +271,7 @@ async def test_keys_are_listed_and_a_wall_display_has_no_menus(hmi: ScreensUnder
     await expect(page.locator(".key-help")).to_be_visible()
     assert await accessibility_mistakes(page) == []
     await page.keyboard.press("Escape")
-    assert await page.locator(".key-help").count() == 0
+    await expect(page.locator(".key-help")).to_have_count(0)
     await visit(page, "/station/coater?kiosk=1")
     assert await page.locator(".pages, .user").count() == 0
     await page.click(".tab >> nth=0")

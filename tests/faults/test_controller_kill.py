@@ -12,8 +12,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from controller.console import ask
 from controller.core.errors import DrylineError
 from controller.core.event import EventKind
+from controller.run_folder import SOCKET
 from tests.support.line_under_test import PREFIX, STATIONS, LineUnderTest
 
 SAFE_S = 2.0  # from the loss of the controller to the safe state of the PLC
@@ -193,6 +195,10 @@ def test_plcs_go_safe_by_themselves_while_the_controller_is_paused_and_return_wi
     line.signal_controller(signal.SIGSTOP)
     try:
         figures.safe_s += expect_safe(line, paused_s)
+        # Nobody waits for it any more when the controller goes on: it must not be done then.
+        late = {"op": "command", "station": "calender", "verb": "ABORT", "reason": "too late"}
+        with pytest.raises(DrylineError, match="nobody answers"):
+            ask(line.run / SOCKET, late, 0.3)
     finally:
         line.signal_controller(signal.SIGCONT)
     line.wait_for(line.all_links_up, "links after the pause", 5.0)

@@ -37,7 +37,7 @@ TRIPS = {
 # One sensor that several tags are made of.
 SHARED = (
     {f"ENC.DOOR.{k}" for k in range(1, 5)}, {"CAL.LOAD.PV", "CAL.LOAD.DS", "CAL.LOAD.OS"},
-    {"CAL.ECC", "CAL.THK.C"},
+    {"CAL.ECC", "CAL.THK.C"}, {"COAT.FEED.PV", "COAT.HOPPER.WT"},
 )  # fmt: skip
 every_tag = pytest.mark.parametrize(("station", "tag"), TAGS)
 

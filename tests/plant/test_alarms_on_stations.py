@@ -41,6 +41,25 @@ def test_coming_into_production_raises_no_alarm(name: str) -> None:
     assert raised(warm(name)) == []
 
 
+def test_an_operator_hears_of_a_bridged_feeder_minutes_before_the_film_tears() -> None:
+    def play() -> dict[str, int]:
+        line, came = warm("coater by recipe"), {}
+        line.inject("coater", "feeder_bridging", 1.0)
+        board = line.stations["coater"].alarm_desk.board
+        for second in range(1200):
+            line.run(1.0)
+            for name, alarm in board.alarms.items():
+                if alarm.active:
+                    came.setdefault(name, second)
+        return came
+
+    came = in_fork(play)
+    feed = warm("coater by recipe").stations["coater"].alarm_desk.board.alarms["COAT.FEED.PV.lo"]
+    assert min(came, key=came.__getitem__) == "COAT.FEED.PV.lo"
+    left_s = came["COAT.TRIP.tripped"] - came["COAT.FEED.PV.lo"]
+    assert left_s > feed.definition.respond_s
+
+
 WALK = (
     (Verb.PAUSE, State.PAUSED), (Verb.RESUME, State.EXECUTE), (Verb.HOLD, State.HELD),
     (Verb.UNHOLD, State.EXECUTE), (Verb.STOP, State.STOPPED), (Verb.RESET, State.IDLE),

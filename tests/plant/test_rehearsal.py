@@ -300,7 +300,7 @@ def wish(recipes: Path, **more) -> Wish:
 def test_the_record_of_a_passed_rehearsal_is_what_a_release_asks_for(recipes, capsys):
     assert run_command(wish(recipes)) == 0
     assert "passed: 1 seed, 5 min of production each" in capsys.readouterr().out
-    proof = Rehearsal.read(recipes.parent / "out" / "rehearsal.json")
+    proof = Rehearsal.read(recipes.parent / "out" / "rehearsal.json", "")
     store = RecipeStore(recipes, shipped_kinds(), ManualClock())
     own = store.find("calender", "line-load@1.1.0")
     entry = store.release(own, "Grace", "good", proof, "")
@@ -338,7 +338,7 @@ def test_a_failed_rehearsal_is_exit_code_1_and_no_release_takes_it(recipes, caps
     path.write_text(edited(path.read_text(), {"hi: 107, hihi: 110": "hi: 102, hihi: 102.5"}))
     assert run_command(wish(recipes)) == 1
     assert "CAL.THK.C hihi alarm at " in capsys.readouterr().out
-    proof = Rehearsal.read(recipes.parent / "out" / "rehearsal.json")
+    proof = Rehearsal.read(recipes.parent / "out" / "rehearsal.json", "")
     assert not proof.passed
     store = RecipeStore(recipes, shipped_kinds(), ManualClock())
     with pytest.raises(Refused, match="the rehearsal failed"):
@@ -353,7 +353,7 @@ def test_a_rehearsal_with_faults_is_no_proof_for_a_release(recipes, capsys):
     assert told["faults"][0]["start_s"] == 90.0
     assert not (recipes.parent / "out" / "rehearsal.json").exists()
     with pytest.raises(Exception, match="passed"):
-        Rehearsal.read(recipes.parent / "out" / "recovery.json")
+        Rehearsal.read(recipes.parent / "out" / "recovery.json", "")
 
 
 def test_a_bad_file_gives_the_messages_of_recipe_check_and_nothing_runs(recipes, capsys):

@@ -19,6 +19,7 @@ COMPUTED: Mapping[str, str] = {
     "CAL.LOAD.PV": "load_ds",
     "CAL.ECC": "angle",
     "COAT.ENIP": "nip_power_w",
+    "COAT.FEED.PV": "hopper_kg",
     **{f"ENC.DOOR.{k}": "door_mask" for k in range(1, 5)},
 }
 

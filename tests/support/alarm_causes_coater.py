@@ -48,6 +48,7 @@ def _by_hand(loop: str, out: str, value: float):
 CAUSES: tuple[Cause, ...] = (
     fault("empty mixer", C, "feeder_bridging", before=_empty_mixer, alarms=("COAT.TORQUE.lo",),
           gone_s=900.0),
+    fault("bridged feeder", C, "feeder_bridging", alarms=("COAT.FEED.PV.lo",), gone_s=900.0),
     fault("lump in the mixer", C, "mixer_jam", 45.0, alarms=("COAT.TORQUE.hi",)),
     fault("jammed mixer", C, "mixer_jam", 80.0, alarms=("COAT.TORQUE.hihi",), trip="torque high",
           before=give(C, Verb.BYPASS, "torque", 3600.0)),

@@ -19,6 +19,14 @@ from tests.support.line_under_test import SHIPPED
 PARTS = ("text", "cause", "consequence", "action")
 USED = re.compile(r"""\bt\(\s*"([^"]+)\"""")
 USED_BEGINNING = re.compile(r"\bt\(\s*`([^`$]+)\$\{")
+HOLES = re.compile(r"\{\w+\}")
+JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
+# Words left over from a sentence; names of files, settings and commands stay what they are.
+_ENGLISH = re.compile(r"[a-z]{2,} [a-z]{2,}|[a-z]{5,}")
+_NAMES = re.compile(
+    r"`[^`]+`|line\.toml|security = insecure|raw_days|\[history\]|outbox_mb|coater nmc-standard"
+    r"|controller/runs/measures|Idempotency-Key"
+)
 LITERAL = re.compile(r'"([a-z_]+\.[^"\s]+)"')
 
 
@@ -32,6 +40,11 @@ def plant_catalogue(language: str = "ja") -> dict[str, str]:
     """Words of the plant by the English ones."""
     found: dict[str, str] = json.loads(_read(f"i18n/plant.{language}.json"))
     return found
+
+
+def leftover_english(text: str) -> bool:
+    """A Japanese text has English words in it that are no names."""
+    return bool(_ENGLISH.search(_NAMES.sub("", text)))
 
 
 def used_keys() -> tuple[set[str], set[str], set[str]]:

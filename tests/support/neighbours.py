@@ -48,6 +48,8 @@ PASSES_WITH_TIME = (
     "SCAN.TOOK",
     "SCAN.OVERRUNS",
     "LINK.AGE",
+    "LINK.RTT",
+    "LINK.RTTMAX",
     "SERVICE.LEFT",
     "RUN.TIME",
     "METER",

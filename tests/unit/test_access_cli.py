@@ -9,11 +9,13 @@ from typer.testing import CliRunner
 from controller.__main__ import app
 from controller.access.database import STORE, Database
 from controller.access.passwords import Passwords
+from controller.access.secret import Secret
 from controller.audit.anchor import Anchor
 from controller.audit.outside import head_event
 from controller.audit.trail import TRAIL
 from controller.cli import users
 from controller.clock import ManualClock
+from controller.core.errors import Refused
 from controller.historian import Historian
 from tests.support.access_rig import CHEAP, GOOD, OTHER
 from tests.support.history import T0_NS, make_tag
@@ -115,6 +117,18 @@ def test_the_invitation_is_printed_while_there_is_no_administrator(dryline):
     assert "Code for the first administrator" in dryline("user", "invite")
     add(dryline, "chief", "administrator")
     dryline("user", "invite", code=1)
+
+
+def test_a_reset_code_is_printed_and_good_for_a_new_password(dryline, tmp_path):
+    add(dryline)
+    printed = dryline("user", "reset", "Sato", "--reason", "forgot it")
+    assert printed.startswith("Code for sato, good once and for an hour: ")
+    code = Secret(printed.split()[-1])
+    with users.desk_of(tmp_path / "run") as desk:
+        desk.accept_reset("sato", code, OTHER, Secret(""), "terminal")
+        with pytest.raises(Refused):
+            desk.accept_reset("sato", code, OTHER, Secret(""), "terminal")
+    assert "nobody" in dryline("user", "reset", "nobody", code=1)
 
 
 def test_a_token_is_printed_once(dryline, tmp_path):

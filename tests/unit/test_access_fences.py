@@ -67,7 +67,9 @@ def test_no_secret_is_in_logs_messages_texts_the_trail_or_its_exports(tmp_path, 
         scope = Scope(label="x", permissions=frozenset({Permission.VIEW}))
         token, listed = line.desk.make_token(BOSS, "mori", scope)
         key = line.desk.begin_factor(BOSS, "mori")
-        secrets = [GOOD, OTHER, code, login.own, login.csrf, ticket, token, key]
+        line.user("sato", Role.OPERATOR)
+        reset = line.desk.make_reset(BOSS, "sato")
+        secrets = [GOOD, OTHER, code, login.own, login.csrf, ticket, token, key, reset]
         for secret in secrets:  # each where it does not belong, too
             for work in (
                 lambda s=secret: line.login(s.reveal(), NONE),
@@ -76,6 +78,8 @@ def test_no_secret_is_in_logs_messages_texts_the_trail_or_its_exports(tmp_path, 
                 lambda s=secret: line.door.of_token(Secret(s.reveal() + "x"), PANEL),
                 lambda s=secret: line.desk.set_password(BOSS, "nobody", s),
                 lambda s=secret: line.door.accept_invitation(s, "chief", Secret("x"), "", PANEL),
+                lambda s=secret: line.door.reset_password(s.reveal(), s, s, s, PANEL),
+                lambda s=secret: line.door.reset_password("sato", s, Secret("x"), s, PANEL),
             ):
                 try:
                     shown.append(repr(work()))

@@ -6,8 +6,14 @@ from functools import partial
 import pytest
 
 from controller.access.roles import Role
-from controller.access.run_check import check_runs
-from controller.access.signature import Meaning, Proof, Wanted, sign_at_terminal
+from controller.access.run_check import _checked, check_runs
+from controller.access.signature import (
+    Meaning,
+    Proof,
+    Wanted,
+    returns_of,
+    sign_at_terminal,
+)
 from controller.control.station_memory import Memory
 from controller.core.event import Event, EventKind
 from controller.core.run import RunHead
@@ -77,3 +83,28 @@ def test_a_signature_with_another_signer_is_told(line, signature):
 
 def test_what_is_no_signature_is_told(line):
     assert checked(line, "signed, honestly").against == ("its signature cannot be read",)
+
+
+BASE, BASE_HASH = "coater/film@0.9.0", "b" * 64
+
+
+def test_what_comes_back_after_a_trial_was_signed_with_it(line):
+    wanted = Wanted(
+        meaning=Meaning.DEPLOYED, subject=HEAD.recipe, content_hash=HASH, reason="thinner?",
+        station="coater", returns=returns_of(BASE, BASE_HASH, "30 min"),
+    )  # fmt: skip
+    proof = Proof(name="grace", password=GOOD, code=NONE)
+    made = sign_at_terminal(line.door, line.trail, line.clock, proof, wanted).plain()
+    back = replace(HEAD, recipe=BASE, content_hash=BASE_HASH)
+    forged = made | {"returns": returns_of("coater/film@0.8.0", BASE_HASH, "30 min")}
+    assert against(line, made, HEAD) == ()
+    assert against(line, made, back) == ()
+    other = replace(back, recipe="coater/film@0.8.0")
+    assert "the signature is of something else" in against(line, made, other)
+    edited = replace(back, content_hash="c" * 64)
+    assert "the content is not what was signed" in against(line, made, edited)
+    assert "the signature was altered" in against(line, forged, other)
+
+
+def against(line, made, head: RunHead) -> tuple[str, ...]:
+    return _checked(head, made, line.trail.path).against

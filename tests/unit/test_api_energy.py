@@ -1,13 +1,22 @@
 """Energy over HTTP: measured powers, an assumed dry room, and a saving with its uncertainty."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from controller.access.roles import Role
 from controller.api.energy import EnergyTags, now_of, window_of
 from controller.api.energy_baseline import FILE, Baseline, BaselineStore
+from controller.api.energy_settings import EnergySettings
+from controller.api.energy_worth import worth_of
+from controller.api.problems import Problem
 from controller.audit.record import Category
 from controller.clock import NS, ManualClock
+from controller.config import load_line
 from controller.core.sample import GOOD, Quality, Samples
 from controller.core.tag import HistoryRule, Tag, Writer
 from controller.historian import Historian, HistorianSettings
@@ -15,11 +24,13 @@ from controller.history.several import MergedReader
 from controller.queries.asks import WindowAsk
 from tests.support.api_rig import api_rig
 from tests.support.history import T0_NS
+from tests.support.line_under_test import SHIPPED
 
 AIR = ("DHU.PWR.REG", "DHU.PWR.FAN", "DHU.PWR.COOL", "GREY.PWR")
 FROST = "ENC.DP.ZONE"
 HOUR_S = 3600
 BASELINE = Baseline(kw=100.0, uncertainty_pct=10.0, limit_degc=-60.0)
+TARIFF = EnergySettings(price_per_kwh=25.0, currency="JPY", co2_g_per_kwh=400.0, basis="invented")
 QUICK = HistorianSettings(commit_interval_s=0.005, seal_samples=10**9, queue_samples=10**7)
 PUT = {"kw": 80.0, "uncertainty_pct": 5.0, "method": "metered in March", "expected": 0,
        "reason": "our own room"}  # fmt: skip
@@ -175,3 +186,64 @@ async def test_a_baseline_that_was_damaged_is_told_not_replaced(line):
     assert (answer.status_code, answer.json()["code"]) == (503, "store")
     assert BaselineStore(line.parts.given.run).run == line.parts.given.run
     assert path.read_text() == '{"kw": -1}'
+
+
+def test_cost_and_co2_are_those_of_the_energies_and_of_the_saving_with_its_interval(history, line):
+    found = window(history, line, 0, HOUR_S)
+    worth = worth_of(found, TARIFF)
+    assert worth is not None
+    for figures, per_kwh in ((worth["cost"], 25.0), (worth["co2_kg"], 0.4)):
+        assert figures["air"] == pytest.approx(found["air_kwh"] * per_kwh)
+        assert figures["total"] == pytest.approx(figures["air"] + figures["machines"])
+        for end, kwh in found["saving_kwh"].items():
+            assert figures["saving"][end] == pytest.approx(kwh * per_kwh)
+        assert figures["saving"]["low"] < figures["saving"]["mean"] < figures["saving"]["high"]
+
+
+def test_without_numbers_there_is_neither_cost_nor_co2(history, line):
+    found = window(history, line, 0, HOUR_S)
+    assert worth_of(found, None) is None
+    only_co2 = worth_of(found, EnergySettings(co2_g_per_kwh=0.0, basis="own wind"))
+    assert only_co2 is not None
+    assert only_co2["cost"] is None
+    assert only_co2["co2_kg"]["total"] == 0.0
+
+
+def test_where_no_saving_counts_none_is_priced(history, line):
+    found = window(history, line, HOUR_S, 2 * HOUR_S)
+    assert found["saving_kwh"] is None
+    worth = worth_of(found, TARIFF)
+    assert worth is not None
+    assert worth["cost"]["saving"] is None
+    assert worth["cost"]["air"] == pytest.approx(25.0 * found["air_kwh"])
+
+
+async def test_the_answer_says_by_which_numbers_or_that_there_are_none(tmp_path):
+    shipped = load_line(SHIPPED)
+    for number, energy in enumerate((TARIFF, None)):
+        with api_rig(tmp_path / str(number), config=replace(shipped, energy=energy)) as line:
+            line.parts.given.run.mkdir(exist_ok=True)
+            found = (await line.person("ann", Role.VIEWER).get("/energy")).json()
+            assert found["tariff"] == (energy and energy.model_dump())
+            assert found["now"]["baseline_kw"] == Baseline().kw
+
+
+def test_of_two_who_saw_the_same_baseline_one_replaces_it(tmp_path, monkeypatch):
+    store, read = BaselineStore(tmp_path), BaselineStore.read
+    both = threading.Barrier(2)
+
+    def slow(self):
+        with suppress(threading.BrokenBarrierError):
+            both.wait(0.2)  # until the other has read, too, if that can be
+        return read(self)
+
+    monkeypatch.setattr(BaselineStore, "read", slow)
+
+    def made(kw: float) -> str:
+        try:
+            return f"version {store.replace(Baseline(kw=kw), 0).version}"
+        except Problem as problem:
+            return problem.code
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(made, (80.0, 90.0))) == ["changed", "version 1"]

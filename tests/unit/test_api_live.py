@@ -15,7 +15,7 @@ from controller.api.commands import CommandBook, CommandRecord, CommandState
 from controller.api.counts import Counts
 from controller.api.line_facts import LineFacts
 from controller.api.live_client import ACK_S, HELLO_S, WINDOW, Broken, LiveClient, Runs
-from controller.api.live_view import FrameMaker, view_of
+from controller.api.live_view import MOST_WILD, FrameMaker, view_of
 from controller.api.mirror import Mirror
 from controller.api.station_watch import StationImage
 from controller.config import load_line
@@ -305,6 +305,34 @@ def test_too_many_messages_close_the_socket(server):
     said = [json.dumps({"op": "full"})] * 100
     with pytest.raises(Broken, match="many"):
         list(map(client.hear, said, [server.now_s] * 100))
+
+
+def test_a_controller_that_comes_back_with_another_range_is_told_to_who_knows_the_old(server):
+    client = server.viewing("COAT.A")
+    server.round(client)
+    server.attach(*NAMES)
+    assert server.round(client) == [[]]  # the same as before is no news
+    tags = tuple(TagMeta(n, "x", n, "um", "real", 0.0, 500.0, 0.1, ()) for n in NAMES)
+    server.mirror.attach(Hello("b", "l", "", 1.0, 0.1, ("x",), tags), server.now_s)
+    ((meta, frame),) = server.round(client)
+    assert [(t["u"], t["hi"]) for t in meta["tags"]] == [("um", 500.0)]
+    assert frame["full"] is True
+    assert server.round(client) == [[]]
+
+
+def test_a_view_that_makes_everybody_wait_is_as_many_messages_as_it_costs(server):
+    client = server.viewing("COAT.A")
+    dear = [f"*{k}*" for k in range(MOST_WILD)]
+    for _ in range(2):
+        server.say(client, op="view", id=1, tags=dear)
+    with pytest.raises(Broken, match="too many messages"):
+        server.say(client, op="view", id=1, tags=dear)
+    with pytest.raises(Broken, match="too many tags"):
+        server.say(server.viewing("COAT.A"), op="view", id=1, tags=[*dear, "*"])
+    patient = server.viewing("COAT.A")
+    for _ in range(10):
+        server.now_s += 1.0
+        server.say(patient, op="view", id=1, tags=dear)
 
 
 def test_patterns_mean_only_the_star(server):

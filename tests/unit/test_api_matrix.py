@@ -18,6 +18,7 @@ from tests.support.api_rig import ApiRig, api_rig
 
 OPEN = {
     ("POST", "/api/v1/session"), ("GET", "/api/v1/setup"), ("POST", "/api/v1/setup"),
+    ("POST", "/api/v1/session/reset"),
     ("GET", "/api/v1/health/ready"), ("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/metrics"),
 }  # fmt: skip
 STAND_INS = {"station": "coater", "limit": "1", "number": "1", "kind": "coater"}
@@ -81,8 +82,19 @@ def test_every_change_has_a_key_or_a_reason_to_have_none(line: ApiRig):
     assert without == {
         "/api/v1/session", "/api/v1/session/reauth", "/api/v1/session/password", "/api/v1/setup",
         "/api/v1/session/factor", "/api/v1/recipes/{kind}/{name}/{version}/validate",
-        "/api/v1/tokens",
+        "/api/v1/tokens", "/api/v1/session/reset", "/api/v1/users/{user}/reset",
     }  # fmt: skip
+
+
+def test_a_proposal_is_kept_no_longer_than_the_process_that_knows_it(line: ApiRig):
+    proposing = {
+        p for _, p, d in routes(line.app)
+        if d.changes and d.answers
+        and "token" in d.answers["content"]["application/json"]["example"]
+    }  # fmt: skip
+    passing = {p for _, p, d in routes(line.app) if d.passing}
+    assert passing - proposing == {"/api/v1/changes/{token}", "/api/v1/rehearsals"}
+    assert proposing <= passing
 
 
 def test_what_asks_for_a_password_has_a_ticket_or_a_signature(line: ApiRig):
@@ -112,6 +124,18 @@ async def test_every_route_for_every_role(line: ApiRig, role):
         if refused is allowed and not (allowed and path == f"{PREFIX}/audit/export"):
             wrong.append((method, path, declared.needs))
     assert wrong == []
+
+
+async def test_no_ticket_no_change_on_any_route_that_asks_for_the_password(line: ApiRig):
+    http = line.person("the-chief-of-all", *Role)
+    open_ones = []
+    asking = [(m, p) for m, p, d in routes(line.app) if d.ticket]
+    for method, path in asking:
+        answer = await http.request(method, concrete(path).removeprefix(PREFIX), json={})
+        if (answer.status_code, answer.json().get("code")) != (403, "ticket"):
+            open_ones.append((method, path, answer.text))
+    assert open_ones == []
+    assert {("POST", f"{PREFIX}/tokens"), ("POST", f"{PREFIX}/users")} <= set(asking)
 
 
 async def test_a_token_has_nothing_but_what_it_was_made_for(line: ApiRig):

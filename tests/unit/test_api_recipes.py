@@ -11,6 +11,8 @@ from controller.access.identity import Actor
 from controller.access.ledger_witness import LedgerWitness
 from controller.access.roles import Role
 from controller.access.signature import Proof, sign_at_terminal
+from controller.api.rehearsal_files import Job, JobState, Wanted
+from controller.api.repeat_journal import FILE as REQUESTS
 from controller.audit.record import Category
 from tests.support.access_rig import BOSS, GOOD, NONE
 from tests.support.api_rig import ApiRig, api_rig
@@ -145,10 +147,11 @@ async def test_uploads_that_are_no_recipe_change_nothing(line, eva, content, hea
 
 @pytest.mark.parametrize("name", ["..", "%2e%2e", "..%2f..%2fevil", "a%2fb", "A", "x" * 200, "%00"])
 async def test_names_lead_out_of_the_folder_nowhere(line, eva, name):
-    before = sorted(line.parts.given.recipes.root.parent.rglob("*"))
+    place = line.parts.given.recipes.root.parent
+    before = sorted({*place.rglob("*"), line.parts.given.run / REQUESTS})
     answer = await eva.put(f"/recipes/coater/{name}/1.0.0?reason=x", content=b"a: b", headers=YAML)
     assert 400 <= answer.status_code < 500
-    assert sorted(line.parts.given.recipes.root.parent.rglob("*")) == before
+    assert sorted({*place.rglob("*"), line.parts.given.run / REQUESTS}) == before
 
 
 async def sign(line: ApiRig, http, name: str, version: str) -> tuple[str, str]:
@@ -174,6 +177,58 @@ async def test_a_release_is_signed_by_another_person_and_the_signature_is_verifi
     place.write_text(json.dumps(kept))
     (forged,) = (await eva.get(f"{RECIPE}/9.0.0")).json()["signatures"]
     assert "altered" in forged["against"][0]
+
+
+def rehearsed(line: ApiRig, own: str, state: JobState, **record: object) -> None:
+    """A rehearsal that this line has made."""
+    wanted = Wanted(kind="coater", recipe=f"{NAME}@9.0.0")
+    job = Job(id=own, wanted=wanted, by="eva", state=state)
+    line.parts.rehearsals.files.note(job)
+    line.parts.rehearsals._jobs[own] = job
+    if record:
+        folder = line.parts.rehearsals.files.of(own)
+        (folder / "rehearsal.json").write_text(json.dumps({"brought_by": "me", **record}))
+
+
+async def test_a_rehearsal_of_this_line_is_named_and_its_own_record_counts(line, eva, boss):
+    made = await draft(eva)
+    ticket, content = await sign(line, boss, "boss", "9.0.0")
+    body = {"content_hash": content, "reason": "good", "ticket": ticket}
+    good = {"passed": True, "content_hash": made["content_hash"], "summary": "passed: 1 seed"}
+    rehearsed(line, "waits", JobState.RUNNING)
+    rehearsed(line, "nothing", JobState.DONE)
+    rehearsed(line, "failed", JobState.DONE, **{**good, "passed": False})
+    rehearsed(line, "another", JobState.DONE, **{**good, "content_hash": "0" * 64})
+    rehearsed(line, "good", JobState.DONE, **good)
+    for own in ("waits", "nothing", "failed", "another"):
+        answer = await boss.post(f"{RECIPE}/9.0.0/release", json={**body, "rehearsed": own})
+        assert (answer.status_code, answer.json()["code"]) == (409, "release"), own
+        told = {**good, "summary": "believe me"}
+        brought = {**body, "rehearsed": own, "rehearsal": told}
+        assert (await boss.post(f"{RECIPE}/9.0.0/release", json=brought)).status_code == 409
+    unknown = await boss.post(f"{RECIPE}/9.0.0/release", json={**body, "rehearsed": "x"})
+    assert unknown.status_code == 404
+    answer = await boss.post(f"{RECIPE}/9.0.0/release", json={**body, "rehearsed": "good"})
+    assert answer.status_code == 200, answer.text
+    entry = answer.json()["entry"]
+    assert entry["rehearsal"] == "passed: 1 seed"
+    assert "brought_by" not in entry
+
+
+async def test_a_record_that_somebody_brings_is_his_in_the_ledger_and_in_the_trail(line, eva, boss):
+    made = await draft(eva)
+    ticket, content = await sign(line, boss, "boss", "9.0.0")
+    told = {"passed": True, "content_hash": made["content_hash"], "summary": "believe me"}
+    body = {"content_hash": content, "reason": "good", "ticket": ticket, "rehearsal": told}
+    answer = await boss.post(f"{RECIPE}/9.0.0/release", json=body)
+    assert answer.status_code == 200, answer.text
+    (entry,) = (await eva.get(f"{RECIPE}/9.0.0")).json()["history"]
+    assert (entry["rehearsal"], entry["brought_by"]) == ("believe me", "boss")
+    records = [r.entry for r in line.access.records(category=Category.RECIPE)]
+    assert "brought by boss" in records[-1].detail
+    forged = {**told, "brought_by": ""}
+    refused = await boss.post(f"{RECIPE}/9.0.0/release", json={**body, "rehearsal": forged})
+    assert refused.status_code in {409, 422}
 
 
 async def test_nobody_releases_without_the_password_nor_what_was_changed_meanwhile(line, eva, boss):
@@ -337,14 +392,44 @@ async def test_a_trial_begins_like_a_deployment_and_ends_in_two_steps(line, eva)
     line.controllers.answers["recipe"] = shown(requested(1))
     body = {"recipe": NAME, "expected": 1, "question": "thinner?", "minutes": 30.0}
     told = (await eva.post("/stations/coater/trials", json=body)).json()
+    base = (await eva.get(f"{RECIPE}/1.0.0")).json()
+    returns = f"coater/{NAME}@1.0.0 {base['content_hash']} after 30 min"
+    assert told["returns"] == returns
+    assert told["sign"]["subject"].endswith(f" then {returns}")
+    assert f"coater/{NAME}@1.0.0 comes back by itself after 30 min" in told["text"]
     ticket = line.ticket("eva", "sign", told["sign"]["subject"], eva)
     line.feed()
     assert (await line.execute(eva, told, ticket)).status_code == 202
     asked = line.controllers.commands[0]
     assert (asked["op"], asked["question"], asked["minutes"]) == ("trial", "thinner?", 30.0)
+    assert asked["signature"]["returns"] == returns
+    signed = [r.entry.signature for r in line.access.records(category=Category.SIGNATURE)][-1]
+    assert signed["returns"] == returns
     told = (await eva.post("/stations/coater/trials/end", json={"reason": "seen enough"})).json()
     assert (await line.execute(eva, told)).status_code == 202
     assert line.controllers.commands[-1]["op"] == "trial_end"
+
+
+async def test_a_ticket_for_a_deployment_signs_no_trial_nor_one_of_another_length(line, eva):
+    line.controllers.answers["recipe"] = shown(requested(1))
+    plain = {"recipe": NAME, "expected": 1, "reason": "thinner?"}
+    trial = {"recipe": NAME, "expected": 1, "question": "thinner?"}
+    first = (await eva.post("/stations/coater/deployments", json=plain)).json()
+    other = (await eva.post("/stations/coater/trials", json={**trial, "minutes": 5.0})).json()
+    for signed_for in (first, other):
+        ticket = line.ticket("eva", "sign", signed_for["sign"]["subject"], eva)
+        line.feed()
+        told = await eva.post("/stations/coater/trials", json={**trial, "minutes": 30.0})
+        answer = await line.execute(eva, told.json(), ticket)
+        assert (answer.status_code, answer.json()["code"]) == (403, "ticket")
+    assert line.controllers.commands == []
+
+
+async def test_a_recipe_that_was_derived_from_nothing_has_no_way_back_and_makes_no_trial(line, eva):
+    line.controllers.answers["recipe"] = shown(requested(1))
+    body = {"recipe": f"{NAME}@1.0.0", "expected": 1, "question": "x", "minutes": 5.0}
+    answer = await eva.post("/stations/coater/trials", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (409, "trial")
 
 
 async def test_retiring_takes_the_password(line, boss):

@@ -1,11 +1,15 @@
 """Alarms, audit, history and runs over HTTP."""
 
+import asyncio
 import json
+import tempfile
 
 import pytest
 
 from controller.access.roles import Role
 from controller.api.alarm_watch import AlarmWatch
+from controller.api.problems import Problem
+from controller.api.run_work import bundle, pieces
 from controller.history.several import MergedReader
 from controller.run_folder import histories
 from controller.run_store import STORE
@@ -161,6 +165,27 @@ async def test_an_operator_cannot_bypass_by_the_way_of_other_commands(line, sato
     assert line.controllers.commands == []
 
 
+async def test_a_controller_that_does_not_answer_holds_up_no_alarm_of_another(line, sato):
+    await standing(line, ALARM)
+    other = {**ALARM, "id": "CAL.LOAD.hi", "station": "calender"}
+    others, all_asked = set(line.config.line_stations) - {"coater"}, asyncio.Event()
+
+    class OneIsStopped:
+        async def ask(self, station, request, timeout_s=5.0):
+            if station == "coater":  # answers nothing before all others have been asked
+                await all_asked.wait()
+                raise Problem("no answer", ["the controller did not answer in time"])
+            others.discard(station)
+            if not others:
+                all_asked.set()
+            return {"alarms": [other] if station == "calender" else [], "time_ns": 1}
+
+    async with asyncio.timeout(5.0):
+        await AlarmWatch(OneIsStopped(), line.parts.alarms, line.clock).look()
+    found = {a["id"]: a["asked"] for a in (await sato.get("/alarms")).json()["alarms"]}
+    assert found == {"COAT.LOAD.hi": "coater", "CAL.LOAD.hi": "calender"}
+
+
 async def test_floods_of_several_controllers_are_one_for_the_operator(line, sato):
     def answer(request):
         station = request["station"]
@@ -199,6 +224,16 @@ async def test_the_audit_trail_is_read_on_and_verified(line, sato):
     assert [r["number"] for r in before["records"]] == [n - 2 for n in numbers]
     after = (await eva.get("/audit", params={"after": numbers[0]})).json()
     assert after["records"][0]["number"] == numbers[1]
+    here, seen = 0, []
+    while True:
+        params = {"after": here, "limit": 3, "station": "coater"}
+        page = (await eva.get("/audit", params=params)).json()
+        seen += [r["number"] for r in page["records"]]
+        if page["next"] == here:
+            break
+        here = page["next"]
+    every = (await eva.get("/audit", params={"station": "coater", "limit": 1000})).json()
+    assert seen == [r["number"] for r in every["records"]]
     only = (await eva.get("/audit", params={"station": "coater"})).json()
     assert {r["action"] for r in only["records"]} == {"HOLD"}
     verified = (await eva.get("/audit/verify")).json()
@@ -307,6 +342,17 @@ async def test_a_run_is_shown_and_taken_away_as_a_bundle(stored):
     assert stored.access.records()[-1].entry.action == "export run"
 
 
+async def test_a_bundle_that_nobody_takes_leaves_nothing_behind(stored, tmp_path, monkeypatch):
+    place = tmp_path / "temporary"
+    place.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    given = stored.parts.given
+    made = bundle(given.config, given.run, "run-02")
+    assert list(place.iterdir()) == []
+    assert len(b"".join(pieces(made.stream))) == made.size
+    assert made.stream.closed
+
+
 async def test_tags_are_asked_by_pattern_and_meta_has_an_etag(line, sato):
     found = (await sato.get("/tags", params={"tag": ["COAT.V.*", "NOPE"]})).json()
     assert {t["tag"].split(".")[1] for t in found["tags"]} == {"V"}
@@ -314,6 +360,11 @@ async def test_tags_are_asked_by_pattern_and_meta_has_an_etag(line, sato):
     meta = await sato.get("/meta/tags")
     etag = meta.headers["etag"]
     assert (await sato.get("/meta/tags", headers={"if-none-match": etag})).status_code == 304
+    plain = await sato.get("/meta/tags", headers={"accept-encoding": "identity"})
+    assert plain.json() == meta.json()
+    assert meta.headers["content-encoding"] == "gzip"
+    assert int(meta.headers["content-length"]) < len(plain.content) / 4
+    assert plain.headers["etag"] != etag
     stations = (await sato.get("/meta/stations")).json()["stations"]
     assert {s["name"] for s in stations} == {"coater", "calender", "enclosure"}
 

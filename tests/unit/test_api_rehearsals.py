@@ -17,6 +17,7 @@ RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 WISH = {"kind": "coater", "recipe": "nmc-standard@1.0.0", "minutes": 5}
 RECORD = {"passed": True, "content_hash": "9f86", "summary": "passed: 1 seed"}
 ENOUGH_S = 20.0
+WANTED = Wanted(kind="coater", recipe="nmc-standard@1.0.0")
 STUB = """
 import json, os, sys, time
 words = dict(w[2:].partition("=")[::2] for w in sys.argv if w.startswith("--"))
@@ -222,3 +223,48 @@ async def test_gains_of_a_loop_are_rehearsed_with_the_built_in_procedure_too(lin
 async def test_what_are_no_gains_is_not_taken(eva, tune):
     answer = await eva.post("/rehearsals", json={**WISH, "tune": tune})
     assert answer.status_code == 422
+
+
+async def test_what_a_full_disk_ended_is_over_and_the_next_one_runs(line, eva, monkeypatch):
+    rehearsals = line.parts.rehearsals
+    note, refuses = rehearsals.files.note, [True]
+
+    def full(job):
+        if refuses[0]:
+            raise OSError(28, "no space left on device")
+        note(job)
+
+    monkeypatch.setattr(rehearsals.files, "note", full)
+    first, second = await begun(eva), await begun(eva)
+    with pytest.raises(OSError, match="no space"):
+        await rehearsals.run()
+    refuses[0] = False
+    task = asyncio.create_task(rehearsals.run())  # as the supervisor does
+    assert (await until(eva, second["id"], "done"))["record"] == RECORD
+    over = (await eva.get(f"/rehearsals/{first['id']}")).json()
+    assert over["state"] == "refused"
+    assert "log" in over["said"][0]
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_one_that_is_ended_before_its_process_is_there_does_not_run(line, eva, monkeypatch):
+    rehearsals = line.parts.rehearsals
+    job = await begun(eva, faults="wait")
+    note = rehearsals.files.note
+
+    def ended_meanwhile(noted):
+        note(noted)
+        if noted.state is JobState.RUNNING:
+            rehearsals.end(job["id"])
+
+    monkeypatch.setattr(rehearsals.files, "note", ended_meanwhile)
+    async with asyncio.timeout(ENOUGH_S):
+        await rehearsals._do(rehearsals.find(job["id"]))
+    assert rehearsals.find(job["id"]).state is JobState.ENDED
+
+
+async def test_asking_and_ending_for_ever_fills_nothing(line, eva):
+    for _ in range(3 * rehearsing.MOST_KEPT):
+        line.parts.rehearsals.end(line.parts.rehearsals.ask(WANTED, "eva").id)
+    assert len(line.parts.rehearsals.every()) <= rehearsing.MOST_KEPT

@@ -25,6 +25,7 @@ PAGE = (
     f'<!doctype html><title>x</title><script type="importmap">{MAP}</script>'
     '<script type="module" src="/main.js"></script><script>alert(1)</script>'
 )
+WORDS = "export const words = 'many, many words';\n" * 50
 SCREEN_PATHS = ("/", "/coater", "/trends", "/runs/coater-2611-07", "/alarms/", "/api-docs",
                 "/recipes/coater/nmc-standard/1.0.0", "/loop/COAT.V.LINE")  # fmt: skip
 OWN_PATHS = ("/api", "/api/v1/nothing", "/vendor/none", "/vendor", "/metrics/x")
@@ -37,6 +38,7 @@ def made(tmp_path):
     (root / "index.html").write_text(PAGE)
     (root / "main.js").write_text("export {};\n")
     (root / "i18n" / "ja.json").write_text("{}")
+    (root / "words.js").write_text(WORDS)
     (root / "vendor" / "preact.js").write_text("export const h = 1;\n")
     (root / "notes.py").write_text("secret = 1\n")
     (root / ".hidden.js").write_text("secret\n")
@@ -123,6 +125,28 @@ async def test_what_a_browser_has_is_not_sent_again(browser, sent):
     answer = await browser.get("/main.js", headers={"if-none-match": sent.format(etag)})
     assert (answer.status_code, answer.content) == (304, b"")
     assert answer.headers["etag"] == etag
+
+
+@pytest.mark.parametrize(
+    ("sent", "packed"),
+    [("gzip", True), ("br;q=1.0, GZIP;q=0.5", True), ("gzip;q=0", False), ("gzip; q=0.000", False),
+     ("identity", False), ("gzipped, x-gzip", False), ("", False)],
+)  # fmt: skip
+async def test_a_file_goes_out_compressed_to_who_reads_that(browser, sent, packed):
+    answer = await browser.get("/words.js", headers={"accept-encoding": sent})
+    assert answer.text == WORDS
+    assert answer.headers.get("content-encoding") == ("gzip" if packed else None)
+    assert (int(answer.headers["content-length"]) < len(WORDS)) is packed
+    assert answer.headers["vary"] == "Accept-Encoding"
+    other = await browser.get("/words.js", headers={"accept-encoding": "" if packed else "gzip"})
+    assert other.headers["etag"] != answer.headers["etag"]
+    again = {"accept-encoding": sent, "if-none-match": answer.headers["etag"]}
+    assert (await browser.get("/words.js", headers=again)).status_code == 304
+
+
+async def test_a_file_that_does_not_become_smaller_goes_out_as_it_is(browser):
+    answer = await browser.get("/i18n/ja.json", headers={"accept-encoding": "gzip"})
+    assert (answer.text, answer.headers.get("content-encoding")) == ("{}", None)
 
 
 async def test_a_head_request_has_the_headers_alone(browser, served):

@@ -171,6 +171,42 @@ async def test_own_password_is_changed_with_the_old_one(line):
     assert (await login(line.stranger(), "sato", NEW)).status_code == 201
 
 
+async def test_a_reset_code_is_shown_once_and_gives_a_new_password(line):
+    sato, chief = line.person("sato", Role.OPERATOR), line.person("chief", Role.ADMINISTRATOR)
+    http, path = line.stranger(), "/api/v1/users/sato/reset"
+    body = {"reason": "forgot it"}
+    without = await chief.post("/users/sato/reset", json=body)
+    assert (without.status_code, without.json()["code"]) == (403, "ticket")
+    proof = {"x-dryline-ticket": line.ticket("chief", "users", path, chief)}
+    made = await chief.post("/users/sato/reset", json=body, headers=proof)
+    assert (made.status_code, made.json()["good_for_s"]) == (201, 3600.0)
+    code = made.json()["code"]
+    assert code not in (await chief.get("/users")).text
+    assert (await sato.get("/session")).status_code == 401
+    given = {"name": "sato", "code": code, "password": NEW}
+    line.pass_s(61)
+    wrong = await http.post("/session/reset", json={**given, "code": "AAAAA"})
+    assert (wrong.status_code, wrong.json()["code"]) == (403, "reset")
+    assert (await http.post("/session/reset", json=given)).json()["code"] == "wait"
+    line.pass_s(61)
+    weak = await http.post("/session/reset", json={**given, "password": "password1234"})
+    assert (weak.status_code, weak.json()["code"]) == (422, "password")
+    line.pass_s(61)
+    assert (await http.post("/session/reset", json=given)).status_code == 204
+    line.pass_s(61)
+    assert (await http.post("/session/reset", json=given)).json()["code"] == "reset"
+    line.pass_s(61)
+    assert (await login(line.stranger(), "sato", NEW)).status_code == 201
+
+
+async def test_an_administrator_makes_no_reset_code_for_himself(line):
+    http = line.person("chief", Role.ADMINISTRATOR)
+    proof = {"x-dryline-ticket": line.ticket("chief", "users", "/api/v1/users/chief/reset", http)}
+    own = await http.post("/users/chief/reset", json={"reason": "x"}, headers=proof)
+    assert (own.status_code, own.json()["code"]) == (409, "own")
+    assert (await http.get("/session")).status_code == 200
+
+
 async def test_nobody_locks_the_terminal_out(line):
     line.access.user("sato", Role.OPERATOR)
     http = line.stranger()

@@ -2,7 +2,8 @@
 
 import pytest
 
-from controller.access.roles import Role
+from controller.access.roles import Permission, Role
+from controller.access.script_tokens import Scope
 from controller.api.simulator import SOCKET
 from controller.audit.record import Category
 from controller.clock import SystemClock
@@ -10,6 +11,7 @@ from controller.console import Console
 from plc_sim.plant import Plant
 from plc_sim.plant_process import SOCKET as PLANT_SOCKET
 from plc_sim.plant_process import PlantService
+from tests.support.access_rig import BOSS
 from tests.support.api_rig import api_rig
 
 FAULT = {"station": "enclosure", "name": "heater_failure"}
@@ -96,3 +98,21 @@ async def test_a_plc_that_is_not_there_cannot_be_paused(sato, plant):
     assert (await sato.post("/simulator/plcs", json=body)).json()["code"] == "value"
     body = {"station": "coater", "action": "explode"}
     assert (await sato.post("/simulator/plcs", json=body)).json()["code"] == "request"
+
+
+async def test_a_script_for_one_station_disturbs_no_other(line, plant):
+    line.access.user("mori", Role.OPERATOR)
+    scope = Scope(
+        label="night", permissions=frozenset({Permission.OPERATE, Permission.VIEW}),
+        stations=frozenset({"coater"}),
+    )  # fmt: skip
+    script = line.script(line.access.desk.make_token(BOSS, "mori", scope)[0])
+    for path, body in (
+        ("faults", FAULT),
+        ("faults/clear", FAULT),
+        ("plcs", {"station": "enclosure", "action": "kill"}),
+    ):
+        answer = await script.post(f"/simulator/{path}", json=body)
+        assert (answer.status_code, answer.json()["code"]) == (403, "forbidden"), path
+    own = {"station": "coater", "name": "feeder_bridging"}
+    assert (await script.post("/simulator/faults", json=own)).status_code == 200

@@ -181,7 +181,7 @@ async def test_every_figure_of_health_is_shown_without_secrets(line: ApiRig, sat
     found = (await sato.get("/health/figures")).json()
     assert set(found["stations"]) == {"coater", "calender", "enclosure"}
     coater = found["stations"]["coater"]
-    assert coater["link"].keys() == {"up", "age", "losses", "refused"}
+    assert coater["link"].keys() == {"up", "age", "losses", "refused", "rtt", "rttmax"}
     assert coater["scan"].keys() == {"count", "late", "took", "overruns"}
     assert found["line"]["LINE.HISTORY.QUEUE"]["text"]
     assert found["audit"]["failing"] == ""

@@ -133,6 +133,26 @@ def test_nobody_is_logged_in_on_the_restored_line(home: Path, tmp_path: Path) ->
             assert n == 0
 
 
+def test_a_store_of_users_of_an_earlier_program_is_brought_back(home: Path, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(home / "run" / "access.db")) as old:
+        old.execute("DROP TABLE reset")
+        old.execute("PRAGMA user_version=1")
+    target, _ = backup(home)
+    restore(target, places(tmp_path / "new"), silent(), silent)
+    with Database(tmp_path / "new" / "run" / "access.db") as database, database.reading() as change:
+        assert [user.name for user in all_users(change)] == ["sato"]
+        assert change.row("SELECT count(*) FROM reset") == (0,)
+
+
+def test_a_code_for_a_lost_password_is_in_no_backup(home: Path, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(home / "run" / "access.db")) as live:
+        live.execute("INSERT INTO reset VALUES ('sato', 'hash-of-a-code', 'boot', 1)")
+        live.commit()
+    target, _ = backup(home)
+    restore(target, places(tmp_path / "new"), silent(), silent)
+    assert b"hash-of-a-code" not in (tmp_path / "new" / "run" / "access.db").read_bytes()
+
+
 def test_the_manifest_tells_of_secrets_and_tells_none(home: Path) -> None:
     target, made = backup(home)
     assert any("private keys" in note for note in made.notes)

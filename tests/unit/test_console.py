@@ -9,7 +9,8 @@ import threading
 
 import pytest
 
-from controller.console import Console, ask
+from controller.clock import NS, WallClock
+from controller.console import UNTIL, Console, ask, talk
 from controller.core.errors import DrylineError
 
 
@@ -146,3 +147,37 @@ def test_a_peer_that_misbehaves_is_a_plain_error(path, reply, text):
     with pytest.raises(DrylineError, match=text):
         ask(path, {}, timeout_s=0.2)
     thread.join(5.0)
+
+
+async def test_what_nobody_waits_for_any_more_is_not_done(path, caplog):
+    """As a process finds it that was stopped while somebody asked."""
+    done = []
+
+    async def act(request):
+        done.append(request)
+        return {}
+
+    late, now_ns = {"op": "START", UNTIL: 1}, WallClock().mono_ns()
+    soon = {"op": "START", UNTIL: now_ns + 60 * NS}
+    odd = {"op": "START", UNTIL: "soon"}
+    async with Console(path, act):
+        said = await lines(path, *(json.dumps(one).encode() + b"\n" for one in (late, odd, soon)))
+    assert "nobody waits" in json.loads(said[0])["error"]
+    assert UNTIL in json.loads(said[1])["error"]
+    assert done == [{"op": "START"}]
+    assert "START came" in caplog.text
+
+
+async def test_whoever_asks_says_until_when_he_waits(path):
+    seen = []
+
+    async def serve(reader, writer):
+        seen.append(json.loads(await reader.readline()))
+        writer.write(b'{"ok": 1}\n')
+        writer.close()
+
+    begun_ns = WallClock().mono_ns()
+    async with await asyncio.start_unix_server(serve, str(path)):
+        assert json.loads(await talk(path, {"op": "x"}, 5.0)) == {"ok": 1}
+    assert 5 * NS <= seen[0].pop(UNTIL) - begun_ns < 10 * NS
+    assert seen == [{"op": "x"}]

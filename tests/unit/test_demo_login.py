@@ -8,7 +8,7 @@ import pytest
 from controller.access.identity import TERMINAL, Actor
 from controller.access.roles import Role
 from controller.access.secret import Secret
-from controller.cli.demo import KEPT_IN, NAME, demo_login, demo_recipes
+from controller.cli.demo import AUTHORS, KEPT_IN, NAME, demo_login, demo_recipes
 from controller.cli.users import desk_of
 from controller.core.errors import DrylineError
 from tests.support.line_under_test import ROOT
@@ -79,3 +79,18 @@ def test_recipes_are_copied_once_and_a_half_made_copy_is_made_anew(run):
     (own / "enclosure/idle/1.0.0.yaml").write_text("changed")
     assert demo_recipes(ROOT / "recipes", run) == own
     assert (own / "enclosure/idle/1.0.0.yaml").read_text() == "changed"
+
+
+def test_a_start_that_was_killed_among_the_authors_is_finished_by_the_next(run):
+    (run / KEPT_IN).write_text("OLD")
+    with desk_of(run) as desk:
+        name, display = next(iter(AUTHORS.items()))
+        desk.add(
+            Actor("own", TERMINAL), name, [Role.ENGINEER], Secret("basalt heron moss"), display
+        )
+    first = demo_login(run)
+    assert first.reveal() == (run / KEPT_IN).read_text() != "OLD"
+    assert users(run) == {NAME: {Role.ENGINEER, Role.APPROVER, Role.ADMINISTRATOR}}
+    with desk_of(run) as desk:
+        assert {u.display for u in desk.users() if not u.active} == authors()
+    assert demo_login(run).reveal() == first.reveal()

@@ -63,6 +63,24 @@ def reuse(root: Path) -> None:
 OWN = RecipeId("coater", "test-film", Version(1, 0, 0))
 
 
+async def test_only_what_was_signed_is_deployed_with_a_signature(
+    line: DeskLine, root: Path
+) -> None:
+    def signed(recipe: str, **more: object) -> dict[str, object]:
+        content = store(root).released(RecipeId("coater", "test-film", Version(1, 0, 0)))
+        hashed = content.content_hash
+        return {"signature": {"subject": recipe, "content_hash": hashed, "signer": "eva", **more}}
+
+    assert await deploy(line, V1, **signed(T1)) == 1
+    assert line.stations["coater"].recipes.deployments[-1].signature
+    for wrong in (signed(T2), signed(T1, content_hash="0" * 64)):
+        refused = await line.answer("deploy", recipe=V1, reason="test", **wrong)
+        assert (refused["accepted"], refused["code"]) == (False, "signature")
+    refused = await line.answer("deploy", recipe="built-in", reason="test", **signed(T1))
+    assert refused["code"] == "signature"
+    assert len(line.stations["coater"].recipes.deployments) == 1
+
+
 def writes(line: DeskLine) -> list[tuple[int, float]]:
     """Every value that reached the PLC, apart from the sign of life, from now on."""
     plc = line.plcs["coater"]

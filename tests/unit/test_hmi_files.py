@@ -13,6 +13,7 @@ MODULES = sorted(p for p in STATIC.rglob("*.js") if "vendor" not in p.parts)
 IMPORT = re.compile(
     r"""(?:^|\n)\s*(?:import|export)\b[^"'`;]*?from\s+"([^"]+)"|import\s+"([^"]+)";"""
 )
+LATE = re.compile(r"""import\("([^"]+)"\)""")
 FORBIDDEN = re.compile(
     r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|dangerouslySetInnerHTML"
     r"|\beval\(|new Function|style=\"|on[a-z]+=\"|javascript:|toLocale"
@@ -79,6 +80,9 @@ def test_a_module_imports_what_there_is_and_writes_no_markup(module: Path) -> No
 
 def test_every_module_is_used() -> None:
     used = {(m.parent / n).resolve() for m in MODULES for n in imports(m) if n.startswith(".")}
+    screens = STATIC / "screens"
+    late = LATE.findall((screens / "index.js").read_text(encoding="utf-8"))
+    used |= {(screens / name).resolve() for name in late}
     assert {m.resolve() for m in MODULES} - used == {STATIC / "main.js"}
 
 

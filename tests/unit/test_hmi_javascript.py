@@ -50,6 +50,18 @@ def test_lengths_of_time(tmp_path: Path, seconds: float, text: str) -> None:
     assert call(tmp_path, "format", "durationText(input)", seconds) == text
 
 
+def test_a_moment_has_its_day_where_it_is_another_and_its_year_where_that_is_another(
+    tmp_path: Path,
+) -> None:
+    script = """
+        import { momentText } from "./format.js";
+        const now = new Date(2026, 10, 22, 14, 0, 0).getTime();
+        const then = [[2026, 10, 22, 13, 5, 6], [2026, 10, 21, 13, 5, 6], [2025, 10, 22, 13, 5, 6]];
+        tell(then.map((parts) => momentText(new Date(...parts).getTime(), now)));
+    """
+    assert run_module(tmp_path, script) == ["13:05:06", "11-21 13:05:06", "2025-11-22 13:05:06"]
+
+
 def test_states_and_commands_are_those_of_the_controller(tmp_path: Path) -> None:
     found = run_module(
         tmp_path,

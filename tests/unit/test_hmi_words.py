@@ -6,14 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.hmi_words import plant_words, texts, used_keys
+from tests.support.hmi_words import JAPANESE, leftover_english, plant_words, texts, used_keys
 from tests.support.javascript import run_module
 
 HOLE = re.compile(r"\{(\w+)\}")
-JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
-# Words left over from a sentence; names of files, settings and commands stay what they are.
-ENGLISH = re.compile(r"[a-z]{2,} [a-z]{2,}|[a-z]{5,}")
-NAMES = re.compile(r"`[^`]+`|line\.toml|security = insecure|raw_days|\[history\]|outbox_mb")
 # Names of states, modes and things that are the same in both languages.
 SAME = {"lamp.plc", "alarm.aside_by"}
 
@@ -57,7 +53,7 @@ def test_everything_the_plant_says_has_a_japanese_text(tmp_path: Path) -> None:
     )
     assert isinstance(found, list)
     assert [words for words, text in found if not JAPANESE.search(text)] == []
-    assert [text for _, text in found if ENGLISH.search(NAMES.sub("", text))] == []
+    assert [text for _, text in found if leftover_english(text)] == []
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def test_scan_left_out_and_scans_late_while_disturbed_are_told() -> None:
     figures = scan_figures(notes(late, [0] * 15 + [1] * 14), windows(1000, 2000, 3000))
     assert figures.wrong() == [
         "1 scans missed, the latest during stop",
-        "late by 30.0 ms at p99, bar 11.0 ms",
+        "late by 30.0 ms at p99, bar 11.0 ms, most during stop",
     ]
 
 

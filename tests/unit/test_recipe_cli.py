@@ -85,7 +85,7 @@ def test_way_from_a_copy_to_a_release_and_to_its_end(root: Path) -> None:
     record.write_text(json.dumps({"passed": True, "content_hash": content, "summary": "fine"}))
     done = dryline("release", *own, "--by", "Grace", "--reason", "good", "--rehearsal", str(record))
     assert done.exit_code == 0
-    assert "rehearsal: fine" in done.stdout
+    assert "rehearsal brought by Grace: fine" in done.stdout
 
     path.write_text(path.read_text() + "# afterthought\n")
     assert "SHA-256" in dryline("check").stderr

@@ -106,6 +106,16 @@ def test_release_records_who_when_why_with_which_content_and_rehearsal(root: Pat
     }
 
 
+def test_a_record_that_was_brought_says_so_for_good(root: Path) -> None:
+    recipes = store(root)
+    brought = rehearsal(recipes).model_copy(update={"brought_by": "Grace Other"})
+    entry = recipes.release(OWN, "Grace Other", "good runs", brought)
+    assert entry.model_dump(mode="json")["brought_by"] == "Grace Other"
+    (kept,) = store(root).ledger("coater", "test-film")
+    assert (kept, kept.hash()) == (entry, entry.hash())
+    assert kept.hash() != kept.model_copy(update={"brought_by": ""}).hash()
+
+
 def test_author_cannot_approve_however_the_name_is_written(root: Path) -> None:
     for name in ("Ada Example", "ada  example ", "ADA EXAMPLE"):
         with refused("release") as caught:
@@ -432,10 +442,12 @@ def test_empty_folder_has_no_recipes(tmp_path: Path) -> None:
 def test_rehearsal_record_is_read_strictly(tmp_path: Path) -> None:
     path = tmp_path / "r.json"
     path.write_text('{"passed": true, "content_hash": "ab", "summary": "ok", "seeds": 3}')
-    assert Rehearsal.read(path).passed
+    assert Rehearsal.read(path, "").passed
+    path.write_text('{"passed": true, "content_hash": "ab", "summary": "ok", "brought_by": ""}')
+    assert Rehearsal.read(path, "eva").brought_by == "eva"
     for text in ('{"passed": "yes", "content_hash": "ab", "summary": "ok"}', "{}", "x"):
         path.write_text(text)
         with pytest.raises(ConfigError):
-            Rehearsal.read(path)
+            Rehearsal.read(path, "")
     with pytest.raises(ConfigError, match="no such file"):
-        Rehearsal.read(tmp_path / "none.json")
+        Rehearsal.read(tmp_path / "none.json", "")

@@ -111,6 +111,39 @@ async def test_the_window_of_minutes_begins_with_the_first_execute_and_ends_by_i
     assert line.recorded("does it tear less?", EventKind.RECIPE)
 
 
+SIGNED = {"signer": "eva", "number": 7, "meaning": "deployed"}
+
+
+@pytest.mark.parametrize(
+    ("returns", "signed"),
+    [(f"{BASE} 9f86 after 0.5 min", True), (f"{OTHER} 9f86 after 0.5 min", False), ("", False)],
+)
+async def test_the_way_back_is_signed_with_the_trial_if_that_signature_says_so(
+    line: DeskLine, returns: str, signed: bool
+) -> None:
+    signature = {**SIGNED, "returns": returns} if returns else SIGNED
+    await running(line, signature=signature)
+    await line.pass_time(40.0)
+    trial, back = line.stations["coater"].recipes.deployments[-2:]
+    assert (trial.signature, back.title) == (signature, BASE)
+    assert back.signature == (signature if signed else None)
+    told = "its window of 0.5 min is over; signed with the trial's deployment by eva"
+    assert back.reason.endswith(told) is signed
+
+
+async def test_a_base_that_was_exchanged_since_comes_back_unsigned_rather_than_not_at_all(
+    line: DeskLine, root: Path
+) -> None:
+    own = RecipeId("coater", "test-film", Version(1, 1, 0))
+    content = store(root).released(own).content_hash
+    signature = {**SIGNED, "subject": TRIAL, "content_hash": content, "returns": f"{BASE} 0 after"}
+    await running(line, signature=signature)
+    await line.pass_time(40.0)
+    back = line.stations["coater"].recipes.deployments[-1]
+    assert (back.title, back.signature) == (BASE, None)
+    assert "signed with" not in back.reason
+
+
 async def test_the_window_of_metres_counts_web_from_the_first_execute(line: DeskLine) -> None:
     _, run = await running(line, minutes=None, metres=50.0)
     for k in range(7):

@@ -216,6 +216,10 @@ async def test_a_window_hears_what_stations_do(line, sato):
 
 async def test_a_restart_of_the_api_in_mid_run_disturbs_nothing(line, api, sato):
     before = line.status()["stations"]
+    token = sato.propose("coater", "SET", target=SP, value=0.6).json()["token"]
+    asked = (f"/changes/{token}/execute", {"seen_t": sato.now_ms()}, "asked-before-the-kill")
+    first = sato.post(*asked)
+    assert first.status_code == 202, first.text
     api.kill()
     await asyncio.sleep(1.0)
     between = line.status()["stations"]
@@ -226,6 +230,9 @@ async def test_a_restart_of_the_api_in_mid_run_disturbs_nothing(line, api, sato)
         assert station["state"] == between[name]["state"] == after[name]["state"]
         assert after[name]["link_up"]
     assert sato.get("/session").json()["user"] == "sato"  # sessions outlive the program
+    again = sato.post(*asked)  # who saw no answer asks once more, and it is not done once more
+    assert (again.status_code, again.content) == (202, first.content)
+    assert sato.post(*asked[:2]).json()["code"] == "gone"
     async with connect(sato) as ws:
         await view(ws, "COAT.*", boot="another", pos=10)
         seen = await frames(ws, 1.5)

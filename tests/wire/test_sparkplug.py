@@ -186,6 +186,12 @@ def test_a_host_may_ask_for_a_rebirth_and_for_nothing_else(
         plant.scan(n=3)
         plant.arrive()
         assert len(node.of("NBIRTH")) == 2
+        for _ in range(8):
+            broker.publish("spBv1.0/works/NCMD/small", rebirth())
+        eventually(lambda: len(node.of("NBIRTH")) > 2)
+        plant.scan(n=3)
+        plant.arrive()
+        assert len(node.of("NBIRTH")) <= 4  # the first at once, the others together
         plant.assert_all_there(node)
 
 

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from controller.alarms.definition import AlarmDefinition, Priority
+from controller.alarms.definition import AlarmDefinition, Measure, Priority
 from controller.alarms.kinds.common import NOT_EXECUTE
 
 _torque = partial(
@@ -47,6 +47,26 @@ _loading = partial(
 )
 
 ALARMS: tuple[AlarmDefinition, ...] = (
+    # 10 % of span: five minutes before a film tears for want of powder, which torque does not tell.
+    AlarmDefinition(
+        tag=".FEED.PV",
+        name="lo",
+        measure=Measure.DEVIATION,
+        reference=".FEED.SP",
+        above=False,
+        limit=-2.0,
+        priority=Priority.MEDIUM,
+        unit="kg/h",
+        deadband=1.0,
+        on_delay_s=15.0,
+        group="mixer",
+        suppressed_in=NOT_EXECUTE,
+        text="powder feed falls behind",
+        cause="powder bridges in the feeder or the hopper is empty",
+        consequence="the mixer runs empty; the film becomes thin and tears within minutes",
+        action="knock the bridge loose or refill the hopper; hold the coater if the film thins",
+        respond_s=240.0,
+    ),
     _torque(
         name="lo",
         above=False,
@@ -55,9 +75,9 @@ ALARMS: tuple[AlarmDefinition, ...] = (
         suppressed_in=NOT_EXECUTE,
         text="mixer all but empty",
         cause="powder bridges in the feeder or the hopper is empty",
-        consequence="the film becomes thin and tears",
-        action="knock the bridge loose or refill the hopper; hold the coater if the film thins",
-        respond_s=180.0,
+        consequence="the film has become thin, or has torn by now",
+        action="hold the coater, then knock the bridge loose or refill the hopper",
+        respond_s=60.0,
     ),
     _torque(
         name="hi",

@@ -120,7 +120,7 @@ async def unshelve(alarm: Alarm, body: bodies.Remark, by: By, parts: OfParts) ->
 
 
 @routes.post(
-    "/alarms/{alarm}/out-of-service", Act.OUT_OF_SERVICE, status=201, codes=_CODES,
+    "/alarms/{alarm}/out-of-service", Act.OUT_OF_SERVICE, status=201, passing=True, codes=_CODES,
     answers=json_of({"token": "Vn3k..."}, "A proposal."),
 )  # fmt: skip
 async def take_out(alarm: Alarm, body: bodies.Why, by: By, parts: OfParts) -> Response:
@@ -129,7 +129,7 @@ async def take_out(alarm: Alarm, body: bodies.Why, by: By, parts: OfParts) -> Re
 
 
 @routes.post(
-    "/alarms/{alarm}/in-service", Act.OUT_OF_SERVICE, status=201, codes=_CODES,
+    "/alarms/{alarm}/in-service", Act.OUT_OF_SERVICE, status=201, passing=True, codes=_CODES,
     answers=json_of({"token": "Vn3k..."}, "A proposal."),
 )  # fmt: skip
 async def put_back(alarm: Alarm, body: bodies.Why, by: By, parts: OfParts) -> Response:
@@ -238,12 +238,11 @@ def _csv(
     config: LineConfig, parts: Parts, window: tuple[int, int], wanted: journal.Filter
 ) -> bytes:
     with MergedReader(histories(config, parts.given.run)) as source:
-        every = journal.entries(source, *window, wanted.station)
-        found = [entry for entry in every if wanted.wants(entry)]
+        found = journal.read(source, *window, wanted, limit=MOST_CSV + 1).entries
     if len(found) > MOST_CSV:
-        told = f"{len(found)} entries: at most {MOST_CSV} at once, choose a shorter window"
+        told = f"more than {MOST_CSV} entries, which is the most at once: choose a shorter window"
         raise Problem("question", [told])
-    return "".join(journal.as_csv(found)).encode()
+    return "".join(journal.as_csv(reversed(found))).encode()
 
 
 def _page(  # each is a part of the question

@@ -44,7 +44,8 @@ async def records(  # noqa: PLR0913, PLR0917 - each is a parameter of the query
     before: Annotated[int | None, Query(ge=0, lt=2**53, description="only older ones")] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Response:
-    """Records, oldest first: the newest ones, those before a number, or those after one."""
+    """Records, oldest first: the newest ones, those before a number, or those after one. `next` is
+    where to go on: the next `before`, or the next `after` where that was asked."""
     path = parts.given.trail.path
     from_ns, to_ns = _window(parts, start, stop)
     wish = Wish(
@@ -54,10 +55,11 @@ async def records(  # noqa: PLR0913, PLR0917 - each is a parameter of the query
     if after is None:
         work = partial(reading.newest, path, wish, limit, before)
         found = await parts.pools.files.do(work)
+        edge = found[0].number if found else 0
     else:
         newer = await parts.pools.files.do(reading.after, path, after, limit)
         found = [record for record in newer if wish.met(record)]
-    edge = found[0].number if found else 0
+        edge = newer[-1].number if newer else after
     return answer({"records": [as_json(r) for r in found], "next": edge})
 
 

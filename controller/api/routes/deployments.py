@@ -54,7 +54,7 @@ async def one(
 
 
 @routes.post(
-    "/stations/{station}/deployments", Act.DEPLOY, status=201, codes=_CODES,
+    "/stations/{station}/deployments", Act.DEPLOY, status=201, passing=True, codes=_CODES,
     answers=json_of(_PROPOSAL, "A proposal; executed with a ticket for `sign`."),
 )  # fmt: skip
 async def deploy(station: Station, body: bodies.Deploy, by: By, parts: OfParts) -> Response:
@@ -65,7 +65,7 @@ async def deploy(station: Station, body: bodies.Deploy, by: By, parts: OfParts) 
 
 
 @routes.post(
-    "/stations/{station}/rollback", Act.DEPLOY, status=201, codes=_CODES,
+    "/stations/{station}/rollback", Act.DEPLOY, status=201, passing=True, codes=_CODES,
     answers=json_of(_PROPOSAL, "A proposal."),
 )  # fmt: skip
 async def rollback(station: Station, body: bodies.Rollback, by: By, parts: OfParts) -> Response:
@@ -75,7 +75,7 @@ async def rollback(station: Station, body: bodies.Rollback, by: By, parts: OfPar
 
 
 @routes.post(
-    "/stations/{station}/trials", Act.DEPLOY, status=201, codes=_CODES,
+    "/stations/{station}/trials", Act.DEPLOY, status=201, passing=True, codes=_CODES,
     answers=json_of(_PROPOSAL, "A proposal."),
 )  # fmt: skip
 async def begin_trial(
@@ -87,7 +87,8 @@ async def begin_trial(
 
 
 @routes.post(
-    "/stations/{station}/trials/end", Act.LEAD, status=201, codes=("reason", "not controlled"),
+    "/stations/{station}/trials/end", Act.LEAD, status=201, passing=True,
+    codes=("reason", "not controlled"),
     answers=json_of({"token": "Vn3k..."}, "A proposal."),
 )  # fmt: skip
 async def end_trial(station: Station, body: bodies.Why, by: By, parts: OfParts) -> Response:

@@ -11,6 +11,7 @@ from controller.api import bodies
 from controller.api.declared import Routes
 from controller.api.energy import now_of, window_of
 from controller.api.energy_baseline import Baseline, BaselineStore
+from controller.api.energy_worth import worth_of
 from controller.api.openapi import json_of
 from controller.api.parts import Parts
 from controller.api.problems import Problem
@@ -34,11 +35,16 @@ _ENERGY = {
             "consumers": [{"tag": "DHU.PWR.REG", "station": "enclosure",
                            "text": "regeneration power", "air": True, "kw": 8.1}]},
     "baseline": _BASELINE,
+    "tariff": {"price_per_kwh": 24.0, "currency": "JPY", "co2_g_per_kwh": 430.0,
+               "basis": "contract of 2026; mean of the grid"},
     "window": {
         "start_ns": 1795230622000000000, "stop_ns": 1795317022000000000, "resolution_s": 60.0,
         "air_kwh": 307.0, "machines_kwh": 120.0, "known_s": 86400.0, "counted_s": 80000.0,
         "counted_air_kwh": 284.0, "baseline_kwh": 2060.0,
         "saving_kwh": {"mean": 1776.0, "low": 1467.0, "high": 2085.0}, "saving": _SAVING,
+        "worth": {"cost": {"air": 7368.0, "machines": 2880.0, "total": 10248.0,
+                           "saving": {"mean": 42624.0, "low": 35208.0, "high": 50040.0}},
+                  "co2_kg": None},
         "frost_point": {"known_s": 86400.0, "above_s": 6400.0, "width": 2.0,
                         "histogram": [[-62.0, 80000.0]],
                         "above": [{"begin_ns": 1795230622000000000,
@@ -52,25 +58,28 @@ Moment = Annotated[str, Query(max_length=60, description="a point in time, as in
 async def energy(parts: OfParts, start: Moment = "-24h", stop: Moment = "now") -> Response:
     """Powers now and energies of a window, measured; the dry room, assumed; the saving with how
     uncertain that makes it. Only time counts in which every power was known and the frost point in
-    its limit; `window` is null where no history can be read."""
+    its limit; `window` is null where no history can be read. `tariff` and `worth`, cost and CO2,
+    are null where [energy] of line.toml does not say them."""
     ask = _asked(start, stop, parts.now_ns())
     tags, store = parts.energy, BaselineStore(parts.given.run)
     baseline = await parts.pools.files.do(store.read)
     kw = {c.tag: _number(parts, c.tag) for c in tags.consumers}
+    tariff = parts.given.config.energy
     now = now_of(tags, kw, baseline) | {"frost_point_degc": _number(parts, tags.frost_point)}
 
     def read() -> dict[str, Any] | None:
         given = parts.given
         try:
             with MergedReader(histories(given.config, given.run)) as source:
-                return window_of(tags, ask, source, parts.now_ns(), baseline)
+                found = window_of(tags, ask, source, parts.now_ns(), baseline)
+                return found | {"worth": worth_of(found, tariff)}
         except StoreError:  # what is measured now is shown all the same
             return None
 
     window = await parts.pools.history.do(read)
     return answer({
         "t": parts.now_ns() // 1_000_000, "now": now, "baseline": baseline.model_dump(),
-        "window": window,
+        "tariff": tariff and tariff.model_dump(), "window": window,
     })  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from controller.api.figures import page_of
 from controller.api.health_figures import figures
 from controller.api.openapi import json_of
 from controller.api.parts import Parts
-from controller.api.routes.common import OfCaller, OfParts, answer
+from controller.api.routes.common import By, OfCaller, OfParts, answer
 from controller.api.who import known
 from controller.clock import NS
 
@@ -32,7 +32,8 @@ _FIGURES = {
     "stations": {"coater": {
         "title": "Coater", "protocol": "opcua", "period_s": 0.1, "heard": True,
         "heard_age_s": 0.08, "controller": "", "link_up": True, "faulted": False,
-        "link": {"up": _FIGURE, "age": _FIGURE, "losses": _FIGURE, "refused": _FIGURE},
+        "link": {"up": _FIGURE, "age": _FIGURE, "losses": _FIGURE, "refused": _FIGURE,
+                 "rtt": _FIGURE, "rttmax": _FIGURE},
         "scan": {"count": _FIGURE, "late": _FIGURE, "took": _FIGURE, "overruns": _FIGURE},
         "plc": {"heart": _FIGURE, "boot": _FIGURE, "rejects": _FIGURE},
     }},
@@ -44,8 +45,12 @@ _FIGURES = {
     "sinks": [{"name": "plant", "kind": "influx", "figures": {"LINE.QUEUE": _FIGURE}}],
     "api": {"app": "0.1.0", "boot": "5f3a9c01", "ready": True, "windows": {"sato": 2},
             "requests": {"2xx": 4711}, "frames": 1, "frame_bytes": 1, "encoded": 1, "refused": 0,
+            "conflated": 0, "stalls": 0,
             "closed": {"1001": 2}, "clock_ahead_s": 0.0,
             "pools": [{"name": "history", "inside": 0, "turned_away": 0}]},
+    "windows": [{"number": 7, "user": "sato", "via": "session", "address": "10.0.0.5", "own": True,
+                 "open_s": 812.4, "acknowledged_age_s": 0.04, "waiting": 1, "conflated": 0,
+                 "stalls": 0}],
     "audit": {"records": 42, "bytes": 31000, "failing": "", "broken": "", "anchor_failing": "",
               "dropped": 0},
     "certificate": None,
@@ -82,11 +87,14 @@ async def health(parts: OfParts) -> Response:
 
 
 @routes.get("/health/figures", Act.LOOK, answers=json_of(_FIGURES, "By subject."))
-async def every_figure(parts: OfParts) -> Response:
-    """Figures of links, scans, history, sinks, audit trail and the API itself, and versions."""
+async def every_figure(by: By, parts: OfParts) -> Response:
+    """Figures of links, scans, history, sinks, audit trail and the API itself, and versions.
+
+    `windows`: how each window of the caller keeps up; of all windows for who administers users.
+    """
     given = parts.given
     trusted = await parts.pools.files.do(certificates, given.run, given.now().utc_ns / NS)
-    return answer(figures(parts) | {"certificates": trusted})
+    return answer(figures(parts, by) | {"certificates": trusted})
 
 
 @routes.get("/health/ready", Anybody.OPEN, answers=json_of({"ready": True}, "Yes, or 503."))

@@ -40,7 +40,7 @@ async def interlocks(station: Station, parts: OfParts) -> Response:
 
 
 @routes.post("/stations/{station}/interlocks/{interlock}/bypass", Act.BYPASS_INTERLOCK, status=201,
-             codes=_CODES, answers=_PROPOSAL)  # fmt: skip
+             passing=True, codes=_CODES, answers=_PROPOSAL)  # fmt: skip
 async def bypass(
     station: Station, interlock: Interlock, body: bodies.Bypass, by: By, parts: OfParts
 ) -> Response:
@@ -50,7 +50,7 @@ async def bypass(
 
 
 @routes.post("/stations/{station}/interlocks/{interlock}/restore", Act.BYPASS_INTERLOCK,
-             status=201, codes=_CODES, answers=_PROPOSAL)  # fmt: skip
+             status=201, passing=True, codes=_CODES, answers=_PROPOSAL)  # fmt: skip
 async def restore(
     station: Station, interlock: Interlock, body: bodies.Why, by: By, parts: OfParts
 ) -> Response:

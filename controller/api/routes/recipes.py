@@ -15,10 +15,12 @@ from controller.api.openapi import json_of
 from controller.api.parts import Parts
 from controller.api.problems import Problem
 from controller.api.recipe_work import MAX_TEXT
+from controller.api.rehearsal_files import JobState
 from controller.api.routes.common import By, OfParts, answer
 from controller.audit.record import Category, Entry, Result
 from controller.audit.refusals import mark_recorded
 from controller.core.errors import DrylineError, Refused
+from controller.recipe_store import Rehearsal
 
 routes = Routes("recipes")
 Kind = Annotated[str, Path(max_length=40, description="kind of the station")]
@@ -136,10 +138,13 @@ async def signing(kind: Kind, name: Name, version: Number, parts: OfParts) -> Re
 async def release(
     kind: Kind, name: Name, version: Number, body: bodies.Release, by: By, parts: OfParts
 ) -> Response:
-    """Fix the content of a draft for good, signed by another person than its author."""
+    """Fix the content of a draft for good, signed by another person than its author. A rehearsal
+    that was made here is named by its id; the record of another one counts too, and the ledger says
+    for good who brought it."""
     require_act(by, Act.RELEASE, body.reason)
     own = await parts.pools.files.do(parts.recipes.find, kind, name, version)
-    work = partial(parts.recipes.release, own, body, by)
+    made = await _proof(parts, body.rehearsed) if body.rehearsed else None
+    work = partial(parts.recipes.release, own, body, by, made)
     return answer(await parts.pools.files.do(work))
 
 
@@ -155,6 +160,14 @@ async def obsolete(
     own = await parts.pools.files.do(parts.recipes.find, kind, name, version)
     work = partial(parts.recipes.obsolete, own, by, body.reason)
     return answer(await parts.pools.files.do(work))
+
+
+async def _proof(parts: Parts, rehearsed: str) -> Rehearsal:
+    """What a rehearsal of this line came to, from its own record."""
+    job = parts.rehearsals.find(rehearsed)
+    if job.state is not JobState.DONE:
+        raise Problem("release", [f"rehearsal {job.id} is {job.state}: there is no verdict"])
+    return await parts.pools.files.do(parts.rehearsals.files.proof, job.id)
 
 
 async def _text(request: Request) -> str:

@@ -123,16 +123,17 @@ async def bundle(run: Which, by: By, parts: OfParts) -> Response:
         )
     )  # fmt: skip
     work = partial(run_work.bundle, given.config, given.run, run)
-    path, own, digest = await parts.pools.history.do(work)
-    if not own.replace("-", "").replace(".", "").isalnum():
-        run_work.discard(path)
+    made = await parts.pools.history.do(work)
+    if not made.run.replace("-", "").replace(".", "").isalnum():
+        made.stream.close()
         raise Problem("value", ["the id of this run is no name for a file"])
     headers = {
-        "Content-Disposition": f'attachment; filename="{own}.zip"',
-        "Content-Length": str(path.stat().st_size),
-        "X-Manifest-SHA256": digest,
+        "Content-Disposition": f'attachment; filename="{made.run}.zip"',
+        "Content-Length": str(made.size),
+        "X-Manifest-SHA256": made.sha256,
     }
-    return StreamingResponse(run_work.pieces(path), headers=headers, media_type="application/zip")
+    found = run_work.pieces(made.stream)
+    return StreamingResponse(found, headers=headers, media_type="application/zip")
 
 
 @routes.get("/lots/{lot}", Act.LOOK, answers=json_of(_LOT))

@@ -84,6 +84,18 @@ async def change_password(body: bodies.OwnPassword, by: By, parts: OfParts) -> R
 
 
 @routes.post(
+    "/session/reset", Anybody.OPEN, status=204, repeats=False, codes=("reset", "wait", "password")
+)  # fmt: skip
+async def reset_password(body: bodies.ResetPassword, caller: OfCaller, parts: OfParts) -> Response:
+    """Choose a new password with the code of an administrator; log in with it afterwards."""
+    await parts.pools.passwords.do(
+        parts.door.reset_password, body.name, Secret(body.code), Secret(body.password),
+        Secret(body.factor), caller.address, forwarded=caller.forwarded,
+    )  # fmt: skip
+    return nothing()
+
+
+@routes.post(
     "/session/factor", Anybody.KNOWN, repeats=False, codes=("ticket",),
     answers=json_of({"key": "JBSW...", "address": "otpauth://totp/..."}, "A key."),
 )  # fmt: skip

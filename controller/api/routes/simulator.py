@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import Path, Query, Response
 
 from controller.access.demands import Act
-from controller.access.identity import Identity
+from controller.access.identity import Identity, require_act
 from controller.api import bodies
 from controller.api.declared import Routes
 from controller.api.openapi import json_of
@@ -58,6 +58,7 @@ async def shown(parts: OfParts) -> Response:
 async def inject(body: bodies.Fault, by: By, parts: OfParts) -> Response:
     """Inject a fault into the simulated plant, now or in a while, for a time or until it is
     cleared."""
+    require_act(by, Act.LEAD, "", body.station)
     request = {"op": "fault", **body.model_dump()}
     what = f"{body.station} {body.name}"
     return answer(await _recorded(parts, by, "inject fault", what, body.level, request))
@@ -67,6 +68,7 @@ async def inject(body: bodies.Fault, by: By, parts: OfParts) -> Response:
              answers=json_of({"cleared": "heater_failure"}))  # fmt: skip
 async def clear(body: bodies.ClearFault, by: By, parts: OfParts) -> Response:
     """End a fault of the simulated plant."""
+    require_act(by, Act.LEAD, "", body.station)
     request = {"op": "clear", **body.model_dump()}
     what = f"{body.station} {body.name}"
     return answer(await _recorded(parts, by, "clear fault", what, None, request))
@@ -76,6 +78,7 @@ async def clear(body: bodies.ClearFault, by: By, parts: OfParts) -> Response:
              answers=json_of({"station": "coater", "action": "pause"}))  # fmt: skip
 async def plc(body: bodies.PlcAction, by: By, parts: OfParts) -> Response:
     """Pause, stop or start the simulated PLC of a station; the others go on."""
+    require_act(by, Act.LEAD, "", body.station)
     request = {"op": "station", "station": body.station, "action": body.action}
     return answer(await _recorded(parts, by, f"{body.action} PLC", body.station, None, request))
 
@@ -105,7 +108,7 @@ async def rehearsals(parts: OfParts) -> Response:
     return answer({"possible": parts.rehearsals.possible, "rehearsals": found})
 
 
-@routes.post("/rehearsals", Act.DRAFT, status=201, codes=("no simulator", "recipe"),
+@routes.post("/rehearsals", Act.DRAFT, status=201, passing=True, codes=("no simulator", "recipe"),
              answers=json_of(_JOB))  # fmt: skip
 async def rehearse(body: bodies.Rehearse, by: By, parts: OfParts) -> Response:
     """Rehearse a recipe on a simulated plant of its own, before it is deployed; it takes a while,
@@ -126,8 +129,8 @@ async def _exact(parts: Parts, body: bodies.Rehearse) -> str:
 
 @routes.get("/rehearsals/{rehearsal}", Act.LOOK, answers=json_of({**_JOB, "record": None}))
 async def one(rehearsal: Own, parts: OfParts) -> Response:
-    """How far it is, and what it came to: verdict, figures, alarms, energy; `passed`,
-    `content_hash` and `summary` of its record are what a release asks for."""
+    """How far it is, and what it came to: verdict, figures, alarms, energy. A release names it by
+    its id."""
     job = parts.rehearsals.find(rehearsal)
     record = await parts.pools.files.do(parts.rehearsals.files.record, job.id)
     return answer({**job.plain(), "record": record})

@@ -142,7 +142,7 @@ def _loop(parts: Parts, station: str, name: str) -> dict[str, Any]:
 
 
 @routes.post(
-    "/stations/{station}/changes", ACTS, status=201,
+    "/stations/{station}/changes", ACTS, status=201, passing=True,
     codes=("value", "range", "beyond", "reason", "changed", "not controlled"),
     answers=json_of(PROPOSAL, "A proposal, good once and for a short time."),
 )  # fmt: skip
@@ -167,7 +167,7 @@ async def propose(
 
 
 @routes.post(
-    "/stations/{station}/actions", ACTS, status=201,
+    "/stations/{station}/actions", ACTS, status=201, passing=True,
     codes=("value", "reason", "not controlled"), answers=json_of(PROPOSAL, "A proposal."),
 )  # fmt: skip
 async def act(station: Station, body: bodies.StationAction, by: By, parts: OfParts) -> Response:
@@ -218,7 +218,7 @@ async def _carried_out(
     return await parts.changes.execute(by, proposal)
 
 
-@routes.delete("/changes/{token}", Anybody.KNOWN, status=204, codes=("gone",))
+@routes.delete("/changes/{token}", Anybody.KNOWN, status=204, passing=True, codes=("gone",))
 async def withdraw(token: Annotated[str, Path(max_length=100)], by: By, parts: OfParts) -> Response:
     """Forget a proposal."""
     if not parts.changes.withdraw(by, token):

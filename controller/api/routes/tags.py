@@ -1,6 +1,7 @@
 """Tags: what there is, and what their values are now."""
 
 import hashlib
+from functools import lru_cache
 from typing import Annotated
 
 import orjson
@@ -8,13 +9,15 @@ from fastapi import Query, Request, Response
 
 from controller.access.demands import Act
 from controller.api.declared import Routes
-from controller.api.live_view import MOST_PATTERNS, tag_meta, texts, view_of
+from controller.api.live_view import MOST_PATTERNS, MOST_WILD, tag_meta, texts, view_of
 from controller.api.openapi import json_of
+from controller.api.packing import etag_of, is_known, packed, reads_gzip
 from controller.api.problems import Problem
 from controller.api.routes.common import JSON, OfParts, answer
 from controller.core.sample import FIRST_BAD, quality_text
 
 routes = Routes("tags")
+_packed = lru_cache(maxsize=4)(packed)  # these seldom change
 Patterns = Annotated[
     list[str],
     Query(description="names of tags, * for any part of one; several times for more"),
@@ -72,10 +75,14 @@ async def meta_stations(request: Request, parts: OfParts) -> Response:
 
 def _tagged(request: Request, content: object) -> Response:
     body = orjson.dumps(content)
-    etag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
-    if request.headers.get("if-none-match") == etag:
-        return Response(status_code=304, headers={"ETag": etag})
-    return Response(body, headers={"ETag": etag, "Cache-Control": "no-cache"}, media_type=JSON)
+    gzipped = reads_gzip(request.headers.getlist("accept-encoding")) and bool(_packed(body))
+    etag = etag_of(hashlib.sha256(body).hexdigest(), gzipped=gzipped)
+    headers = {"ETag": etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+    if is_known(etag, request.headers.getlist("if-none-match")):
+        return Response(status_code=304, headers=headers)
+    if gzipped:
+        body, headers = _packed(body), headers | {"Content-Encoding": "gzip"}
+    return Response(body, headers=headers, media_type=JSON)
 
 
 @routes.get(
@@ -85,7 +92,8 @@ async def values(parts: OfParts, tag: Patterns = ["*"]) -> Response:  # noqa: B0
     """The values of tags now. A Bad value is shown, not to be used: `usable` says so."""
     patterns = texts(tag)
     if patterns is None or not patterns:
-        raise Problem("value", [f"tag: 1 to {MOST_PATTERNS} names of 1 to 200 characters"])
+        told = f"tag: 1 to {MOST_PATTERNS} names of 1 to 200 characters, {MOST_WILD} of them with *"
+        raise Problem("value", [told])
     view = view_of(parts.mirror, patterns, alarms=False)
     mirror, rows = parts.mirror, view.rows
     columns = zip(

@@ -95,6 +95,18 @@ async def set_password(user: Who, body: bodies.NewPassword, by: By, parts: OfPar
     return nothing()
 
 
+@routes.post(
+    "/users/{user}/reset", Act.USERS, status=201, ticket=True, repeats=False,
+    codes=("own", "disabled", *_CODES),
+    answers=json_of({"code": "ABCDE-FGHJK-...", "good_for_s": 3600.0}, "Shown this once."),
+)  # fmt: skip
+async def make_reset(user: Who, body: bodies.Why, by: By, parts: OfParts) -> Response:
+    """A code with which somebody chooses a new password; the old one and his sessions end."""
+    require_act(by, Act.USERS, body.reason)
+    code = await parts.pools.door.do(parts.door.desk.make_reset, by.actor, user, body.reason)
+    return answer({"code": code.reveal(), "good_for_s": parts.door.settings.reset_s}, 201)
+
+
 @routes.post("/users/{user}/remove-factor", Act.USERS, status=204, ticket=True, codes=_CODES)
 async def remove_factor(user: Who, body: bodies.Why, by: By, parts: OfParts) -> Response:
     """Take away the second factor of somebody who lost telephone and codes."""

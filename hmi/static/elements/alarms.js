@@ -3,7 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect, useRef } from "preact/hooks";
-import { may, post } from "../api.js";
+import { may, post, Problem } from "../api.js";
 import { momentText, numberText, unitText } from "../format.js";
 import { ofAlarm, problemText, said, t } from "../i18n.js";
 import { alarms, fresh, link, locked, serverT } from "../live.js";
@@ -11,7 +11,7 @@ import { metaOf } from "../plant.js";
 import { openFaceplate } from "../router.js";
 import { AlarmSymbol, ASIDE } from "./symbol.js";
 
-const QUIET_MS = 2000;
+const QUIET_MS = 2000, MOST_DIGITS = 4;
 
 /** What asks first, then the graver, then the newer. */
 export function ranked(found) {
@@ -26,55 +26,63 @@ export function standing(all, station = "") {
 
 /**
  * Rows in an order that waits while a pointer is down, and two seconds after. Rows that are new come
- * below meanwhile; those that are gone stay out.
+ * below meanwhile; those that are gone keep their place, quiet, so that no other comes under the finger.
  */
 export function useStillOrder(rows) {
-  const until = useRef(0), kept = useRef(/** @type {string[]} */ ([])), turn = useSignal(0);
+  const until = useRef(0), kept = useRef(/** @type {string[]} */ ([])), seen = useRef(new Map()), turn = useSignal(0);
   turn.value; // drawn again when the rest is over
   const still = until.current > performance.now();
   const byId = new Map(rows.map((row) => [row.id, row]));
   const order = still
-    ? [...kept.current.filter((id) => byId.has(id)), ...rows.map((r) => r.id).filter((id) => !kept.current.includes(id))]
+    ? [...kept.current, ...rows.map((r) => r.id).filter((id) => !kept.current.includes(id))]
     : rows.map((r) => r.id);
   kept.current = order;
+  seen.current = still ? new Map([...seen.current, ...byId]) : byId;
+  const gone = (id) => alarms.peek().get(id) ?? { ...seen.current.get(id), state: "normal", asks: false, condition: false };
   const hold = (ms) => { until.current = performance.now() + ms; };
   const down = () => hold(60000);
   const up = () => {
     hold(QUIET_MS);
     setTimeout(() => { turn.value += 1; }, QUIET_MS + 50);
   };
-  return { rows: order.map((id) => byId.get(id)), handlers: { onPointerDown: down, onPointerUp: up, onPointerCancel: up, onPointerLeave: (e) => e.buttons && up() } };
+  return { rows: order.map((id) => byId.get(id) ?? gone(id)), handlers: { onPointerDown: down, onPointerUp: up, onPointerCancel: up, onPointerLeave: (e) => e.buttons && up() } };
 }
 
-/** "-41.8 > -45.0 °C": the value beside the limit, where there are numbers. */
-export function measured(alarm) {
-  if (alarm.value === null || alarm.limit === null) return "";
-  const label = metaOf(alarm.tag)?.lb?.[Math.round(alarm.value)];
+/** "-41.8 > -45.0 °C": the value beside the limit, where there are numbers; a word or a switch as it is called. */
+export function measured({ value, limit, tag, unit = metaOf(tag)?.u }) {
+  if (value === null) return "";
+  const meta = metaOf(tag), label = meta?.lb?.[Math.round(value)];
   if (label) return said(label);
-  const digits = Math.abs(alarm.limit) >= 100 ? 0 : Math.abs(alarm.limit) >= 1 ? 1 : 2;
-  if (!alarm.unit) return numberText(alarm.value, alarm.value % 1 ? digits : 0);
-  const sign = alarm.value === alarm.limit ? "=" : alarm.value > alarm.limit ? ">" : "<";
-  return `${numberText(alarm.value, digits)} ${sign} ${numberText(alarm.limit, digits)} ${unitText(alarm.unit)}`;
+  if (meta?.k === "bool") return t(value ? "value.on" : "value.off");
+  if (limit === null || !unit) return `${numberText(value, value % 1 ? digitsOf(value) : 0)} ${unitText(unit)}`.trim();
+  const sign = value > limit ? ">" : value < limit ? "<" : "=";
+  let digits = digitsOf(limit);
+  while (sign !== "=" && digits < MOST_DIGITS && numberText(value, digits) === numberText(limit, digits)) digits += 1;
+  return `${numberText(value, digits)} ${sign} ${numberText(limit, digits)} ${unitText(unit)}`;
 }
+
+const digitsOf = (value) => (Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 1 ? 1 : 2);
 
 /** Words for where an alarm stands. */
 export const stateWords = (alarm) => t(`alarm.state.${alarm.state}`);
 
-/** Acknowledge alarms one by one; the first problem is told, the others are done all the same. */
+/** Acknowledge alarms one by one; what one is refused for is told, the others are done all the same. Without an answer it ends. */
 export async function acknowledge(found) {
   const problems = [];
   for (const alarm of found) {
     try {
       await post(`/alarms/${encodeURIComponent(alarm.id)}/ack`, { occurrence: alarm.occurrence });
     } catch (error) {
+      if (!(error instanceof Problem)) throw error;
       problems.push(error);
+      if (error.code === "unconfirmed") break;
     }
   }
   return problems;
 }
 
-/** Acknowledging: one click, no second step; what the server refuses is told. */
-export function AckButton({ list, words, cls = "act" }) {
+/** Acknowledging: one click, no second step; what the server refuses is told. onDone(): it was asked for. */
+export function AckButton({ list, words, cls = "act", onDone }) {
   const told = useSignal(""), busy = useSignal(false);
   const asking = list.filter((a) => a.asks);
   const dead = !asking.length || busy.value || link.value !== "live" || locked.value || !may("acknowledge");
@@ -83,8 +91,9 @@ export function AckButton({ list, words, cls = "act" }) {
     if (!fresh()) return;
     busy.value = true;
     const [problem] = await acknowledge(asking);
-    told.value = problem ? `${problemText(problem)} ${problem.reasons[0] ?? ""}` : "";
+    told.value = problem ? `${problemText(problem)} ${said(problem.reasons[0])}` : "";
     busy.value = false;
+    onDone?.();
   };
   return html`<button type="button" class=${cls} disabled=${dead} onClick=${run}>${words ?? t("alarm.ack")}</button>
     ${told.value && html`<span class="told" role="alert">${told.value}</span>`}`;

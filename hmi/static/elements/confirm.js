@@ -5,7 +5,9 @@ import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { Problem } from "../api.js";
 import { problemText, t } from "../i18n.js";
+import { leaves } from "../leaving.js";
 import { fresh, link, locked } from "../live.js";
+import { Reasons } from "./reasons.js";
 import { PasswordField } from "./twostep.js";
 
 /**
@@ -28,7 +30,7 @@ export function Confirm({ words, reason = false, password = false, run, onDone, 
     busy.value = false;
   };
   const onKey = (event) => {
-    if (event.key !== "Escape") return;
+    if (!leaves(event)) return;
     event.preventDefault();
     event.stopPropagation();
     onCancel();
@@ -45,5 +47,5 @@ export function Confirm({ words, reason = false, password = false, run, onDone, 
 export function ProblemBox({ problem }) {
   if (!problem) return null;
   return html`<div class="told" role="alert"><p>${problemText(problem)}</p>
-    ${problem.reasons?.length > 0 && html`<ul>${problem.reasons.map((r) => html`<li lang="en" key=${r}>${r}</li>`)}</ul>`}</div>`;
+    <${Reasons} reasons=${problem.reasons} /></div>`;
 }

@@ -7,7 +7,8 @@ import { durationText, numberText, unitText } from "../format.js";
 import { t } from "../i18n.js";
 
 const W = 1000, H = 100;
-export const DASHES = ["", "8 4", "2 3", "10 3 2 3", "4 4", "14 4", "1 2", "6 2 1 2"];
+export const DASHES = [[], [8, 4], [2, 3], [10, 3, 2, 3], [4, 4], [14, 4], [1, 2], [6, 2, 1, 2]];
+const dashOf = (pen) => DASHES[pen % DASHES.length].join(" ");
 
 /** Lowest and highest of some columns and limits, a little wider; null when nothing is known. */
 export function spanOf(columns, limits = []) {
@@ -87,12 +88,13 @@ export function Curves({ title, unit, position, lines, band, limits, low, high, 
         ${ticksOf(low, high, axisUnit).map((v) => html`<path key=${v} class="tickline" d=${`M${x(v).toFixed(1)} 0V${H}`} />`)}
         ${edges && html`<path class="spread" d=${bandOf(position, edges.low, edges.high, x, y)} />`}
         ${["low", "high"].filter((e) => Number.isFinite(limits?.[e] ?? NaN)).map((e) => html`<path key=${e} class="limit" d=${`M0 ${y(limits[e]).toFixed(2)}H${W}`} />`)}
-        ${lines.map((l) => html`<path key=${l.name} class=${`curve line${l.pen % 8}${l.base ? " base" : ""}`} stroke-dasharray=${DASHES[l.pen % 8]} d=${pathOf(position, l.values, x, y)} />`)}
+        ${lines.map((l) => html`<path key=${l.name} class=${`curve line${l.pen % 8}${l.base ? " base" : ""}`} stroke-dasharray=${dashOf(l.pen)} d=${pathOf(position, l.values, x, y)} />`)}
         ${at !== null && html`<path class="cursor" d=${`M${x(at).toFixed(1)} 0V${H}`} />`}</svg></div>
     ${at !== null && html`<p class="reading">${lines.map((l) => html`<span key=${l.name}><${PenMark} pen=${l.pen} /> <b>${numberText(valueAt(position, l.values, at), digits)}</b></span>`)}</p>`}</figure>`;
 }
 
-export const PenMark = ({ pen }) => html`<svg class=${`pen pen${pen % 8}`} viewBox="0 0 28 4" aria-hidden="true"><path d="M0 2h28" stroke-dasharray=${DASHES[pen % 8]} /></svg>`;
+/** A line as a pen draws it. */
+export const PenMark = ({ pen }) => html`<svg class=${`pen pen${pen % DASHES.length}`} viewBox="0 0 28 4" aria-hidden="true"><path d="M0 2h28" stroke-dasharray=${dashOf(pen)} /></svg>`;
 
 /** The value whose place is nearest. */
 export function valueAt(position, values, place) {

@@ -8,8 +8,9 @@ import { get, may } from "../api.js";
 import { useWatch } from "../bind.js";
 import { momentText, numberText, screenDecimals, typedNumber, unitText } from "../format.js";
 import { said, t } from "../i18n.js";
+import { leaves } from "../leaving.js";
 import { alarms, cell, commands, link, locked, serverT } from "../live.js";
-import { describe, limitsOf, metaOf } from "../plant.js";
+import { describe, limitsOf, metaOf, plant } from "../plant.js";
 import { openFaceplate, route } from "../router.js";
 import { AckButton, AlarmRow, ranked, standing } from "./alarms.js";
 import { Bar } from "./indicator.js";
@@ -18,21 +19,28 @@ import { Tuning } from "./tuning.js";
 import { shown, TwoStep, useChange } from "./twostep.js";
 import { Value } from "./value.js";
 
+const LAST_MS = 5000;
+
 /** The faceplate that the address asks for (?fp=NAME), or nothing. */
 export function FaceplateDock() {
   const name = route.value.query.get("fp");
   if (!name) return null;
-  const point = describe(name);
+  const point = describe(name), words = plant.value ? t("faceplate.unknown", { name }) : t("screen.asking");
   return html`<aside class="faceplate" aria-label=${t("faceplate.label", { name })} key=${name}>
-    ${point ? html`<${Faceplate} point=${point} />` : html`<${Head} name=${name} title="" /><p class="empty">${t("faceplate.unknown", { name })}</p>`}</aside>`;
+    ${point ? html`<${Faceplate} point=${point} />` : html`<${Head} name=${name} title="" /><p class="empty">${words}</p>`}</aside>`;
 }
 
 function Head({ name, title, chip }) {
   const close = useRef(/** @type {any} */ (null));
   useEffect(() => {
-    const onKey = (event) => event.key === "Escape" && !event.defaultPrevented && openFaceplate(null);
+    const onKey = (event) => leaves(event) && !event.defaultPrevented && !document.querySelector("dialog[open]") && openFaceplate(null);
     addEventListener("keydown", onKey);
     return () => removeEventListener("keydown", onKey);
+  }, []);
+  useEffect(() => { // who opened it by a key goes on in it, and afterwards where he was
+    const from = document.activeElement;
+    if (from?.matches(":focus-visible") && !from.matches("input, select, textarea")) close.current?.focus();
+    return () => setTimeout(() => { if (document.activeElement === document.body) from?.focus?.(); }, 0);
   }, []);
   return html`<header><h2><span class="tag">${name}</span> ${title}</h2>${chip}
     <button type="button" class="close" ref=${close} aria-label=${t("faceplate.close")} onClick=${() => openFaceplate(null)}>×</button></header>`;
@@ -81,10 +89,15 @@ function LastChange({ names }) {
   const [target] = names, newest = [...commands.value.keys()].pop() ?? "";
   useEffect(() => {
     const over = new AbortController();
-    get("/commands", { target, limit: 1 }, { signal: over.signal })
-      .then((found) => { [last.value] = [found.commands[0] ?? null]; })
+    const ask = () => get("/commands", { target, limit: 1 }, { signal: over.signal })
+      .then((found) => { last.value = found.commands[0] ?? null; })
       .catch(() => null); // the faceplate is whole without it
-    return () => over.abort();
+    ask();
+    const timer = setInterval(ask, LAST_MS); // others change it, too
+    return () => {
+      clearInterval(timer);
+      over.abort();
+    };
   }, [target, newest]);
   if (!last.value) return null;
   const { actor, requested, state, asked_ns: askedNs } = last.value;
@@ -150,7 +163,7 @@ function NumberEntry({ station, setting, words, change, dead }) {
     typed.value = event.currentTarget.value;
     asked.value = false;
   };
-  const id = `new-${tag}`, shown = `${allowed[0]} … ${allowed[1]} ${unitText(unit)}`;
+  const id = `new-${tag}`, shown = `${allowed.map((limit) => String(Number(limit.toPrecision(6)))).join(" … ")} ${unitText(unit)}`;
   const value = read(typed.value), wrong = !inside(value) && (asked.value || typed.value !== "");
   return html`<form class="entry" onSubmit=${enter} autocomplete="off">
     <label for=${id}>${words} <small>${shown}</small></label>

@@ -6,7 +6,7 @@ import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
 import { get, may, post, PROPOSE_MS } from "../api.js";
 import { sorted } from "../conditions.js";
-import { durationText, momentText } from "../format.js";
+import { momentText } from "../format.js";
 import { problemText, said, t } from "../i18n.js";
 import { link, locked, pictureOf, serverT } from "../live.js";
 import { openFaceplate } from "../router.js";
@@ -54,8 +54,9 @@ export function AllInterlocks({ station }) {
     };
   }, [open.value, station.name]);
   return html`<details class="panel all" open=${open.value} onToggle=${(e) => { open.value = e.currentTarget.open; }}><summary>${t("interlock.all")}</summary>
-    ${open.value && (told.value ? html`<p class="note" role="status">${told.value}</p>` : rows.value ? html`<div class="scroll" tabindex="0" role="region" aria-label=${t("interlock.all")}><table class="grid interlock-table"><thead><tr><th scope="col">${t("interlock.condition")}</th><th scope="col">${t("interlock.value")}</th><th scope="col">${t("interlock.wanted")}</th><th scope="col">${t("interlock.state")}</th><th scope="col"><span class="unseen">${t("alarm.actions")}</span></th></tr></thead>
-      <tbody>${rows.value.map((row) => html`<${TableRow} key=${row.kind + row.name} row=${row} station=${station} />`)}</tbody></table></div>` : html`<p class="note">${t("screen.asking")}</p>`)}</details>`;
+    ${open.value && told.value && html`<p class="note" role="status">${told.value}</p>`}
+    ${open.value && (rows.value ? html`<div class="scroll" data-q=${told.value ? "stale" : pictureOf(station.name)} tabindex="0" role="region" aria-label=${t("interlock.all")}><table class="grid interlock-table"><thead><tr><th scope="col">${t("interlock.condition")}</th><th scope="col">${t("interlock.value")}</th><th scope="col">${t("interlock.wanted")}</th><th scope="col">${t("interlock.state")}</th><th scope="col"><span class="unseen">${t("alarm.actions")}</span></th></tr></thead>
+      <tbody>${rows.value.map((row) => html`<${TableRow} key=${row.kind + row.name} row=${row} station=${station} />`)}</tbody></table></div>` : !told.value && html`<p class="note">${t("screen.asking")}</p>`)}</details>`;
 }
 
 function TableRow({ row, station }) {
@@ -80,12 +81,12 @@ function BypassAct({ station, row }) {
     change.begin(() => (row.bypass ? post(`${path}/restore`, { reason }, { deadline: PROPOSE_MS }) : post(`${path}/bypass`, { reason, for_s: 60 * minutes.value }, { deadline: PROPOSE_MS })));
   };
   if (change.at.value.step !== "idle") {
-    const words = t(row.bypass ? "interlock.restore_ask" : "interlock.bypass_ask", { what: said(row.text), time: durationText(60 * minutes.value) });
+    const words = t(row.bypass ? "interlock.restore_ask" : "interlock.bypass_ask", { what: said(row.text), time: t(`alarm.span.${minutes.value}`) });
     return html`<${TwoStep} change=${change} words=${words} />`;
   }
   if (!open.value) return html`<button type="button" class="act small quiet" onClick=${() => { open.value = true; }}>${t(row.bypass ? "interlock.restore" : "interlock.bypass")}</button>`;
   return html`<form class="bypass" onSubmit=${send}>
-    ${!row.bypass && html`<label class="field">${t("interlock.for")} <select onChange=${(e) => { minutes.value = Number(e.currentTarget.value); }}>${BYPASS_MIN.map((m) => html`<option value=${m} key=${m} selected=${m === minutes.value}>${durationText(60 * m)}</option>`)}</select></label>`}
+    ${!row.bypass && html`<label class="field">${t("interlock.for")} <select onChange=${(e) => { minutes.value = Number(e.currentTarget.value); }}>${BYPASS_MIN.map((m) => html`<option value=${m} key=${m} selected=${m === minutes.value}>${t(`alarm.span.${m}`)}</option>`)}</select></label>`}
     <label class="field">${t("change.reason")} <input value=${why.value} maxlength="2000" onInput=${(e) => { why.value = e.currentTarget.value; }} /></label>
     <div class="buttons"><button type="button" class="act" onClick=${() => { open.value = false; }}>${t("change.cancel")}</button><button type="submit" class="act" disabled=${dead || !why.value.trim()}>${t("change.change")}</button></div></form>`;
 }

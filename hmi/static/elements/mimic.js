@@ -5,6 +5,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { bindDrawing } from "../bind.js";
 import { has, language, said, t } from "../i18n.js";
+import { cell } from "../live.js";
 import { go, openFaceplate } from "../router.js";
 
 /** What a drawing may contain; a test holds the files to the same lists. */
@@ -12,6 +13,7 @@ export const ELEMENTS = ["svg", "g", "path", "rect", "circle", "ellipse", "line"
 export const ATTRIBUTES = /^(viewBox|id|class|d|x|y|x1|x2|y1|y2|cx|cy|r|rx|ry|dx|dy|width|height|points|transform|text-anchor|clip-path|visibility|preserveAspectRatio|xmlns|role|aria-[a-z]+|data-[a-z-]+)$/;
 
 const SVG = "http://www.w3.org/2000/svg";
+const AGAIN_MS = 5000;
 
 /** A copy that holds nothing but what is on the lists. */
 function taken(node) {
@@ -38,8 +40,8 @@ function translate(root) {
 export function Mimic({ name }) {
   const place = useRef(/** @type {any} */ (null)), failed = useSignal(false);
   useEffect(() => {
-    let end = () => {}, over = false;
-    fetch(new URL(`../mimics/${name}.svg`, import.meta.url)).then(async (answer) => {
+    let end = () => {}, over = false, timer = 0;
+    const load = () => fetch(new URL(`../mimics/${name}.svg`, import.meta.url)).then(async (answer) => {
       if (!answer.ok) throw new Error(String(answer.status));
       const read = new DOMParser().parseFromString(await answer.text(), "image/svg+xml");
       if (over || read.querySelector("parsererror")) throw new Error("drawing");
@@ -49,13 +51,24 @@ export function Mimic({ name }) {
       place.current.replaceChildren(drawing);
       translate(drawing);
       end = bindDrawing(drawing);
-    }).catch(() => { if (!over) failed.value = true; });
+      failed.value = false;
+    }).catch(() => {
+      if (over) return;
+      failed.value = true;
+      timer = setTimeout(load, AGAIN_MS);
+    });
+    load();
     return () => {
       over = true;
+      clearTimeout(timer);
       end();
     };
   }, [name]);
-  useEffect(() => { if (place.current) translate(place.current); }, [language.value]);
+  useEffect(() => { // words of the drawing, and those that are values
+    if (!place.current) return;
+    translate(place.current);
+    for (const element of place.current.querySelectorAll("[data-tag]")) cell(element.getAttribute("data-tag")).tell();
+  }, [language.value]);
   const open = (event) => {
     const target = event.target.closest?.("[data-open]")?.getAttribute("data-open");
     if (!target) return;

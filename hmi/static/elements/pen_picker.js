@@ -3,6 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { said, t } from "../i18n.js";
+import { leaves } from "../leaving.js";
 import { stations, tagsOf } from "../plant.js";
 import { matching } from "../tag_search.js";
 
@@ -15,7 +16,7 @@ export function PenPicker({ pens, most, sets, onPens }) {
   const found = open.value ? matching(tagsOf(station.value), typed.value, said) : [];
   const toggle = (name) => onPens(pens.includes(name) ? pens.filter((p) => p !== name) : [...pens, name]);
   const onKey = (event) => {
-    if (event.key !== "Escape" || !open.value) return;
+    if (!leaves(event) || !open.value) return;
     event.preventDefault();
     open.value = false;
   };

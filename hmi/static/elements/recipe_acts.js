@@ -10,6 +10,7 @@ import { nextVersion, recipePath } from "../recipe_names.js";
 import { useAsked } from "./asked.js";
 import { Confirm, ProblemBox } from "./confirm.js";
 import { Diff } from "./diff.js";
+import { Sentence } from "./reasons.js";
 import { AskedWords, deployWords, RecipeLink, recipeName, useRequested } from "./requested.js";
 import { SignedChange } from "./signed.js";
 import { shown as valueText } from "./twostep.js";
@@ -84,7 +85,7 @@ export function Try({ recipe, stations, onDone, onClose }) {
   const wrong = size === null || size <= 0;
   const make = (why) => post(`/stations/${encodeURIComponent(station.name)}/trials`,
     { recipe: recipe.named, question: why, expected: now.requested?.number ?? 0, [unit.value]: size }, { deadline: PROPOSE_MS });
-  const words = (p) => `${deployWords(station, p)} ${t(`recipe.trial_words.${unit.value}`, { length: length.value })}`;
+  const words = (p) => `${deployWords(station, p)} ${t(`recipe.trial_words.${unit.value}`, { length: length.value })} ${t("recipe.trial_signed", { base: recipeName(p.returns.split(" ")[0]) })}`;
   return html`<${SignedChange} title=${t("recipe.try_on", { recipe: recipeName(recipe.recipe), station: said(station.title) })} ready=${now !== null && !wrong} reasonWords=${t("recipe.question")} make=${make} words=${words} onDone=${onDone} onClose=${onClose}>
     ${now ? html`<${Before} recipe=${recipe} now=${now} />` : html`<${AskedWords} asked=${asked} />`}
     <p>${t("recipe.trial_note", { base: recipeName(recipe.base) })}</p>
@@ -95,16 +96,16 @@ export function Try({ recipe, stations, onDone, onClose }) {
 /** Release it: signed by another person than its author, after a rehearsal or with a reason why without. */
 export function Release({ recipe, rehearsals, onDone, onClose }) {
   const override = useSignal("");
-  const proof = rehearsals.find((r) => r.record?.passed === true && r.record.content_hash === recipe.content_hash);
+  const whole = (r) => r.state === "done" && !r.wanted.faults && !r.wanted.tune; // with faults or other gains it proves something else
+  const proof = rehearsals.find((r) => whole(r) && r.record?.passed === true && r.record.content_hash === recipe.content_hash);
   const run = async ({ reason, password, code }) => {
     const signing = await get(`${recipePath(recipe.id)}/signing`);
     const ticket = await ticketFor(password, signing.purpose, signing.subject, code);
-    const rehearsal = proof ? { passed: true, content_hash: proof.record.content_hash, summary: proof.record.summary } : null;
-    return post(`${recipePath(recipe.id)}/release`, { content_hash: recipe.content_hash, reason, ticket, rehearsal, override: proof ? "" : override.value.trim() }, { deadline: LONG_MS });
+    return post(`${recipePath(recipe.id)}/release`, { content_hash: recipe.content_hash, reason, ticket, rehearsed: proof?.id ?? "", override: proof ? "" : override.value.trim() }, { deadline: LONG_MS });
   };
   return html`<div class="acting"><h3>${t("recipe.release_of", { recipe: recipeName(recipe.recipe) })}</h3>
     <p>${t("recipe.release_note", { author: recipe.author })}</p>
-    ${proof ? html`<p>${t("recipe.proof")} <span lang="en">${proof.record.summary}</span> <span class="note">${proof.by}, ${momentText(proof.ended_ns / 1e6, serverT.value)}</span></p>`
+    ${proof ? html`<p>${t("recipe.proof")} <${Sentence} text=${proof.record.summary} /> <span class="note">${proof.by}, ${momentText(proof.ended_ns / 1e6, serverT.value)}</span></p>`
       : html`<p><strong>${t("recipe.no_proof")}</strong></p><label class="field">${t("recipe.override")}<input class="why" value=${override.value} maxlength="2000" onInput=${(e) => { override.value = e.currentTarget.value; }} /></label>`}
     <${Confirm} words=${t("recipe.release_words", { recipe: recipeName(recipe.recipe) })} reason password run=${run} onDone=${onDone} onCancel=${onClose} /></div>`;
 }

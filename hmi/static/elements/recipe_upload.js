@@ -7,6 +7,7 @@ import { t } from "../i18n.js";
 import { fresh, link, locked } from "../live.js";
 import { headerOf, recipePath } from "../recipe_names.js";
 import { ProblemBox } from "./confirm.js";
+import { Sentence } from "./reasons.js";
 
 const YAML = { "Content-Type": "application/yaml" };
 
@@ -46,7 +47,7 @@ export function Upload({ onDone, onClose }) {
     <label class="field">${t("upload.file")}<input type="file" accept=".yaml,.yml" onChange=${choose} /></label>
     ${text.value && !header && html`<p role="alert"><strong>${t("upload.no_header")}</strong></p>`}
     ${header && html`<p>${header.kind} / ${header.name} ${header.version}: ${wrong.value === null ? t("screen.asking") : wrong.value.length ? html`<strong>${t("recipes.problems", { count: wrong.value.length })}</strong>` : t("upload.right")}</p>`}
-    ${wrong.value?.length > 0 && html`<ul class="reasons">${wrong.value.map((p, k) => html`<li key=${k}>${t("upload.place", { line: p.line ?? "–", column: p.column ?? "–" })} <span class="tag">${p.field}</span> <span lang="en">${p.message}</span></li>`)}</ul>`}
+    ${wrong.value?.length > 0 && html`<ul class="reasons">${wrong.value.map((p, k) => html`<li key=${k}>${t("upload.place", { line: p.line ?? "–", column: p.column ?? "–" })} <span class="tag">${p.field}</span> <${Sentence} text=${p.message} /></li>`)}</ul>`}
     <label class="field">${t("change.reason")}<input class="why" value=${why.value} maxlength="500" onInput=${(e) => { why.value = e.currentTarget.value; }} /></label>
     <${ProblemBox} problem=${told.value} />
     <div class="buttons"><button type="button" class="act" onClick=${onClose}>${t("change.cancel")}</button>

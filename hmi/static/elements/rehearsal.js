@@ -10,6 +10,8 @@ import { fresh, link, locked, serverT } from "../live.js";
 import { useAsked } from "./asked.js";
 import { ProblemBox } from "./confirm.js";
 import { Course } from "./course.js";
+import { Sentence } from "./reasons.js";
+import { FaultChoice, faultWords, useFaults } from "./rehearsal_faults.js";
 import { AskedWords, recipeName } from "./requested.js";
 import { shown } from "./twostep.js";
 
@@ -62,13 +64,13 @@ const stateText = (job) => job.state === "done" && verdictOf(job.record) !== nul
 function Wish({ recipe, versions, onBegun }) {
   const minutes = useSignal("30"), seeds = useSignal("1"), told = useSignal(/** @type {any} */ (null)), busy = useSignal(false);
   const base = recipe.base?.split("/")[1] ?? "";
-  const against = useSignal(versions.includes(base) ? base : "");
+  const against = useSignal(versions.includes(base) ? base : ""), faults = useFaults();
   const begin = async (event) => {
     event.preventDefault();
     if (!fresh()) return;
     busy.value = true;
     try {
-      onBegun(await post("/rehearsals", { kind: recipe.id.kind, recipe: recipe.named, against: against.value, minutes: Number(minutes.value), seeds: Number(seeds.value) }));
+      onBegun(await post("/rehearsals", { kind: recipe.id.kind, recipe: recipe.named, against: against.value, faults: faults.text, minutes: Number(minutes.value), seeds: Number(seeds.value) }));
       told.value = null;
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
@@ -81,6 +83,7 @@ function Wish({ recipe, versions, onBegun }) {
     ${choice(t("rehearsal.minutes"), minutes, MINUTES.map((m) => [String(m), `${m} min`]))}
     ${choice(t("rehearsal.seeds"), seeds, SEEDS.map((n) => [String(n), String(n)]))}
     ${choice(t("rehearsal.against"), against, [["", t("rehearsal.against_none")], ...versions.filter((v) => v !== recipe.named).map((v) => [v, v.replace("@", " ")])])}
+    <${FaultChoice} of=${faults} kind=${recipe.id.kind} minutes=${Number(minutes.value)} />
     <button type="submit" class="act" disabled=${busy.value || link.value !== "live" || locked.value}>${t("rehearsal.begin")}</button>
     <p class="note">${t("rehearsal.what")}</p><${ProblemBox} problem=${told.value} /></form>`;
 }
@@ -88,19 +91,19 @@ function Wish({ recipe, versions, onBegun }) {
 function Job({ job, recipe, before, again }) {
   const open = OPEN.includes(job.state);
   const end = () => remove(`/rehearsals/${job.id}`).catch(() => null).then(again);
-  const { minutes, seeds, against } = job.wanted;
-  return html`<section class="job" data-state=${job.state}><h3>${stateText(job)} <span class="note">${t("rehearsal.of", { who: job.by, time: momentText(job.asked_ns / 1e6, serverT.value), length: `${minutes} min`, seeds })}${against && ` · ${t("rehearsal.beside", { version: against.replace("@", " ") })}`}</span></h3>
+  const { minutes, seeds, against, faults } = job.wanted;
+  return html`<section class="job" data-state=${job.state}><h3>${stateText(job)} <span class="note">${t("rehearsal.of", { who: job.by, time: momentText(job.asked_ns / 1e6, serverT.value), length: `${minutes} min`, seeds })}${against && ` · ${t("rehearsal.beside", { version: against.replace("@", " ") })}`}${faults && ` · ${t("rehearsal.with_faults", { faults: faultWords(faults) })}`}</span></h3>
     ${open && html`<div class="job-progress"><progress max="100" value=${job.done_pct} aria-label=${t("rehearsal.progress")}></progress> <b>${job.done_pct} %</b>
       <span class="note" role="status">${job.state === "waiting" ? t("rehearsal.waits", { count: before }) : t("rehearsal.runs")}</span>
       ${may("draft") && html`<button type="button" class="act quiet" onClick=${end}>${t("rehearsal.end")}</button>`}</div>`}
-    ${job.said.length > 0 && html`<ul class="reasons">${job.said.map((line) => html`<li lang="en" key=${line}>${line}</li>`)}</ul>`}
+    ${job.said.length > 0 && html`<ul class="reasons">${job.said.map((line) => html`<${Sentence} as="li" key=${line} text=${line} />`)}</ul>`}
     ${job.record && html`<${Outcome} job=${job} record=${job.record} recipe=${recipe} />`}</section>`;
 }
 
 /** The verdict with its reasons, what it means for the product, the course. */
 function Outcome({ job, record, recipe }) {
   const good = verdictOf(record), older = record.content_hash !== recipe.content_hash;
-  return html`<div class="verdict-parts"><p class="rehearsal-verdict" data-verdict=${good ? "passed" : "failed"}><span class="mark" aria-hidden="true">${good ? "✓" : "✗"}</span> <strong>${t(good ? "rehearsal.verdict_good" : "rehearsal.verdict_bad")}</strong> ${good && html`<span lang="en">${record.summary}</span>`}</p>
+  return html`<div class="verdict-parts"><p class="rehearsal-verdict" data-verdict=${good ? "passed" : "failed"}><span class="mark" aria-hidden="true">${good ? "✓" : "✗"}</span> <strong>${t(good ? "rehearsal.verdict_good" : "rehearsal.verdict_bad")}</strong> ${good && html`<${Sentence} text=${record.summary} />`}</p>
     ${older && html`<p class="differs">${t("rehearsal.older")}</p>`}
     ${record.recovered !== undefined && html`<p class="note">${t("rehearsal.recovery")}</p>`}
     <${Lines} words=${t("rehearsal.reasons")} lines=${record.reasons} open />
@@ -112,7 +115,7 @@ function Outcome({ job, record, recipe }) {
 
 function Lines({ words, lines, open = false }) {
   if (!lines?.length) return null;
-  return html`<details class="lines" open=${open}><summary>${words} (${lines.length})</summary><ul class="reasons">${lines.map((line) => html`<li lang="en" key=${line}>${line}</li>`)}</ul></details>`;
+  return html`<details class="lines" open=${open}><summary>${words} (${lines.length})</summary><ul class="reasons">${lines.map((line) => html`<${Sentence} as="li" key=${line} text=${line} />`)}</ul></details>`;
 }
 
 const figureText = (value) => value === null || value === undefined ? "–" : shown(Number(value.toPrecision(4)));

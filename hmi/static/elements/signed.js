@@ -4,6 +4,7 @@ import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect, useRef } from "preact/hooks";
 import { t } from "../i18n.js";
+import { leaves } from "../leaving.js";
 import { fresh, link, locked } from "../live.js";
 import { Diff } from "./diff.js";
 import { TwoStep, useChange } from "./twostep.js";
@@ -29,7 +30,7 @@ export function SignedChange({ title, make, words, ready = true, reasonWords = t
     if (fresh()) change.begin(() => make(why.value.trim()));
   };
   const onKey = (event) => {
-    if (event.key !== "Escape") return;
+    if (!leaves(event)) return;
     event.preventDefault();
     onClose();
   };

@@ -3,13 +3,14 @@
 import { html } from "htm/preact";
 import { useEffect, useRef } from "preact/hooks";
 import { useWatch } from "../bind.js";
+import { useHistory } from "../history_ring.js";
 import { t } from "../i18n.js";
-import { cell, link, serverT } from "../live.js";
+import { cell, serverT } from "../live.js";
 import { openFaceplate } from "../router.js";
-import { fetchSeries, Ring } from "../series.js";
 import { TagText } from "./value.js";
 
 const POINTS = 180, DRAW_MS = 1000, WIDTH = 300, HEIGHT = 40;
+const NOTHING = { t: [], pens: [{ last: [] }] };
 
 /** The path of a line in a box of 300 by 40; gaps stay gaps. */
 export function linePath(times, values, fromS, toS, low, high) {
@@ -41,29 +42,15 @@ function extent(values, least) {
 
 /** tag; minutes of plant time; of: what a tap opens. */
 export function Sparkline({ tag, minutes = 30, of, label }) {
-  const svg = useRef(/** @type {any} */ (null)), ring = useRef(/** @type {any} */ (null));
+  const svg = useRef(/** @type {any} */ (null));
   useWatch([tag]);
+  const { ring } = useHistory([tag], { minutes }, POINTS, { mended: false });
   useEffect(() => {
-    const stop = new AbortController();
-    ring.current = null;
-    fetchSeries([tag], `-${minutes}m`, "now", POINTS).then((found) => {
-      if (stop.signal.aborted) return;
-      const made = new Ring(1, minutes * 60, POINTS);
-      const pen = found.pens.get(tag);
-      for (let k = 0; k < found.t.length; k += 1) {
-        made.open(found.t[k]);
-        Object.assign(made.pens[0].last, { [k]: pen.last[k] });
-      }
-      ring.current = made;
-      draw();
-    }).catch(() => null); // without history the line begins now
-    const draw = () => drawLine(svg.current, (ring.current ??= new Ring(1, minutes * 60, POINTS)), cell(tag));
+    const draw = () => drawLine(svg.current, ring.peek(), cell(tag));
+    draw();
     const timer = setInterval(draw, DRAW_MS);
-    return () => {
-      stop.abort();
-      clearInterval(timer);
-    };
-  }, [tag, minutes]);
+    return () => clearInterval(timer);
+  }, [tag, ring.value]);
   return html`<button type="button" class="sparkline" onClick=${() => openFaceplate(of ?? tag)}>
     <span class="name">${label ?? html`<${TagText} tag=${tag} />`}<small>${t("trend.minutes", { minutes })}</small></span>
     <svg ref=${svg} viewBox=${`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" aria-hidden="true"><path class="line" /></svg>
@@ -71,11 +58,10 @@ export function Sparkline({ tag, minutes = 30, of, label }) {
 }
 
 function drawLine(svg, ring, one) {
-  if (!svg) return;
   const nowS = serverT.peek() / 1000;
+  if (!svg || !nowS || document.hidden) return;
   svg.setAttribute("data-q", one.state);
-  if (link.peek() === "live" && nowS) ring.add(nowS, [one.usable ?? NaN]);
-  const { t: times, pens: [{ last }] } = ring.window(nowS);
+  const { t: times, pens: [{ last }] } = ring?.window(nowS) ?? NOTHING;
   const meta = one.meta;
   const box = extent(last, meta ? (meta.hi - meta.lo) / 200 : 1);
   const path = svg.querySelector("path");

@@ -7,16 +7,15 @@ import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import { useWatch } from "../bind.js";
 import { clockText, dateText, unitText } from "../format.js";
+import { useHistory } from "../history_ring.js";
 import { language, t } from "../i18n.js";
-import { cell, link, serverT } from "../live.js";
+import { link, serverT } from "../live.js";
 import { metaOf } from "../plant.js";
-import { BAD, fetchSeries, GOOD, NOTHING, Ring, UNCERTAIN } from "../series.js";
 import { theme } from "../theme.js";
-import { iso } from "../trend_window.js";
-import { DASHES, Legend, Marks, Strips, TrendTable } from "./trend_parts.js";
+import { DASHES } from "./curves.js";
+import { AXES, Legend, Marks, scalesOf, Strips, TrendTable } from "./trend_parts.js";
 
 const DRAW_MS = 500;
-const WORST = { good: GOOD, uncertain: UNCERTAIN, bad: BAD, stale: NOTHING, none: GOOD };
 export const MOST_PENS = 8;
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -34,16 +33,6 @@ export function axisTexts(splits) {
   });
 }
 
-/** Pens of one unit share a scale; at most two of them have an axis, left and right. */
-export function scalesOf(pens) {
-  const units = [];
-  for (const pen of pens) {
-    const unit = metaOf(pen)?.u ?? "";
-    if (!units.includes(unit)) units.push(unit);
-  }
-  return units;
-}
-
 function options(pens, width, height, onRange) {
   const units = scalesOf(pens);
   const text = colour("--dim"), grid = colour("--grid");
@@ -52,7 +41,7 @@ function options(pens, width, height, onRange) {
   const axes = [{ ...axis, values: (_, splits) => axisTexts(splits), space: 80 }];
   for (const [k, unit] of units.entries()) {
     scales[`u${k}`] = { auto: true };
-    if (k < 2) axes.push({ ...axis, scale: `u${k}`, side: k ? 1 : 3, size: 62, label: unitText(unit) || " ", labelSize: 20, labelFont: "13px system-ui, sans-serif", grid: k ? { show: false } : axis.grid });
+    if (k < AXES) axes.push({ ...axis, scale: `u${k}`, side: k ? 1 : 3, size: 62, label: unitText(unit) || " ", labelSize: 20, labelFont: "13px system-ui, sans-serif", grid: k ? { show: false } : axis.grid });
   }
   const series = [{}], bands = [];
   for (const [k, pen] of pens.entries()) {
@@ -75,42 +64,6 @@ function columns(view) {
   return [view.t, ...view.pens.flatMap((p) => [gaps(p.last), gaps(p.high), gaps(p.low)])];
 }
 
-/** An empty ring and what history knows of it. */
-async function filled(pens, range, points, signal) {
-  const windowS = range.stop ? range.stop - range.start : range.minutes * 60;
-  const ring = Object.assign(new Ring(pens.length, windowS, points), { of: pens.join() });
-  const [start, stop] = range.stop ? [iso(range.start), iso(range.stop)] : [`-${range.minutes}m`, "now"];
-  const found = await fetchSeries(pens, start, stop, points, { signal });
-  for (let k = 0; k < found.t.length; k += 1) {
-    ring.open(found.t[k]);
-    for (const [p, name] of pens.entries()) {
-      const pen = found.pens.get(name);
-      ring.pens[p].last[k] = pen.last[k];
-      ring.pens[p].low[k] = pen.low[k];
-      ring.pens[p].high[k] = pen.high[k];
-      ring.pens[p].worst[k] = pen.worst[k];
-    }
-  }
-  return ring;
-}
-
-/** What history knows of some pens, in a ring; its words while there is none. Another question ends it. */
-function useHistory(pens, range, points, key) {
-  const told = useSignal(""), ring = useSignal(/** @type {Ring|null} */ (null));
-  useEffect(() => {
-    const over = new AbortController();
-    told.value = t("trend.asking");
-    filled(pens, range, points, over.signal).then((found) => {
-      ring.value = found;
-      told.value = "";
-    }).catch((error) => {
-      if (!over.signal.aborted) told.value = t("trend.failed", { code: error.code ?? error.message });
-    });
-    return () => over.abort();
-  }, [key]);
-  return { told, ring };
-}
-
 /** Draw a ring into a box as time goes on; while a finger is on it, it stands. */
 function startPlot({ box, pens, range, ring, view, cursor, paused, onZoom, place }) {
   const live = !range.stop;
@@ -124,7 +77,7 @@ function startPlot({ box, pens, range, ring, view, cursor, paused, onZoom, place
   const draw = () => {
     if (document.hidden || paused.peek()) return;
     const nowS = live ? serverT.peek() / 1000 : range.stop;
-    if (live && link.peek() === "live") ring.add(nowS, pens.map((p) => cell(p).usable ?? NaN), pens.map((p) => WORST[cell(p).state]));
+    if (!nowS) return; // nothing has been heard yet
     view.current = ring.window(nowS);
     plot.setData(columns(view.current), false);
     plot.setScale("x", { min: nowS - ring.windowS, max: nowS });
@@ -165,16 +118,16 @@ export function Trend({ pens, range, onZoom, onTakeAway, table = false, points =
   const box = useRef(/** @type {any} */ (null)), view = useRef(/** @type {any} */ (null));
   const paused = useSignal(false), cursor = useSignal(/** @type {number|null} */ (null));
   const place = useSignal(/** @type {any} */ (null));
-  const live = !range.stop, key = JSON.stringify([pens, range, points]);
+  const live = !range.stop;
   useWatch(live ? pens : []);
-  const { told, ring } = useHistory(pens, range, points, key);
+  const { told, ring } = useHistory(pens, range, points);
   useEffect(() => {
     if (table || !pens.length || !ring.value) return undefined;
-    return startPlot({ box: box.current, pens, range, ring: ring.value, view, cursor, paused, onZoom, place });
+    return startPlot({ box: box.current, pens: ring.value.names, range, ring: ring.value, view, cursor, paused, onZoom, place });
   }, [ring.value, table, theme.value, language.value]);
   const words = paused.value ? t("trend.paused") : told.value;
   const nowS = live ? serverT.value / 1000 : range.stop;
-  const own = ring.value?.of === pens.join() ? ring.value : null; // other pens have been asked for
+  const own = ring.value?.names.join() === pens.join() ? ring.value : null; // other pens have been asked for
   const current = own && view.current;
   const seen = current?.pens.length === pens.length ? current : null; // else it shows the pens of a moment ago
   return html`<div class="trend" data-q=${live && link.value !== "live" ? "stale" : "good"}>

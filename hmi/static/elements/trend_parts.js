@@ -8,27 +8,36 @@ import { said, t } from "../i18n.js";
 import { cell, serverT } from "../live.js";
 import { metaOf } from "../plant.js";
 import { BAD, clustered, NOTHING, qualityRuns, UNCERTAIN } from "../series.js";
+import { PenMark } from "./curves.js";
 
-export const DASHES = [[], [8, 4], [2, 3], [10, 3, 2, 3], [4, 4], [14, 4], [1, 2], [6, 2, 1, 2]];
 const NAMES = { [UNCERTAIN]: "uncertain", [BAD]: "bad", [NOTHING]: "nothing" };
+export const AXES = 2;
 const MARK_PX = 48;
 const MOST_TOLD = 40;
 const KINDS = { alarm: "!", command: "▸", recipe: "R", run: "R", state: "S", interlock: "I", loop: "L", quality: "?", link: "⊘", device: "P", system: "·" };
 
-/** A line as a pen draws it. */
-export const PenLine = ({ k }) => html`<svg class=${`pen pen${k}`} viewBox="0 0 28 4" aria-hidden="true"><path d="M0 2h28" stroke-dasharray=${DASHES[k].join(" ")} /></svg>`;
+/** Units of some pens: those of one unit share a scale, and the first ones have an axis, left and right. */
+export function scalesOf(pens) {
+  const units = [];
+  for (const pen of pens) {
+    const unit = metaOf(pen)?.u ?? "";
+    if (!units.includes(unit)) units.push(unit);
+  }
+  return units;
+}
 
 /** Pens with their values, now or under the cursor. */
 export function Legend({ pens, view, index, live, onTakeAway }) {
   const timeS = index !== null && view ? view.t[index] : null;
   if (index === null && live) serverT.value; // once a second
+  const units = scalesOf(pens);
   return html`<ul class="legend"><li class="when">${timeS ? momentText(timeS * 1000, serverT.value) : live ? t("trend.now") : t("trend.cursor")}</li>
     ${pens.map((pen, k) => {
       const meta = metaOf(pen), held = timeS && view ? view.pens[k]?.last[index] : live ? cell(pen).usable : null;
       const wrong = timeS && view ? NAMES[view.pens[k]?.worst[index]] : "";
-      return html`<li key=${pen}><${PenLine} k=${k} />
+      return html`<li key=${pen}><${PenMark} pen=${k} />
         <span class="tag">${pen}</span> <span class="words">${said(meta?.tx)}</span>
-        <b>${penText(meta, held)}</b> <small>${unitText(meta?.u)}${wrong ? ` · ${t(`trend.quality.${wrong}`)}` : ""}</small>
+        <b>${penText(meta, held)}</b> <small>${unitText(meta?.u)}${units.indexOf(meta?.u ?? "") >= AXES ? ` · ${t("trend.no_axis")}` : ""}${wrong ? ` · ${t(`trend.quality.${wrong}`)}` : ""}</small>
         ${onTakeAway && html`<button type="button" onClick=${() => onTakeAway(pen)} aria-label=${t("trend.take_away", { tag: pen })}>×</button>`}</li>`;
     })}</ul>`;
 }
@@ -49,7 +58,7 @@ export function TrendTable({ pens, view }) {
   return html`<div class="scroll" tabindex="0" role="region" aria-label=${t("trend.table")}><table class="grid"><caption class="unseen">${t("trend.table")}</caption>
     <thead><tr><th scope="col">${t("trend.time")}</th>${pens.map((p) => html`<th scope="col">${p} <small>${unitText(metaOf(p)?.u)}</small></th>`)}</tr></thead>
     <tbody>${rows.map((k) => html`<tr key=${k}><th scope="row">${momentText(view.t[k] * 1000, serverT.value)}</th>
-      ${pens.map((p, n) => html`<td>${numberText(view.pens[n].last[k], screenDecimals(metaOf(p)))}${view.pens[n].worst[k] ? html` <small>${t(`trend.quality.${NAMES[view.pens[n].worst[k]]}`)}</small>` : ""}</td>`)}</tr>`)}</tbody></table></div>`;
+      ${pens.map((p, n) => html`<td>${penText(metaOf(p), view.pens[n].last[k])}${view.pens[n].worst[k] ? html` <small>${t(`trend.quality.${NAMES[view.pens[n].worst[k]]}`)}</small>` : ""}</td>`)}</tr>`)}</tbody></table></div>`;
 }
 
 /** Where a time lies in the picture. place: {left, width, fromS, toS}, as `Trend` gives it. */
@@ -62,7 +71,7 @@ export function Strips({ pens, view, stepS, place }) {
   const rows = pens.map((pen, k) => ({ pen, k, runs: qualityRuns(view.t, view.pens[k].worst, stepS) })).filter((row) => row.runs.length);
   if (!rows.length) return null;
   return html`<div class="strips">${rows.map(({ pen, k, runs }) => html`<div key=${pen} class="strip" style=${box(place)} role="img" aria-label=${`${pen}: ${stripWords(runs)}`}>
-    <${PenLine} k=${k} />${runs.map((run) => html`<span key=${run.fromS} class=${`strip-run ${NAMES[run.worst]}`} title=${stripWords([run])}
+    <${PenMark} pen=${k} />${runs.map((run) => html`<span key=${run.fromS} class=${`strip-run ${NAMES[run.worst]}`} title=${stripWords([run])}
       style=${{ left: part(place, run.fromS), width: `max(3px, calc(${part(place, run.toS)} - ${part(place, run.fromS)}))` }}></span>`)}</div>`)}
     <p class="strip-key"><span class="strip-run bad"></span> ${t("trend.quality.bad")} <span class="strip-run uncertain"></span> ${t("trend.quality.uncertain")} <span class="strip-run nothing"></span> ${t("trend.quality.nothing")}</p></div>`;
 }

@@ -6,8 +6,9 @@ import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
 import { get, may, post, Problem, remove } from "../api.js";
 import { extentOf, gainsText, loopRows, shownGain } from "../gains.js";
-import { durationText, numberText, unitText } from "../format.js";
-import { problemText, t } from "../i18n.js";
+import { numberText, unitText } from "../format.js";
+import { t } from "../i18n.js";
+import { Reasons, Sentence } from "./reasons.js";
 import { linePath } from "./sparkline.js";
 import { ProblemBox } from "./confirm.js";
 
@@ -53,11 +54,11 @@ export function Preview({ point, now, values, recipe }) {
     tune: `${point.name}=${gainsText(values)}`, present: `${point.name}=${gainsText(now)}`,
   });
   return html`<section class="preview" aria-label=${t("tuning.preview")}><h3>${t("tuning.preview")}</h3><p class="note">${t("tuning.preview_words", { recipe: recipe === "built-in" ? t("recipe.built_in") : recipe })}</p>
-    <div class="buttons"><label class="field">${t("tuning.minutes")} <select value=${minutes.value} onChange=${(e) => { minutes.value = Number(e.currentTarget.value); }}>${MINUTES.map((m) => html`<option value=${m} key=${m} selected=${m === minutes.value}>${durationText(60 * m)}</option>`)}</select></label>
+    <div class="buttons"><label class="field">${t("tuning.minutes")} <select value=${minutes.value} onChange=${(e) => { minutes.value = Number(e.currentTarget.value); }}>${MINUTES.map((m) => html`<option value=${m} key=${m} selected=${m === minutes.value}>${m} min</option>`)}</select></label>
       ${busy ? html`<button type="button" class="act" onClick=${end}>${t("tuning.end")}</button>` : html`<button type="button" class="act" disabled=${!values} onClick=${run}>${t("tuning.rehearse")}</button>`}</div>
     ${busy && html`<p role="status">${t(job.state === "waiting" ? "tuning.waiting" : "tuning.running", { done: job.done_pct })} <progress max="100" value=${job.done_pct} aria-label=${t("tuning.preview")}></progress></p>`}
     <${ProblemBox} problem=${told} />
-    ${job?.state === "refused" && html`<div class="told" role="alert"><p>${t("tuning.refused")}</p><ul>${job.said.map((line) => html`<li lang="en" key=${line}>${line}</li>`)}</ul></div>`}
+    ${job?.state === "refused" && html`<div class="told" role="alert"><p>${t("tuning.refused")}</p><${Reasons} reasons=${job.said} /></div>`}
     ${job?.state === "ended" && html`<p class="note" role="status">${t("tuning.ended")}</p>`}
     ${job?.state === "done" && job.record && html`<${Result} record=${job.record} loop=${point.name} />`}</section>`;
 }
@@ -65,12 +66,12 @@ export function Preview({ point, now, values, recipe }) {
 function Result({ record, loop }) {
   const rows = loopRows(record, loop);
   const { present, new: next } = record.tuning ?? {};
-  if (!rows.length || !next) return html`<p class="note" role="status">${t("tuning.nothing")} ${record.reasons?.[0] ? html`<span lang="en">${record.reasons[0]}</span>` : ""}</p>`;
+  if (!rows.length || !next) return html`<p class="note" role="status">${t("tuning.nothing")} ${record.reasons?.[0] ? html`<${Sentence} text=${record.reasons[0]} />` : ""}</p>`;
   return html`<div class="tuning-result"><p class="note">${t("tuning.new_gains", { gains: [next.gains.kc, next.gains.ti_s, next.gains.td_s].map(shownGain).join(" / ") })}</p>
     <${Course} present=${present?.course} next=${next.course} unit=${rows[1].unit} />
     <table class="grid"><thead><tr><th scope="col">${t("tuning.figure")}</th><th scope="col">${t("tuning.present")}</th><th scope="col">${t("tuning.new")}</th></tr></thead>
       <tbody>${rows.map((row) => html`<tr key=${row.key}><th scope="row">${t(`tuning.figure.${row.key}`)} <small>${unitText(row.unit)}${row.times}</small></th><td>${numberText(row.present, 2)}</td><td>${numberText(row.next, 2)}</td></tr>`)}</tbody></table>
-    ${record.reasons?.length > 0 && html`<div class="told" role="alert"><p>${t("tuning.went_wrong")}</p><ul>${record.reasons.map((line) => html`<li lang="en" key=${line}>${line}</li>`)}</ul></div>`}</div>`;
+    ${record.reasons?.length > 0 && html`<div class="told" role="alert"><p>${t("tuning.went_wrong")}</p><${Reasons} reasons=${record.reasons} /></div>`}</div>`;
 }
 
 /** PV under both gains, and the set point: one picture. */
@@ -80,5 +81,5 @@ function Course({ present, next, unit }) {
   const line = (course, column) => (course ? linePath(course.time_s, course[column].map((v) => v ?? NaN), 0, next.time_s[next.time_s.length - 1] || 1, ...box) : "");
   return html`<figure class="course"><svg viewBox="0 0 300 40" preserveAspectRatio="none" role="img" aria-label=${t("tuning.course")}>
       <path class="sp" d=${line(next, "sp")} /><path class="present" d=${line(present, "pv")} /><path class="new" d=${line(next, "pv")} /></svg>
-    <figcaption><span class="swatch present"></span>${t("tuning.present")} <span class="swatch new"></span>${t("tuning.new")} <span class="swatch sp"></span>${t("faceplate.sp")} · ${numberText(box[0], 2)} … ${numberText(box[1], 2)} ${unitText(unit)}</figcaption></figure>`;
+    <figcaption><span class="course-key present"></span>${t("tuning.present")} <span class="course-key new"></span>${t("tuning.new")} <span class="course-key sp"></span>${t("faceplate.sp")} · ${numberText(box[0], 2)} … ${numberText(box[1], 2)} ${unitText(unit)}</figcaption></figure>`;
 }

@@ -4,17 +4,20 @@
 import { signal, useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect, useRef } from "preact/hooks";
-import { asleep, DEADLINE_MS, execute, LONG_MS, Problem, propose, session, ticketFor, withdraw } from "../api.js";
+import { asleep, DEADLINE_MS, execute, get, LONG_MS, Problem, propose, session, ticketFor, withdraw } from "../api.js";
 import { numberText, screenDecimals, unitText } from "../format.js";
 import { problemText, said, t } from "../i18n.js";
+import { leaves } from "../leaving.js";
 import { commands, fresh, link, locked, seenT } from "../live.js";
 import { metaOf, settingOf, stationNamed } from "../plant.js";
+import { Reasons } from "./reasons.js";
 import { Value } from "./value.js";
 
 /** Proposals that are open in this window: the page is not to be reloaded meanwhile. */
 export const openProposals = signal(0);
 
 const IDLE = { step: "idle" };
+const SECOND_TAP_MS = 400;
 
 /**
  * The state of one change. step: idle, proposing, proposed, executing, done, refused.
@@ -22,9 +25,10 @@ const IDLE = { step: "idle" };
  */
 export function useChange() {
   const at = useSignal(/** @type {any} */ (IDLE));
-  const timer = useRef(0);
+  const timer = useRef(0), turn = useRef(0); // turn: answers of an earlier one are not wanted any more
   const forget = () => {
     clearTimeout(timer.current);
+    turn.current += 1;
     if (at.peek().step === "proposed") openProposals.value -= 1;
     if (at.peek().step === "proposed") withdraw(at.peek().proposal.token);
     at.value = IDLE;
@@ -32,9 +36,14 @@ export function useChange() {
   useEffect(() => forget, []);
   const begin = async (make) => {
     forget();
+    const mine = turn.current;
     at.value = { step: "proposing" };
     try {
       const proposal = await make();
+      if (mine !== turn.current) {
+        withdraw(proposal.token);
+        return;
+      }
       at.value = { step: "proposed", proposal };
       openProposals.value += 1;
       timer.current = setTimeout(() => {
@@ -43,7 +52,7 @@ export function useChange() {
         at.value = { step: "refused", problem: new Problem({ code: "gone" }, 410) };
       }, proposal.good_for_s * 1000);
     } catch (error) {
-      at.value = refusal(error);
+      if (mine === turn.current) at.value = refusal(error);
     }
   };
   const commit = async (password = "", code = "") => {
@@ -90,6 +99,12 @@ export function TwoStep({ change, words }) {
   useEffect(() => { // for keys and for who listens; Execute itself must be asked for
     if (!place.current?.contains(document.activeElement)) place.current?.focus();
   }, [step]);
+  useEffect(() => { // where the buttons were they are again: who came by keys goes on from there
+    const around = place.current?.parentElement;
+    return () => setTimeout(() => {
+      if (document.activeElement === document.body) around?.querySelector("button:not(:disabled)")?.focus();
+    }, 0);
+  }, []);
   if (step === "idle") return null;
   return html`<div class="twostep-place" tabindex="-1" ref=${place}>${inner({ change, words })}</div>`;
 }
@@ -103,10 +118,14 @@ function inner({ change, words }) {
 }
 
 function Proposed({ change, proposal, words }) {
-  const password = useSignal(""), code = useSignal("");
-  const dead = link.value !== "live" || locked.value || (proposal.sign && !password.value);
+  const password = useSignal(""), code = useSignal(""), young = useSignal(true);
+  useEffect(() => { // the second tap of two in a row was not meant for Execute, which may stand where the command was
+    const timer = setTimeout(() => { young.value = false; }, SECOND_TAP_MS);
+    return () => clearTimeout(timer);
+  }, []);
+  const dead = young.value || link.value !== "live" || locked.value || (proposal.sign && !password.value);
   const onKey = (event) => {
-    if (event.key !== "Escape") return;
+    if (!leaves(event)) return;
     event.preventDefault(); // the faceplate around it stays open
     event.stopPropagation();
     change.forget();
@@ -144,21 +163,45 @@ function Refused({ change, problem }) {
   return html`<div class="twostep refused" role="alert">
     <p><strong>${problem.code === "unconfirmed" ? t("change.unconfirmed") : t("change.refused")}</strong>
       ${problem.code === "unconfirmed" ? "" : html` ${problemText(problem)}`}</p>
-    ${problem.reasons.length > 0 && html`<ul>${problem.reasons.map((reason) => html`<li lang="en">${reason}</li>`)}</ul>`}
+    <${Reasons} reasons=${problem.reasons} />
     <div class="buttons"><button type="button" class="act" onClick=${() => change.forget()}>${t("change.close")}</button>
     ${asleep.value && html`<span>${t("again.needed")}</span>`}</div></div>`;
 }
 
+const UNDER_WAY = ["sent", "accepted"], FOLLOW_MS = 3000;
+
+/** What became of a command: by the socket, and asked for while it is under way, for news may have come while the link was cut. */
+function useNews(command) {
+  const asked = useSignal(/** @type {any} */ (null));
+  const heard = command && commands.value.get(command.id);
+  const ended = [heard, asked.value].find((one) => one && !UNDER_WAY.includes(one.state));
+  const now = ended ?? heard ?? asked.value ?? command, open = Boolean(command) && !ended && UNDER_WAY.includes(now.state);
+  useEffect(() => {
+    if (!open) return undefined;
+    const over = new AbortController();
+    const timer = setInterval(() => {
+      if (link.peek() !== "live") return;
+      get(`/commands/${encodeURIComponent(command.id)}`, {}, { signal: over.signal }).then((found) => { asked.value = found; })
+        .catch((error) => { if (error.status === 404) asked.value = { state: "unknown", reasons: error.reasons }; }); // the server was started anew
+    }, FOLLOW_MS);
+    return () => {
+      clearInterval(timer);
+      over.abort();
+    };
+  }, [open, command?.id]);
+  return now;
+}
+
 function Outcome({ change, proposal, command, words }) {
-  const now = (command && commands.value.get(command.id)) ?? null;
-  const state = now?.state ?? command?.state ?? "sent";
+  const now = useNews(command);
+  const state = now?.state ?? "sent";
   const reasons = now?.reasons?.length ? now.reasons : (command?.reasons ?? []);
   const bad = ["rejected", "unknown", "mismatch", "timeout"].includes(state);
   const isSet = proposal.verb === "SET";
   return html`<div class=${bad ? "twostep refused" : "twostep"} role=${bad ? "alert" : "status"}>
     <p><strong>${t(`command.${state}`)}</strong> ${isSet ? "" : (typeof words === "string" ? words : proposalText(proposal)).replace(/ \?$/, "")}</p>
     ${isSet && html`<${Three} proposal=${proposal} answered=${Boolean(command)} />`}
-    ${reasons.length > 0 && html`<ul>${reasons.map((reason) => html`<li lang="en">${reason}</li>`)}</ul>`}
+    <${Reasons} reasons=${reasons} />
     ${command && html`<div class="buttons"><button type="button" class="act" onClick=${() => change.forget()}>${t("change.close")}</button></div>`}</div>`;
 }
 

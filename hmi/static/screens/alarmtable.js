@@ -42,7 +42,7 @@ function Row({ defined }) {
   const alarm = now ? { ...now, shelvable: defined.shelvable } : { ...defined, state: "normal", asks: false };
   return html`<tr class="alarm" data-alarm=${defined.id} data-q=${link.value === "live" ? "good" : "stale"}>
     <td><${AlarmSymbol} priority=${defined.priority} asks=${alarm.asks} /></td><td><span class="tag">${defined.id}</span></td>
-    <td class="words">${ofAlarm(defined, "text")}</td><td>${stateWords(alarm)}</td>
+    <td class="words">${ofAlarm(defined, "text")}</td><td class="state-words">${stateWords(alarm)}</td>
     <td><span class="ways"><${DisplayLink} station=${defined.station} tag=${defined.tag} /><${TrendLink} tag=${defined.tag} /></span></td>
     <td class="row-actions"><button type="button" class="act small quiet" aria-expanded=${open.value} aria-label=${t(open.value ? "alarm.less_about" : "alarm.more_about", { id: defined.id })} onClick=${() => { open.value = !open.value; }}>${t(open.value ? "alarm.less_actions" : "alarm.more_actions")}</button></td></tr>
     ${open.value && html`<tr class="response"><td></td><td colspan="5"><${Response} alarm=${alarm} /><${AlarmActs} alarm=${alarm} /></td></tr>`}`;

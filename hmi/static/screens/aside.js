@@ -53,6 +53,7 @@ function Until({ aside }) {
 function BringBack({ alarm, open }) {
   const { problem, run, dead } = useAlarmAct(alarm);
   const way = BACK[alarm.state];
+  if (!way) return null; // it is back already
   const allowed = way === "unshelve" ? may("acknowledge") : may("bypass");
   if (!allowed) return html`<span class="note">${t(way === "unshelve" ? "alarm.back_not_you" : "alarm.back_engineer")}</span>`;
   if (way === "unshelve") {

@@ -6,6 +6,7 @@ import { html } from "htm/preact";
 import { get, LONG_MS, may, Problem, queryOf } from "../api.js";
 import { Answer, AsOf, Needs, useAsked } from "../elements/asked.js";
 import { ProblemBox } from "../elements/confirm.js";
+import { Sentence } from "../elements/reasons.js";
 import { HOURS, momentNs, TimeWindow } from "../elements/timewindow.js";
 import { clockText, dateText, momentText, numberText } from "../format.js";
 import { said, t } from "../i18n.js";
@@ -13,13 +14,11 @@ import { serverT } from "../live.js";
 import { stations } from "../plant.js";
 import { go, route, withQuery } from "../router.js";
 
-export const auditLog = { id: "audit", path: "/audit", title: "screen.audit", page: true, needs: "read_audit", component: AuditLog };
-
 const CATEGORIES = ["login", "user", "token", "command", "alarm", "recipe", "deploy", "signature", "setting", "export", "clock", "process", "trail"];
 const PAGE = 100;
 const VERIFY_MS = 120000;
 
-function AuditLog() {
+export default function AuditLog() {
   return html`<h1 class="unseen">${t("screen.audit")}</h1><${Needs} permission="read_audit"><${Log} /><//>`;
 }
 
@@ -121,10 +120,10 @@ function Verdict({ found, at }) {
   const time = clockText(at);
   if (found.intact) {
     return html`<p class="verdict"><strong>✓ ${t("audit.intact", { records: found.records, time })}</strong></p>
-      <p class="note">${t(`anchor.${found.anchor}`)}${found.head ? html` · <span class="hash">${found.head}</span>` : ""}</p>${found.notes.map((note) => html`<p class="note" lang="en" key=${note}>${note}</p>`)}`;
+      <p class="note">${t(`anchor.${found.anchor}`)}${found.head ? html` · <span class="hash">${found.head}</span>` : ""}</p>${found.notes.map((note) => html`<${Sentence} as="p" class="note" key=${note} text=${note} />`)}`;
   }
   return html`<p class="verdict bad" role="alert"><strong>⊘ ${found.first_bad === null ? t("audit.bad_whole", { time }) : t("audit.bad_at", { number: found.first_bad, time })}</strong> ${found.damage ? t(`damage.${found.damage}`) : ""}</p>
-    <p lang="en">${found.text || found.broken}</p>`;
+    <${Sentence} as="p" text=${found.text || found.broken} />`;
 }
 
 function Export({ question }) {

@@ -14,8 +14,6 @@ import { said, t } from "../i18n.js";
 import { serverT } from "../live.js";
 import { go, route, withQuery } from "../router.js";
 
-export const compare = { id: "compare", path: "/compare", title: "screen.compare", component: Compare };
-
 const AXES = ["start", "execute", "metres"], MOST = 10, BINS = 500;
 const wide = { deadline: LONG_MS };
 const list = (text) => [...new Set((text ?? "").split(",").filter(Boolean))];
@@ -32,7 +30,7 @@ export function askedFor(query) {
   return { runs, base, axis, ...part };
 }
 
-function Compare() {
+export default function Compare() {
   const wish = askedFor(route.value.query);
   const { runs, base } = wish;
   const asked = useAsked(runs.length > 1 ? `heads ${runs.join()}` : "", async (signal) => ({ runs: await Promise.all(runs.map((id) => get(`/runs/${encodeURIComponent(id)}`, {}, { signal, ...wide }))) }));

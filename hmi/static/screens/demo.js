@@ -11,16 +11,14 @@ import { typedNumber, unitText } from "../format.js";
 import { said, t } from "../i18n.js";
 import { alarms, fresh, link, locked } from "../live.js";
 import { plant, stations } from "../plant.js";
-import { learnSimulator, simulated, simulator } from "../simulator.js";
-
-export const demo = { id: "demo", path: "/demo", title: "screen.demo", page: true, shown: simulated, component: Demo };
+import { learnSimulator, simulator } from "../simulator.js";
 
 const ASK_MS = 2000, DEADLINE_MS = 5000;
 /** What a newcomer tries first: something is seen within seconds. */
 const FIRST = { enclosure: "door_open", coater: "emergency_stop", calender: "emergency_stop" };
 const STEPS = ["raise", "alarm", "trend", "acknowledge", "clear"];
 
-function Demo() {
+export default function Demo() {
   const told = useSignal(/** @type {any} */ (null));
   useEffect(() => {
     let timer = 0, over = false;

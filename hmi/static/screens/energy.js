@@ -9,20 +9,19 @@ import { Asking } from "../elements/asking.js";
 import { Baseline } from "../elements/baseline.js";
 import { AxisBelow, Curves, useCursor } from "../elements/curves.js";
 import { Powers } from "../elements/powers.js";
+import { Worth } from "../elements/worth.js";
 import { dateText, clockText, durationText, momentText, numberText } from "../format.js";
 import { t } from "../i18n.js";
 import { link, serverT } from "../live.js";
 import { metaOf, stations } from "../plant.js";
-import { go, route, withQuery } from "../router.js";
-
-export const energy = { id: "energy", path: "/energy", title: "screen.energy", page: true, component: Energy };
+import { go, named, withQuery } from "../router.js";
 
 const NOW_MS = 5000, WINDOW_MS = 60000, OLD_MS = 15000, COLUMNS = 240;
 const SPANS = { "8h": 8, "24h": 24, "7d": 168, "30d": 720 };
 const wide = { deadline: LONG_MS };
 
-function Energy() {
-  const span = route.value.query.get("span") in SPANS ? route.value.query.get("span") : "24h";
+export default function Energy() {
+  const span = named(SPANS, "span", "24h");
   const asked = useAsked("energy now", (signal) => get("/energy", { start: "-1m" }, { signal, ...wide }), NOW_MS);
   const past = useAsked(`energy ${span}`, (signal) => get("/energy", { start: `-${span}` }, { signal, ...wide }), WINDOW_MS);
   const found = asked.found;
@@ -30,7 +29,7 @@ function Energy() {
   return html`<h1 class="unseen">${t("screen.energy")}</h1><div class="energy-page">
     <section class="panel energy-now"><h2>${t("energy.now")} ${found && html`<small class="note">${t("energy.as_of", { time: clockText(found.t) })}</small>`}</h2><${Asking} asked=${asked} />${found && html`<${Powers} now=${found.now} baseline=${found.baseline} old=${old} />`}</section>
     <section class="panel energy-window"><div class="tools"><h2>${t("energy.window")}</h2><div class="spans" role="group" aria-label=${t("trend.span")}>${Object.keys(SPANS).map((s) => html`<button type="button" key=${s} aria-pressed=${s === span} onClick=${() => go(withQuery({ span: s }), { replace: true })}>${t(`energy.span.${s}`)}</button>`)}</div></div>
-      <${Asking} asked=${past} />${past.found && (past.found.window ? html`<${Saved} window=${past.found.window} baseline=${past.found.baseline} />` : html`<p class="empty">${t("energy.no_history")}</p>`)}</section>
+      <${Asking} asked=${past} />${past.found && (past.found.window ? html`<${Saved} window=${past.found.window} baseline=${past.found.baseline} /><${Worth} tariff=${past.found.tariff} worth=${past.found.window.worth} />` : html`<p class="empty">${t("energy.no_history")}</p>`)}</section>
     ${found && html`<section class="panel energy-course"><h2>${t("energy.course")}</h2><${Course} span=${span} consumers=${found.now.consumers} baseline=${found.baseline} /></section>`}
     ${past.found?.window && html`<section class="panel energy-frost"><h2>${t("energy.frost")}</h2><${Frost} frost=${past.found.window.frost_point} limit=${past.found.baseline.limit_degc} /></section>`}
     ${found && html`<section class="panel energy-baseline"><h2>${t("energy.baseline")}</h2><${Baseline} baseline=${found.baseline} onChanged=${() => { asked.again(); past.again(); }} /></section>`}</div>`;

@@ -8,8 +8,6 @@ import { Marks, Strips } from "../elements/trend_parts.js";
 import { t } from "../i18n.js";
 import { CODES, stateName, underWay } from "../states.js";
 
-export const gallery = { id: "gallery", path: "/gallery", title: "screen.gallery", component: Gallery };
-
 const STATES = [["good", ""], ["uncertain", "~"], ["uncertain", "H"], ["bad", "?"], ["stale", ""], ["none", ""]];
 
 function Sample({ state, mark, text = "-48.1", unit = "°C" }) {
@@ -26,7 +24,7 @@ const MARKS = [{ atS: 60, kind: "alarm", subject: "ENC.H2S", text: "high", actor
 const VIEW = { t: [0, 60, 120, 180, 240, 300, 360, 420, 480, 540], pens: [{ worst: [0, 2, 2, 0, 1, 1, 0, 3, 3, 0] }] };
 const nothing = async () => null;
 
-function Gallery() {
+export default function Gallery() {
   return html`<h1 class="unseen">${t("screen.gallery")}</h1><div class="gallery">
     <section class="panel"><h2>${t("gallery.values")}</h2>${STATES.map(([state, mark]) => html`<p key=${state + mark}><${Sample} state=${state} mark=${mark} /> <span class="note">${state} ${mark}</span></p>`)}</section>
     <section class="panel"><h2>${t("gallery.symbols")}</h2>${[1, 2, 3, 4].map((p) => html`<p key=${p}><${AlarmSymbol} priority=${p} /> <${AlarmSymbol} priority=${p} asks /></p>`)}</section>

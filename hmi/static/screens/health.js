@@ -13,12 +13,11 @@ import { cell, frozen, link } from "../live.js";
 import { plant, stations } from "../plant.js";
 import { countScans } from "../scans.js";
 import { Api, Certificates, History, People, Sinks, ThisWindow, Versions } from "./healthparts.js";
-
-export const health = { id: "health", path: "/health", title: "screen.health", page: true, component: Health };
+import { Windows } from "./healthwindows.js";
 
 const EVERY_MS = 2000;
 
-function Health() {
+export default function Health() {
   const asked = useAsked("/health/figures", (signal) => get("/health/figures", {}, { signal, deadline: LONG_MS }), EVERY_MS);
   if (!plant.value) return html`<p class="empty">${t("screen.asking")}</p>`;
   const old = asked.old || link.value !== "live";
@@ -26,6 +25,7 @@ function Health() {
     <${Insecure} found=${asked.found} /><${Troubles} found=${asked.found} />
     <section class="panel wide"><h2>${t("health.stations")}</h2><${Stations} found=${asked.found} /></section>
     <${Answer} asked=${asked}>${(found) => html`
+      <section class="panel wide" data-q=${old ? "stale" : "good"}><h2>${t("health.each_window")}</h2><${Windows} rows=${found.windows} /></section>
       <section class="panel" data-q=${old ? "stale" : "good"}><h2>${t("health.history")}</h2><${History} found=${found} /></section>
       <section class="panel" data-q=${old ? "stale" : "good"}><h2>${t("health.sinks")}</h2><${Sinks} found=${found} /></section>
       <section class="panel" data-q=${old ? "stale" : "good"}><h2>${t("health.api")}</h2><${Api} found=${found} at=${asked.at} /></section>
@@ -63,7 +63,7 @@ const titleOf = (name) => said(stations().find((s) => s.name === name)?.title ??
 
 /** One row a station; what is live here comes by the socket, not by asking. */
 function Stations({ found }) {
-  const heads = ["station", "heard", "plc", "heartbeat", "losses", "refused", "late", "took", "left_out", "protocol"];
+  const heads = ["station", "heard", "plc", "heartbeat", "round_trip", "losses", "refused", "late", "took", "left_out", "protocol"];
   return html`<div class="scroll" tabindex="0" role="region" aria-label=${t("health.stations")}><table class="grid health-table">
     <thead><tr>${heads.map((h) => html`<th scope="col" key=${h}>${t(`health.${h}`)}</th>`)}</tr></thead>
     <tbody>${stations().map((s) => html`<${Station} key=${s.name} station=${s} row=${found?.stations[s.name]} />`)}</tbody></table></div>
@@ -71,7 +71,7 @@ function Stations({ found }) {
 }
 
 function Station({ station, row }) {
-  const p = station.prefix, tags = [`${p}.LINK.UP`, `${p}.LINK.AGE`, `${p}.LINK.LOSSES`, `${p}.LINK.REFUSED`, `${p}.SCAN.OVERRUNS`];
+  const p = station.prefix, tags = [`${p}.LINK.UP`, `${p}.LINK.AGE`, `${p}.LINK.LOSSES`, `${p}.LINK.REFUSED`, `${p}.SCAN.OVERRUNS`, `${p}.LINK.RTT`, `${p}.LINK.RTTMAX`];
   useWatch(tags);
   const up = cell(tags[0]).now.value;
   const heard = link.value === "live" && !frozen.value.has(station.name) && row?.heard !== false;
@@ -79,7 +79,7 @@ function Station({ station, row }) {
   return html`<tr data-station=${station.name}><th scope="row"><a class="nav-link" href=${`/station/${station.name}`}>${said(station.title)}</a></th>
     <td><${Lamp} ok=${heard} />${row?.heard_age_s != null && html` <span class="note">${numberText(row.heard_age_s, 1)} s</span>`}</td>
     <td class="plc"><${Lamp} ok=${heard && there && up.value === 1} /></td>
-    <td><${Value} tag=${tags[1]} digits=${1} /></td><td><${Value} tag=${tags[2]} digits=${0} /></td><td><${Value} tag=${tags[3]} digits=${0} /></td>
+    <td><${Value} tag=${tags[1]} digits=${1} /></td><td class="round-trip"><${Value} tag=${tags[5]} digits=${1} /> / <${Value} tag=${tags[6]} digits=${1} /></td><td><${Value} tag=${tags[2]} digits=${0} /></td><td><${Value} tag=${tags[3]} digits=${0} /></td>
     <${Scans} prefix=${p} /><td><${Value} tag=${tags[4]} digits=${0} /></td>
     <td>${row ? `${row.protocol} · ${numberText(row.period_s * 1000, 0)} ms` : ""}</td></tr>`;
 }

@@ -59,6 +59,7 @@ export function Api({ found, at }) {
     [t("health.frames"), rate === null ? "–" : `${numberText(rate, 1)} /s`],
     [t("health.encoded"), api.encoded],
     [t("health.sent"), `${numberText(api.frame_bytes / 1e6, 1)} MB`],
+    [t("health.all_conflated"), api.conflated], [t("health.all_stalls"), api.stalls],
     [t("health.sockets_refused"), api.refused],
     [t("health.closed"), Object.entries(api.closed).map(([code, n]) => `${code}: ${n}`).join(", ") || "0"],
     [t("health.requests"), Object.entries(api.requests).map(([status, n]) => `${status}: ${n}`).join(", ") || "0"],

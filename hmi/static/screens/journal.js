@@ -6,11 +6,12 @@ import { useEffect } from "preact/hooks";
 import { get, LONG_MS, may, Problem, queryOf } from "../api.js";
 import { Filters } from "../elements/alarmfilters.js";
 import { DisplayLink, TrendLink } from "../elements/alarmlinks.js";
+import { measured } from "../elements/alarms.js";
 import { Answer, AsOf, useAsked } from "../elements/asked.js";
 import { ProblemBox } from "../elements/confirm.js";
 import { AlarmSymbol } from "../elements/symbol.js";
 import { HOURS, momentNs, TimeWindow } from "../elements/timewindow.js";
-import { momentText, numberText, unitText } from "../format.js";
+import { momentText } from "../format.js";
 import { said, t } from "../i18n.js";
 import { serverT } from "../live.js";
 import { metaOf } from "../plant.js";
@@ -22,6 +23,8 @@ const KINDS = {
   came: ["raise"], went: ["clear", "latch"], acknowledged: ["acknowledge", "reset"],
   aside: ["shelve", "unshelve", "remove", "return"], suppressed: ["suppress", "release"],
 };
+
+const MEASURED = ["raise", "clear", "latch"];
 
 /** What the address asks for, as the API takes it. */
 export function journalQuestion(query) {
@@ -75,17 +78,7 @@ function Entry({ entry }) {
   const ms = entry.time_ns / 1e6;
   return html`<tr><td><time>${momentText(ms, serverT.value)}</time></td><td><${AlarmSymbol} priority=${entry.priority} /></td>
     <td>${metaOf(entry.tag) ? html`<button type="button" class="link tag" onClick=${() => openFaceplate(entry.tag)}>${entry.alarm}</button>` : html`<span class="tag">${entry.alarm}</span>`}</td>
-    <td class="words">${said(entry.what) || entry.text}</td><td>${t(`move.${entry.move}`)}</td><td class="measured">${figures(entry)}</td>
+    <td class="words">${said(entry.what) || entry.text}</td><td>${t(`move.${entry.move}`)}</td><td class="measured">${MEASURED.includes(entry.move) ? measured({ value: entry.value, limit: entry.limit, tag: entry.tag }) : ""}</td>
     <td>${entry.actor}</td><td class="why">${said(entry.reason)}</td>
     <td><span class="ways"><${DisplayLink} station=${entry.station} tag=${entry.tag} /><${TrendLink} tag=${entry.tag} at=${ms} /></span></td></tr>`;
-}
-
-/** The value, beside the limit where there was one. */
-function figures({ value, limit, tag, move }) {
-  if (value === null || !["raise", "clear", "latch"].includes(move)) return "";
-  const meta = metaOf(tag), label = meta?.lb?.[Math.round(value)];
-  if (label) return said(label);
-  const digits = Math.abs(limit ?? value) >= 100 ? 0 : Math.abs(limit ?? value) >= 1 ? 1 : 2;
-  const shown = numberText(value, digits);
-  return limit === null || !meta?.u ? `${shown} ${unitText(meta?.u)}` : `${shown} ${value > limit ? ">" : value < limit ? "<" : "="} ${numberText(limit, digits)} ${unitText(meta.u)}`;
 }

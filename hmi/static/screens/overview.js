@@ -14,12 +14,10 @@ import { cell, pictureOf, procedures, serverT } from "../live.js";
 import { metaOf, plant, stations } from "../plant.js";
 import { displayOf } from "../displays.js";
 
-export const overview = { id: "overview", path: "/", title: "screen.overview", component: Overview };
-
 /** Kinds that the drawing of the line shows; a line without them has cards only. */
 const DRAWN = ["coater", "calender", "enclosure"];
 
-function Overview() {
+export default function Overview() {
   if (!plant.value) return html`<p class="empty">${t("screen.asking")}</p>`;
   return html`<h1 class="unseen">${t("screen.overview")}</h1><div class="overview">
     ${DRAWN.every((kind) => stations().some((s) => s.kind === kind)) && html`<section class="panel path" aria-label=${t("overview.path")}><${Mimic} name="line" /></section>`}
@@ -35,7 +33,7 @@ function Card({ station }) {
   return html`<section class="panel card">
     <h2><a href=${`/station/${station.name}`}>${said(station.title)}</a><${StateChip} prefix=${station.prefix} /></h2>
     <p class="doing" data-q=${pictureOf(station.name)}>${doing(now)}</p>
-    <p class="recipe">${recipeWords(now)}</p>
+    <p class="recipe" data-q=${pictureOf(station.name)}>${recipeWords(now)}</p>
     <div class="indicators">${display.key.map((k) => html`<${Indicator} key=${k.tag} ...${k} />`)}</div>
     ${display.spark.map((tag) => html`<${Sparkline} key=${tag} tag=${tag} />`)}
   </section>`;
@@ -46,7 +44,7 @@ export function doing(now) {
   if (!now) return t("station.unknown");
   if (!now.controlled) return t("station.uncontrolled");
   const step = now.step ? said(now.step) : "";
-  const left = now.until_t ? t("station.left", { time: durationText((now.until_t - serverT.value) / 1000) }) : "";
+  const left = now.until_t ? t("station.left", { time: durationText(Math.max(0, (now.until_t - serverT.value) / 1000)) }) : "";
   const [first, ...others] = now.waiting_for ?? [];
   const more = others.length ? ` ${t("station.and_more", { count: others.length })}` : "";
   const waits = first ? t("station.waits", { what: said(first) }) + more : "";
@@ -74,7 +72,7 @@ function Energy() {
   const good = parts.every((p) => p.state === "good" || p.state === "uncertain");
   const sum = good ? parts.reduce((a, p) => a + p.value, 0).toFixed(1) : "–";
   return html`<section class="panel energy"><h2>${t("overview.energy")}</h2>
-    <dl class="strip"><div><dt>${t("overview.power")}</dt><dd data-q=${good ? "good" : "stale"} class="value"><b>${sum}</b><small>kW</small></dd></div>
+    <dl class="energy-strip"><div><dt>${t("overview.power")}</dt><dd data-q=${good ? "good" : "stale"} class="value"><b>${sum}</b><small>kW</small></dd></div>
     ${POWERS.map((tag) => html`<div key=${tag}><dt>${said(metaOf(tag)?.tx)}</dt><dd><${Value} tag=${tag} digits=${1} /></dd></div>`)}
     <div><dt>${said(metaOf("DHU.KWH")?.tx)}</dt><dd><${Value} tag="DHU.KWH" digits=${0} /></dd></div></dl></section>`;
 }

@@ -6,6 +6,7 @@ import { html } from "htm/preact";
 import { get, LONG_MS, may } from "../api.js";
 import { useAsked } from "../elements/asked.js";
 import { Diff, Risk } from "../elements/diff.js";
+import { Sentence } from "../elements/reasons.js";
 import { actsOf, Deploy, Derive, Release, Retire, Try } from "../elements/recipe_acts.js";
 import { Formula, LimitTable, Procedure } from "../elements/recipe_content.js";
 import { Compared, Rehearsals, useRehearsals } from "../elements/rehearsal.js";
@@ -18,12 +19,10 @@ import { recipeAddress, recipeParts, recipePath } from "../recipe_names.js";
 import { go, route, withQuery } from "../router.js";
 import { StatusMark } from "./recipes.js";
 
-export const recipe = { id: "recipes", path: "/recipes/:kind/:name", title: "screen.recipe", component: RecipeScreen };
-
 const TABS = ["content", "changes", "rehearsal", "history", "file"];
 const ACTS = { deploy: Deploy, try: Try, release: Release, retire: Retire, derive: Derive };
 
-function RecipeScreen({ kind, name }) {
+export default function RecipeScreen({ kind, name }) {
   const version = route.value.query.get("v") ?? "newest";
   const place = recipePath({ kind, name, version });
   const asked = useAsked(place, (ended) => get(place, {}, { deadline: LONG_MS, signal: ended }));
@@ -118,7 +117,7 @@ function History({ recipe: of }) {
   if (!of.history.length) return html`<p class="empty">${t("recipe.no_history")}</p>`;
   return html`<div class="scroll" tabindex="0" role="region" aria-label=${t("recipe.tab.history")}><table class="grid"><caption class="unseen">${t("recipe.tab.history")}</caption><thead><tr><th scope="col">${t("recipe.when")}</th><th scope="col">${t("recipe.what")}</th><th scope="col">${t("recipe.who")}</th><th scope="col">${t("change.reason")}</th><th scope="col">${t("recipe.on_what")}</th><th scope="col">${t("recipe.signature")}</th></tr></thead>
     <tbody>${of.history.map((e, k) => html`<tr key=${k}><td>${momentText(Date.parse(e.time_utc), serverT.value)}</td><td>${t(e.action === "release" ? "recipes.status.released" : "recipes.status.obsolete")}</td><td>${e.actor}</td><td>${e.reason}</td>
-      <td>${e.rehearsal ? html`<span lang="en">${e.rehearsal}</span>` : e.override ? t("recipe.overridden", { why: e.override }) : "–"}</td><td><${Signed} signature=${e.signature} all=${of.signatures} /></td></tr>`)}</tbody></table></div>`;
+      <td>${e.rehearsal ? html`<${Sentence} text=${e.rehearsal} />${e.brought_by ? html` <strong>${t("recipe.brought_by", { who: e.brought_by })}</strong>` : ""}` : e.override ? t("recipe.overridden", { why: e.override }) : "–"}</td><td><${Signed} signature=${e.signature} all=${of.signatures} /></td></tr>`)}</tbody></table></div>`;
 }
 
 /** Whether a signature is good; everything that speaks against it. */
@@ -126,5 +125,5 @@ function Signed({ signature, all }) {
   if (!signature) return html`<span class="note">${t("recipe.unsigned")}</span>`;
   const against = all.find((s) => s.number === signature.number)?.against ?? [];
   if (!against.length) return html`✓ ${t("recipe.signed", { who: signature.signer })}`;
-  return html`<strong>✗ ${t("recipe.bad_signature")}</strong> ${against.map((why) => html`<span lang="en" key=${why}>${why} </span>`)}`;
+  return html`<strong>✗ ${t("recipe.bad_signature")}</strong> ${against.map((why) => html`<${Sentence} key=${why} text=${why} /> `)}`;
 }

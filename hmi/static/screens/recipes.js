@@ -13,12 +13,10 @@ import { plant, stations } from "../plant.js";
 import { inOrder, recipeAddress } from "../recipe_names.js";
 import { go, route, withQuery } from "../router.js";
 
-export const recipes = { id: "recipes", path: "/recipes", title: "screen.recipes", page: true, component: Recipes };
-
 const EVERY_MS = 15000;
 export const STATUS = ["draft", "released", "obsolete"];
 
-function Recipes() {
+export default function Recipes() {
   const asked = useAsked("recipes", (ended) => get("/recipes", {}, { deadline: LONG_MS, signal: ended }), EVERY_MS);
   const bringing = useSignal(false);
   if (!plant.value) return html`<p class="empty">${t("screen.asking")}</p>`;

@@ -23,12 +23,10 @@ import { plant, stationNamed } from "../plant.js";
 import { stateName } from "../states.js";
 import { LeadTable, useLeads } from "./leads.js";
 
-export const run = { id: "run", path: "/runs/:run", title: "screen.run", component: Run };
-
 const EVERY_MS = 15000, CURVES_MS = 60000, MOST_ALARMS = 2000, CURVES = 4, BINS = 400;
 const wide = { deadline: LONG_MS };
 
-function Run({ run: id }) {
+export default function Run({ run: id }) {
   const own = encodeURIComponent(id);
   const asked = useAsked(`run ${id}`, (signal) => get(`/runs/${own}`, {}, { signal, ...wide }));
   const found = asked.found, open = found?.head.ended_ns === null;

@@ -18,15 +18,13 @@ import { Leads } from "./leads.js";
 import { Lots } from "./lots.js";
 import { TrialList } from "./trials.js";
 
-export const runs = { id: "runs", path: "/runs", title: "screen.runs", page: true, component: Runs };
-
 const LISTS = ["runs", "trials", "lots", "leads"];
 const OUTCOMES = ["open", "completed", "stopped", "aborted"];
 const SPANS = { day: "-1d", week: "-7d", month: "-30d" };
 const PAGE = 50, EVERY_MS = 15000;
 export const MOST_COMPARED = 10;
 
-function Runs() {
+export default function Runs() {
   const query = route.value.query;
   const which = LISTS.includes(query.get("list")) ? query.get("list") : "runs";
   return html`<h1 class="unseen">${t("screen.runs")}</h1><div class="page-column panel">

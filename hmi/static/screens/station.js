@@ -21,9 +21,7 @@ import { openFaceplate } from "../router.js";
 import { enabled, RESTING } from "../states.js";
 import { doing, recipeWords } from "./overview.js";
 
-export const station = { id: "station", path: "/station/:name", title: "screen.station", component: Station };
-
-function Station({ name }) {
+export default function Station({ name }) {
   const found = stationNamed(name);
   if (!plant.value) return html`<p class="empty">${t("screen.asking")}</p>`;
   if (!found) return html`<p class="empty">${t("station.none", { name })}</p>`;
@@ -52,8 +50,8 @@ function Lead({ station: of }) {
   const busy = change.at.value.step !== "idle";
   const shown = more.value ? verbs : verbs.slice(0, 3);
   return html`<div class="lead-words"><h2>${said(of.title)} <${StateChip} prefix=${of.prefix} /></h2>
-      <p class="doing" data-q=${pictureOf(of.name)}>${doing(now)}</p><p class="recipe">${recipeWords(now)}</p></div>
-    ${now?.prompt && html`<p class="prompt" role="status">${t("station.prompt")} <strong>${now.prompt}</strong></p>`}
+      <p class="doing" data-q=${pictureOf(of.name)}>${doing(now)}</p><p class="recipe" data-q=${pictureOf(of.name)}>${recipeWords(now)}</p></div>
+    ${now?.prompt && html`<p class="prompt" role="status" data-q=${pictureOf(of.name)}>${t("station.prompt")} <strong>${now.prompt}</strong></p>`}
     ${busy ? html`<${TwoStep} change=${change} words=${actionWords(change, of)} />`
       : html`<div class="buttons commands">${now?.prompt && may("operate") && html`<button type="button" class="act execute" disabled=${dead} onClick=${() => change.propose(of.name, { verb: "CONFIRM" })}>${t("verb.CONFIRM")}…</button>`}${shown.map((verb) => html`<button type="button" key=${verb} class="act" disabled=${dead}
           onClick=${() => change.propose(of.name, { verb })}>${t(`verb.${verb}`)}…</button>`)}

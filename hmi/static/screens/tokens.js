@@ -6,6 +6,7 @@ import { get, LONG_MS, post, session } from "../api.js";
 import { Answer, AsOf, useAsked } from "../elements/asked.js";
 import { asAdministrator } from "../elements/people.js";
 import { Confirm } from "../elements/confirm.js";
+import { ShownOnce } from "../elements/secret.js";
 import { said, t } from "../i18n.js";
 import { dayOf, momentOf } from "../moments.js";
 import { stations } from "../plant.js";
@@ -30,7 +31,7 @@ export function Tokens() {
   };
   return html`<div class="tools"><button type="button" class="act" aria-expanded=${making.value} onClick=${() => { making.value = !making.value; }}>${t("tokens.make")}</button>
       <span role="status" class="done-words">${told.value}</span><${AsOf} asked=${asked} /></div>
-    ${made.value && html`<${Secret} made=${made.value} onClose=${() => { made.value = null; }} />`}
+    ${made.value && html`<${ShownOnce} title=${t("tokens.secret")} words=${t("tokens.secret_words", { label: made.value.label })} secret=${made.value.secret} onClose=${() => { made.value = null; }} />`}
     ${making.value && html`<${NewToken} onDone=${done} onCancel=${() => { making.value = false; }} />`}
     <${Answer} asked=${asked}>${({ tokens }) => html`<div class="scroll" tabindex="0" role="region" aria-label=${t("users.view.tokens")}><table class="grid tokens-table">
       <thead><tr>${["label", "owner", "may", "where", "expires", "used", "state"].map((h) => html`<th scope="col" key=${h}>${t(`tokens.${h}`)}</th>`)}<th scope="col"><span class="unseen">${t("alarm.actions")}</span></th></tr></thead>
@@ -53,22 +54,6 @@ function Row({ token, onEnded }) {
         open.value = false;
         onEnded(token);
       }} onCancel=${() => { open.value = false; }} /></td></tr>`}`;
-}
-
-/** The secret part: it is nowhere else, and gone when this is closed. */
-function Secret({ made, onClose }) {
-  const copied = useSignal("");
-  const copy = async () => {
-    try {
-      await navigator.clipboard.writeText(made.secret);
-      copied.value = t("tokens.copied");
-    } catch {
-      copied.value = t("tokens.copy_by_hand"); // a page without TLS has no clipboard
-    }
-  };
-  return html`<section class="panel secret" aria-label=${t("tokens.secret")}><p><strong>${t("tokens.secret_words", { label: made.label })}</strong></p>
-    <p><code class="secret-text" tabindex="0">${made.secret}</code></p>
-    <div class="buttons"><button type="button" class="act" onClick=${copy}>${t("tokens.copy")}</button><button type="button" class="act" onClick=${onClose}>${t("tokens.kept")}</button><span role="status">${copied.value}</span></div></section>`;
 }
 
 function NewToken({ onDone, onCancel }) {

@@ -10,13 +10,12 @@ import { momentText } from "../format.js";
 import { said, t } from "../i18n.js";
 import { alarms, serverT } from "../live.js";
 import { metaOf, plant, stations } from "../plant.js";
-import { go, route, withQuery } from "../router.js";
+import { go, named, route, withQuery } from "../router.js";
 import { exportAddress, LONGEST_MIN, moved, widened } from "../trend_window.js";
-
-export const trends = { id: "trends", path: "/trends", title: "screen.trends", page: true, component: Trends };
 
 const SPANS = [10, 60, 480, 1440, 10080, LONGEST_MIN];
 const POINTS = 600;
+const LAST_S = 253402300800; // the year 10000: no address asks for anything after it
 const SETS = {
   dew_point: ["ENC.DP.ZONE", "ENC.L1.WSP", "DHU.TREG.PV", "DHU.FAN.PV"],
   film: ["COAT.LOAD.C", "COAT.THK", "COAT.ENIP", "COAT.V.LINE"],
@@ -32,15 +31,15 @@ function sets() {
 
 /** What the address asks for: pens, and minutes until now or a start and a stop. */
 function asked(query) {
-  const named = (query.get("pens") ?? "").split(",").filter((p) => metaOf(p));
-  const pens = [...new Set(named.length || query.has("pens") ? named : sets()[0]?.pens ?? [])].slice(0, MOST_PENS);
+  const known = (query.get("pens") ?? "").split(",").filter((p) => metaOf(p));
+  const pens = [...new Set(known.length || query.has("pens") ? known : sets()[0]?.pens ?? [])].slice(0, MOST_PENS);
   const start = Number(query.get("from")), stop = Number(query.get("to"));
-  const range = start && stop > start ? { start, stop } : { minutes: Math.min(LONGEST_MIN, Number(query.get("min")) || 60) };
-  const marks = query.get("marks") in MARKED ? query.get("marks") : "main";
-  return { pens, range, marks };
+  const isWindow = start > 0 && stop > start && stop < LAST_S;
+  const range = isWindow ? { start, stop } : { minutes: Math.min(LONGEST_MIN, Math.max(1, Number(query.get("min")) || 60)) };
+  return { pens, range, marks: named(MARKED, "marks", "main") };
 }
 
-function Trends() {
+export default function Trends() {
   if (!plant.value) return html`<p class="empty">${t("screen.asking")}</p>`;
   return html`<h1 class="unseen">${t("screen.trends")}</h1><div class="trends panel"><${Asked} ...${asked(route.value.query)} /></div>`;
 }

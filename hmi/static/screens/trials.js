@@ -12,8 +12,6 @@ import { said, t } from "../i18n.js";
 import { serverT } from "../live.js";
 import { stationNamed } from "../plant.js";
 
-export const trial = { id: "trial", path: "/trials/:trial", title: "screen.trial", component: TrialPage };
-
 const EVERY_MS = 15000;
 const address = (id) => `/trials/${encodeURIComponent(id)}`;
 
@@ -34,7 +32,7 @@ function TrialState({ trial: r }) {
   return html`<span class=${`state ${name === "running" ? "under-way" : "at-rest"}`}>${t(`trials.state.${name}`)}</span>${r.how && html`<br /><small class="note"><${Words} of=${r.how} /></small>`}`;
 }
 
-function TrialPage({ trial: id }) {
+export default function TrialPage({ trial: id }) {
   const asked = useAsked(`trial ${id}`, (signal) => get(`/trials/${encodeURIComponent(id)}`, {}, { signal, deadline: LONG_MS }), EVERY_MS);
   const r = asked.found;
   return html`<div class="page-column"><section class="panel run-head"><h1>${t("trials.one", { trial: id })}</h1><${Asking} asked=${asked} />

@@ -6,18 +6,17 @@ import { get, LONG_MS, post, put, session } from "../api.js";
 import { Answer, AsOf, Needs, useAsked } from "../elements/asked.js";
 import { Confirm } from "../elements/confirm.js";
 import { asAdministrator, NewPassword, RoleBoxes, useNewPassword } from "../elements/people.js";
+import { ShownOnce } from "../elements/secret.js";
 import { t } from "../i18n.js";
 import { dayOf } from "../moments.js";
-import { route } from "../router.js";
+import { named } from "../router.js";
 import { Sessions } from "./sessions.js";
 import { Tokens } from "./tokens.js";
 
-export const userList = { id: "users", path: "/users", title: "screen.users", page: true, needs: "administer", component: UserScreen };
-
 const VIEWS = { people: People, sessions: Sessions, tokens: Tokens };
 
-function UserScreen() {
-  const asked = route.value.query.get("view"), view = asked in VIEWS ? asked : "people";
+export default function UserScreen() {
+  const view = named(VIEWS, "view", "people");
   return html`<h1 class="unseen">${t("screen.users")}</h1><${Needs} permission="administer"><div class="users panel">
     <nav class="tabs" aria-label=${t("screen.users")}>${Object.keys(VIEWS).map((name) => html`<a key=${name} href=${`/users?view=${name}`} aria-current=${name === view ? "page" : undefined}>${t(`users.view.${name}`)}</a>`)}</nav>
     <${VIEWS[view]} key=${view} /></div><//>`;
@@ -25,14 +24,16 @@ function UserScreen() {
 
 function People() {
   const asked = useAsked("/users", (signal) => get("/users", {}, { signal, deadline: LONG_MS }));
-  const adding = useSignal(false), told = useSignal("");
-  const done = (words) => {
+  const adding = useSignal(false), told = useSignal(""), made = useSignal(/** @type {any} */ (null));
+  const done = (words, code = null) => {
     told.value = words;
+    made.value = code ?? made.value; // one that nobody has kept yet stays
     adding.value = false;
     asked.again();
   };
   return html`<div class="tools"><button type="button" class="act" aria-expanded=${adding.value} onClick=${() => { adding.value = !adding.value; }}>${t("users.add")}</button>
       <span role="status" class="done-words">${told.value}</span><${AsOf} asked=${asked} /></div>
+    ${made.value && html`<${ShownOnce} title=${t("users.reset_code")} words=${t("users.reset_words", made.value)} secret=${made.value.code} onClose=${() => { made.value = null; }} />`}
     ${adding.value && html`<${NewUser} onDone=${done} onCancel=${() => { adding.value = false; }} />`}
     <${Answer} asked=${asked}>${({ users }) => html`<div class="scroll" tabindex="0" role="region" aria-label=${t("users.view.people")}><table class="grid users-table">
       <thead><tr>${["name", "display", "roles", "factor", "state", "made"].map((h) => html`<th scope="col" key=${h}>${t(`users.${h}`)}</th>`)}<th scope="col"><span class="unseen">${t("alarm.actions")}</span></th></tr></thead>
@@ -46,9 +47,9 @@ function Row({ user, onDone }) {
   return html`<tr data-user=${user.name}><th scope="row"><span class="tag">${user.name}</span>${own && html` <span class="note">${t("users.you")}</span>`}</th><td class="words">${user.display}</td><td>${rolesText(user.roles)}</td>
     <td>${t(user.second_factor ? "users.has_factor" : "users.no_factor")}</td><td>${user.active ? t("users.active") : html`<strong>⊘ ${t("users.disabled")}</strong>`}</td><td>${dayOf(user.made)}</td>
     <td class="row-actions"><button type="button" class="act small" aria-expanded=${open.value} aria-label=${t("users.change_of", { name: user.name })} onClick=${() => { open.value = !open.value; }}>${t("users.change")}</button></td></tr>
-    ${open.value && html`<tr class="response"><td colspan="7"><${Change} user=${user} onDone=${(words) => {
+    ${open.value && html`<tr class="response"><td colspan="7"><${Change} user=${user} onDone=${(words, code) => {
       open.value = false;
-      onDone(words);
+      onDone(words, code);
     }} /></td></tr>`}`;
 }
 
@@ -56,10 +57,11 @@ function Row({ user, onDone }) {
 function Change({ user, onDone }) {
   const chosen = useSignal("");
   const leave = () => { chosen.value = ""; };
-  const offered = ["roles", "password", user.second_factor && "remove-factor", user.active ? "disable" : "enable"].filter(Boolean);
+  const own = user.name === session.value?.user; // who makes a code for himself would lock himself out
+  const offered = ["roles", user.active && !own && "reset", "password", user.second_factor && "remove-factor", user.active ? "disable" : "enable"].filter(Boolean);
   if (!chosen.value) return html`<div class="buttons">${offered.map((what) => html`<button type="button" class="act" key=${what} onClick=${() => { chosen.value = what; }}>${t(`users.do.${what}`)}</button>`)}</div>`;
   const path = `/users/${encodeURIComponent(user.name)}/${chosen.value}`;
-  const finish = () => onDone(t(`users.done.${chosen.value}`, { name: user.name }));
+  const finish = (found) => onDone(t(`users.done.${chosen.value}`, { name: user.name }), found?.code ? { code: found.code, name: user.name, minutes: Math.round(found.good_for_s / 60) } : null);
   if (chosen.value === "roles") return html`<${RolesForm} user=${user} path=${path} onDone=${finish} onCancel=${leave} />`;
   if (chosen.value === "password") return html`<${PasswordForm} user=${user} path=${path} onDone=${finish} onCancel=${leave} />`;
   return html`<${Confirm} words=${t(`users.ask.${chosen.value}`, { name: user.name })} reason password run=${(proof) => asAdministrator(post, path, {}, proof)} onDone=${finish} onCancel=${leave} />`;
