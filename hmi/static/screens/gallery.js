@@ -31,6 +31,6 @@ export default function Gallery() {
     <section class="panel"><h2>${t("gallery.states")}</h2>${CODES.map((code) => html`<p key=${code}><span class=${`state ${underWay(code) ? "under-way" : "at-rest"}`}>${t(`state.${stateName(code)}`)}</span></p>`)}</section>
     <section class="panel"><h2>${t("gallery.buttons")}</h2><div class="buttons"><button type="button" class="act">${t("change.change")}</button><button type="button" class="act execute">${t("change.execute")}</button><button type="button" class="act" disabled>${t("change.execute")}</button><button type="button" class="act" aria-pressed="true">AUTO</button></div></section>
     <section class="panel"><h2>${t("change.execute")}</h2><${Confirm} words="-52.0 → -55.0 °C ?" reason password run=${nothing} onDone=${nothing} onCancel=${nothing} /></section>
-    <section class="panel"><h2>${t("diff.change")}</h2><${Diff} diff=${DIFF} /></section>
-    <section class="panel"><h2>${t("trend.marks")}</h2><${Marks} marks=${MARKS} place=${PLACE} /><${Strips} pens=${["ENC.DP.ZONE"]} view=${VIEW} stepS=${60} place=${PLACE} /></section></div>`;
+    <section class="panel"><h2>${t("diff.change")}</h2><div class="scroll" tabindex="0"><${Diff} diff=${DIFF} /></div></section>
+    <section class="panel"><h2>${t("trend.marks")}</h2><div class="scroll" tabindex="0"><${Marks} marks=${MARKS} place=${PLACE} /><${Strips} pens=${["ENC.DP.ZONE"]} view=${VIEW} stepS=${60} place=${PLACE} /></div></section></div>`;
 }
