@@ -129,3 +129,16 @@ async def test_who_is_logged_in_no_more_is_told_and_sees_nothing(hmi: ScreensUnd
     hmi.api.start()
     await page.wait_for_selector("input[name=password]")
     assert await page.locator("[data-tag]").count() == 0
+
+
+async def test_a_screen_that_could_not_be_brought_comes_as_soon_as_it_can(
+    hmi: ScreensUnderTest,
+) -> None:
+    await hmi.open("/", "guest")
+    page = await hmi.window(storage_state=hmi.known("guest"))
+    await page.route("**/screens/energy.js", lambda route: route.abort())
+    await page.goto(hmi.address("/energy"))
+    await page.wait_for_selector(LIVE)  # frame and alarms do without it
+    await expect(page.locator("main")).to_contain_text("The server does not answer")
+    await page.unroute("**/screens/energy.js")
+    await expect(page.locator("main .panel").first).to_be_visible()
