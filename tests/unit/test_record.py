@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from controller.core.errors import DrylineError, StoreError
 from controller.core.event import Event, EventKind, Verb
 from controller.core.run import Outcome
 from controller.run_store import STORE, RunReader, StationFacts
-from tests.support.desk_line import DeskLine, at_once
+from tests.support.desk_line import DISK_S, DeskLine, at_once
 from tests.support.quick_recipes import release
 from tests.support.virtual_line import VirtualLine
 
@@ -134,7 +135,9 @@ async def test_a_silent_disk_is_told_in_time_and_saved_later(
         "coater is to follow coater/test-film@1.0.0 (deployment 1 by ann) from its next START on"
     )
     slow.go.set()
-    await turn(real)
+    until_s = time.monotonic() + DISK_S
+    while not on_disk(folder) and time.monotonic() < until_s:
+        await turn(real)
     assert on_disk(folder) == [1]
 
 
