@@ -115,5 +115,5 @@ def test_a_command_without_a_line_says_what_to_do(tmp_path: Path) -> None:
 def dryline(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "controller", *arguments]
     return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=folder, capture_output=True, text=True, timeout=110, check=False
     )

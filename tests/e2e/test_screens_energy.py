@@ -1,5 +1,6 @@
 """Energy: the numbers of the API, metered and modelled apart, no saving without its interval."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -68,21 +69,36 @@ async def spoilt(
         await page.unroute_all(behavior="ignoreErrors")
 
 
+async def answered_once(page: Page, pattern: str) -> dict[str, Any]:
+    """The energy page, with one answer of the server to a question however often it is asked.
+
+    Numbers pass while a busy machine reads them.
+    """
+    kept: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+
+    async def answer(route: Route) -> None:
+        if not kept.done():
+            kept.set_result(await (await route.fetch()).json())
+        await route.fulfill(json=kept.result())
+
+    await page.route(pattern, answer)
+    async with page.expect_response(pattern):
+        await page.click("nav.pages a[href='/energy']")
+    return await kept
+
+
 async def test_the_numbers_are_those_of_the_api(hmi: ScreensUnderTest) -> None:
     page = await hmi.open("/alarms")
-    async with page.expect_response(NOW) as waiting:
-        await page.click("nav.pages a[href='/energy']")
-    now = (await (await waiting.value).json())["now"]
+    now = (await answered_once(page, NOW))["now"]
     await page.wait_for_selector("[data-energy=air_kw]")
     for name in ("air_kw", "machines_kw", "baseline_kw", "saving_kw"):
         text = "–" if now[name] is None else f"{now[name]:.1f}"
-        shown = await page.locator(f"[data-energy={name}] b").first.inner_text()
-        assert shown == text, name
+        await expect(page.locator(f"[data-energy={name}] b").first).to_have_text(text)
     share = now["saving"]
     words = await page.locator("[data-energy=saving_kw]").inner_text()
     for end in ("share", "low", "high"):
         assert f"{100 * share[end]:.1f} %" in words
-    assert await page.locator(".powers .row").count() == len(now["consumers"])
+    await expect(page.locator(".powers .row")).to_have_count(len(now["consumers"]))
     assert await breaches(page) == []
 
 
@@ -146,9 +162,7 @@ async def test_cost_and_co2_of_the_window_and_of_the_saving_stand_beside_their_b
 
 async def test_cost_and_co2_are_those_of_the_api_and_of_the_line(hmi: ScreensUnderTest) -> None:
     page = await hmi.open("/alarms")
-    async with page.expect_response(PAST) as waiting:
-        await page.click("nav.pages a[href='/energy']")
-    found = await (await waiting.value).json()
+    found = await answered_once(page, PAST)
     energy = hmi.line.config.energy
     assert energy is not None
     assert found["tariff"] == energy.model_dump()
@@ -208,7 +222,7 @@ async def test_a_silent_server_makes_the_numbers_old(hmi: ScreensUnderTest) -> N
     await page.wait_for_selector("[data-energy=air_kw][data-q=good]")
     hmi.freeze_api()
     await page.wait_for_selector(".head.old")
-    assert await page.locator("[data-energy][data-q=good]").count() == 0
+    await expect(page.locator("[data-energy][data-q=good]")).to_have_count(0)
     hmi.thaw_api()
     await page.wait_for_selector("[data-energy=air_kw][data-q=good]")
 

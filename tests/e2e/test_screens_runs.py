@@ -67,9 +67,9 @@ async def test_a_run_that_begins_stands_in_the_list_and_has_its_course(
     await expect(page.locator(".facts").first).to_contain_text(f"shift begins {HOSTILE}")
     await expect(page.locator(".run-course .stretch").first).to_have_text("starting")
     await expect(page.locator(".log-table")).to_contain_text("sato")
-    assert await page.locator(".tickmark.commands, .tickmark.recipe").count() > 0
+    await expect(page.locator(".tickmark.commands, .tickmark.recipe").first).to_be_attached()
     hmi.line.reach_idle("enclosure")
-    await expect(page.locator(".run-head .state")).to_have_text("aborted", timeout=40_000)
+    await expect(page.locator(".run-head .state")).to_have_text("aborted")
     assert await page.evaluate("window.__hit") is None
     assert await page.locator("main img").count() == 0
 
@@ -100,8 +100,8 @@ async def test_marked_runs_are_compared_on_one_axis(hmi: ScreensUnderTest, old_r
     await expect(row).to_contain_text(f"+{measure['difference']:.3f}")
     await expect(row.locator(".verdict")).to_contain_text("Higher by")
     await expect(page.locator("main")).to_contain_text("line-load@1.0.0 → calender/line-load@1.1.0")
-    assert await page.locator("table.diff tbody tr").count() > 0
-    assert await page.locator(".curves").first.locator(".curve").count() == 2
+    await expect(page.locator("table.diff tbody tr").first).to_be_attached()
+    await expect(page.locator(".curves").first.locator(".curve")).to_have_count(2)
     await page.click("button:has-text('Metres')")
     await expect(page.locator(".axis-below").first).to_contain_text("web made since START")
     await expect(page.locator(".axis-ticks span").last).to_contain_text(" m")
@@ -111,7 +111,7 @@ async def test_three_runs_have_a_band_of_their_base(hmi: ScreensUnderTest, old_r
     page = await hmi.open(f"/compare?runs={','.join(IDS)}&base={IDS[1]},{IDS[2]}")
     await page.wait_for_selector(".curves .spread")
     await page.hover(".curves svg[role=img]")
-    assert await page.locator(".curves").first.locator(".reading b").count() == len(IDS)
+    await expect(page.locator(".curves").first.locator(".reading b")).to_have_count(len(IDS))
 
 
 async def test_what_cannot_be_shown_says_why(hmi: ScreensUnderTest, old_runs: None) -> None:
@@ -186,13 +186,15 @@ async def test_a_report_prints_black_on_white_without_buttons(
 ) -> None:
     page = await hmi.open(f"/runs/{IDS[1]}", theme="dark")
     await page.wait_for_selector(".curves .curve")
+    await page.wait_for_selector(".figures b")
+    await page.wait_for_selector(".log-table tbody tr")
     await page.emulate_media(media="print", color_scheme="dark")
     assert not await page.is_visible(".head")
     assert await page.locator("main button:visible, main select:visible").count() == 0
     ground = await page.evaluate("getComputedStyle(document.body.parentElement).backgroundColor")
     text = await page.evaluate("getComputedStyle(document.querySelector('.figures b')).color")
     assert (ground, text) == ("rgb(255, 255, 255)", "rgb(0, 0, 0)")
-    assert await page.is_visible(".log-table tbody tr:last-child")
+    await expect(page.locator(".log-table tbody tr:last-child")).to_be_visible()
     assert await page.evaluate("getComputedStyle(document.querySelector('#app')).overflow") == (
         "visible"
     )
@@ -220,7 +222,7 @@ async def test_who_may_not_take_runs_away_has_no_button(
     page = await hmi.open(f"/runs/{IDS[0]}", "guest")
     await page.wait_for_selector(".figures tbody tr")
     assert await page.locator("button:has-text('Take the bundle')").count() == 0
-    assert await page.locator("button:has-text('Print report')").count() == 1
+    await expect(page.locator("button:has-text('Print report')")).to_have_count(1)
 
 
 @pytest.mark.parametrize(("language", "theme"), SHOWN)

@@ -20,17 +20,23 @@ KILLS = 200 if os.environ.get("DRYLINE_NIGHTLY") else 15
 TOLD_BY_A_KILL = (None, Damage.UNFINISHED)
 
 
-def life(folder: Path, *more: str, threads: int = 4, for_s: float | None = None) -> list[str]:
-    """One life of a writer: the lines of the records that were confirmed before its end."""
+def life(
+    folder: Path, *more: str, threads: int = 4, after: int = 0, for_s: float | None = None
+) -> list[str]:
+    """One life of a writer: the lines of the records that were confirmed before its end.
+
+    Killed, if at all, so many seconds after so many of them, however slow the disk is.
+    """
     command = [sys.executable, "-m", "tests.support.audit_writer", str(folder), str(threads), *more]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT)
     timer = threading.Timer(for_s, process.kill) if for_s is not None else None
     assert process.stdout is not None
     with process.stdout as stream:
         first = stream.readline()
+        early = [stream.readline() for _ in range(after)]
         if timer is not None:
             timer.start()
-        lines = stream.read().decode().splitlines(keepends=True)
+        lines = (b"".join(early) + stream.read()).decode().splitlines(keepends=True)
     assert process.wait(60) == -9
     if first != b"ready\n":
         return []
@@ -61,8 +67,8 @@ def test_confirmed_records_outlive_kills_at_random_moments(tmp_path):
     chance = random.Random(5)
     confirmed: list[str] = []
     (tmp_path / "run").mkdir()
-    for _ in range(KILLS):
-        confirmed += life(tmp_path, for_s=chance.uniform(0.0, 0.3))
+    for k in range(KILLS):
+        confirmed += life(tmp_path, after=k % 5, for_s=chance.uniform(0.0, 0.3))
         examine(tmp_path, confirmed)
     assert len(confirmed) > KILLS
 
@@ -88,7 +94,7 @@ def test_a_neighbour_that_is_killed_does_not_disturb_who_goes_on_writing(tmp_pat
 
         thread = threading.Thread(target=write)
         thread.start()
-        others = [line for _ in range(5) for line in life(tmp_path, for_s=0.2)]
+        others = [line for _ in range(5) for line in life(tmp_path, after=1, for_s=0.2)]
         others += life(tmp_path, "half written", "5")
         others += life(tmp_path, "after sync", "5")
         ended.set()

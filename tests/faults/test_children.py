@@ -15,7 +15,8 @@ FINE = [sys.executable, "-c", ""]
 DEAF = [
     sys.executable,
     "-c",
-    "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(60)",
+    "import pathlib, signal, sys, time; signal.signal(15, signal.SIG_IGN);"
+    "pathlib.Path(sys.argv[1]).touch(); time.sleep(60)",
 ]
 
 
@@ -40,10 +41,10 @@ def start(said):
         if child.process is not None and child.code is None:
             child.process.kill()
         if child.process is not None:
-            child.process.wait(10)
+            child.process.wait(60)
 
 
-def until(test, within_s=10.0):
+def until(test, within_s=60.0):
     deadline = time.monotonic() + within_s
     while not test():
         assert time.monotonic() < deadline
@@ -100,10 +101,11 @@ def test_one_that_died_before_and_may_does_not_make_the_end_a_failure(start):
     assert group.end()
 
 
-def test_one_that_does_not_listen_is_killed(start, monkeypatch):
+def test_one_that_does_not_listen_is_killed(start, monkeypatch, tmp_path):
     monkeypatch.setattr(module, "STOP_S", 0.2)
-    deaf = Child("it", DEAF)
+    ready = tmp_path / "deaf"
+    deaf = Child("it", [*DEAF, str(ready)])
     group = start(deaf)
-    time.sleep(0.5)
+    until(ready.exists)
     group.end()
     assert deaf.code == -signal.SIGKILL

@@ -16,8 +16,12 @@ from controller.console import ask
 from controller.core.errors import DrylineError
 from controller.core.event import EventKind
 from controller.run_folder import SOCKET
-from tests.support.line_under_test import PREFIX, STATIONS, LineUnderTest
+from tests.faults.conftest import stalled_s
+from tests.support.line_under_test import PREFIX, STATIONS, LineUnderTest, seconds
 
+pytestmark = pytest.mark.timeout(600)
+
+PATIENCE_S = 30.0  # no bar
 SAFE_S = 2.0  # from the loss of the controller to the safe state of the PLC
 KILLS = 26  # in each of two tests
 READY_EVERY = 4  # in so many lives one is left alone until its links are up
@@ -121,7 +125,7 @@ def kill(line: LineUnderTest, figures: Figures, base: int) -> dict[str, float]:
 
 def wait_until_ready(line: LineUnderTest, figures: Figures) -> None:
     begun_s = time.monotonic()
-    line.wait_for(line.all_links_up, "links after a kill", 15.0)
+    line.wait_for(line.all_links_up, "links after a kill", PATIENCE_S)
     figures.ready_s.append(time.monotonic() - begun_s)
 
 
@@ -157,10 +161,12 @@ def test_nothing_is_lost_or_moved_by_kills_at_random_moments(
 def check_held(line: LineUnderTest) -> None:
     """Every station that was active is held and says why; nothing moves."""
     for station in STATIONS:
-        line.run_until(station, state="HELD", within_s=2.0)
+        line.run_until(station, state="HELD", within_s=PATIENCE_S)
         assert "controller restarted in" in line.station(station)["reason"]
     for station in ("coater", "calender"):
-        line.wait_for(lambda s=station: not moving(line, s), f"machine of {station} held", 1.0)
+        line.wait_for(
+            lambda s=station: not moving(line, s), f"machine of {station} held", PATIENCE_S
+        )
 
 
 def check_no_doubles(line: LineUnderTest) -> None:
@@ -190,21 +196,21 @@ def check_order(line: LineUnderTest, start_ns: int) -> None:
 def test_plcs_go_safe_by_themselves_while_the_controller_is_paused_and_return_with_it(
     line: LineUnderTest, figures: Figures
 ) -> None:
-    line.wait_for(lambda: moving(line, "calender"), "calender in motion", 60.0)
-    paused_s = time.monotonic()
+    line.wait_for(lambda: moving(line, "calender"), "calender in motion", 90.0)
+    paused_ns = line.clock.utc_ns()
     line.signal_controller(signal.SIGSTOP)
     try:
-        figures.safe_s += expect_safe(line, paused_s)
+        figures.safe_s += expect_safe(line, paused_ns)
         # Nobody waits for it any more when the controller goes on: it must not be done then.
         late = {"op": "command", "station": "calender", "verb": "ABORT", "reason": "too late"}
         with pytest.raises(DrylineError, match="nobody answers"):
             ask(line.run / SOCKET, late, 0.3)
     finally:
         line.signal_controller(signal.SIGCONT)
-    line.wait_for(line.all_links_up, "links after the pause", 5.0)
-    line.wait_for(lambda: not any(expired(line).values()), "watchdogs content", 2.0)
+    line.wait_for(line.all_links_up, "links after the pause", PATIENCE_S)
+    line.wait_for(lambda: not any(expired(line).values()), "watchdogs content", PATIENCE_S)
     for station in ("coater", "calender"):
-        line.run_until(station, state="HELD", within_s=3.0)
+        line.run_until(station, state="HELD", within_s=PATIENCE_S)
         assert "link to the PLC lost" in line.station(station)["reason"]
         assert not moving(line, station)
 
@@ -212,14 +218,14 @@ def test_plcs_go_safe_by_themselves_while_the_controller_is_paused_and_return_wi
 def test_plcs_go_safe_by_themselves_when_the_controller_is_killed(
     line: LineUnderTest, figures: Figures
 ) -> None:
-    line.wait_for(lambda: moving(line, "calender"), "calender in motion", 60.0)
-    killed_s = time.monotonic()
+    line.wait_for(lambda: moving(line, "calender"), "calender in motion", 90.0)
+    killed_ns = line.clock.utc_ns()
     line.kill_controller()
-    figures.safe_s += expect_safe(line, killed_s)
+    figures.safe_s += expect_safe(line, killed_ns)
     line.start_controller()
     wait_until_ready(line, figures)
     check_held(line)
-    line.wait_for(lambda: not any(expired(line).values()), "watchdogs content", 2.0)
+    line.wait_for(lambda: not any(expired(line).values()), "watchdogs content", PATIENCE_S)
 
 
 def moving(line: LineUnderTest, station: str) -> bool:
@@ -232,21 +238,22 @@ def expired(line: LineUnderTest) -> dict[str, bool]:
     return {s: line.raw[s].read([f"{PREFIX[s]}.WDOG"])[0] == 1.0 for s in STATIONS}
 
 
-def expect_safe(line: LineUnderTest, since_s: float) -> list[float]:
+def expect_safe(line: LineUnderTest, since_ns: int) -> list[float]:
     """Each PLC raises WDOG and goes to its safe mode in time; the delays."""
     waiting = list(STATIONS)
     delays = []
     while waiting:
-        assert time.monotonic() - since_s < SAFE_S + 1.0, f"not safe: {waiting}"
+        assert seconds(line.clock.utc_ns() - since_ns) < PATIENCE_S, f"not safe: {waiting}"
         for station in tuple(waiting):
             prefix = PREFIX[station]
             wdog, state = line.raw[station].read([f"{prefix}.WDOG", f"{prefix}.STATE"])
             labels = line.raw[station].points[f"{prefix}.STATE"].labels
             if wdog == 1.0 and labels[int(state)] in SAFE_STATES[station]:
                 waiting.remove(station)
-                delays.append(time.monotonic() - since_s)
+                delays.append(seconds(line.clock.utc_ns() - since_ns))
         time.sleep(0.02)
-    assert max(delays) <= SAFE_S
+    stalled = stalled_s(line, since_ns, line.clock.utc_ns())
+    assert max(delays) <= SAFE_S + stalled, stalled
     return delays
 
 
@@ -276,15 +283,14 @@ def test_loops_in_control_start_from_what_the_plc_holds(
 ) -> None:
     line = production
     for station in ("enclosure", "calender"):
-        line.run_until(station, state="EXECUTE", within_s=80.0)
-    line.wait_for(lambda: at_work(line, "calender", "L16"), "L16 at work", 30.0)
+        line.run_until(station, state="EXECUTE", within_s=240.0)
+    line.wait_for(lambda: at_work(line, "calender", "L16"), "L16 at work", 90.0)
     line.do("enclosure", "MODE", "ENC.L1", "MAN")
     line.do("enclosure", "SET", "DHU.FAN.SP", 70.0)
     line.do("enclosure", "SET", "ENC.L1.SP", line.value("enclosure", "ENC.DP.ZONE"))
     line.do("enclosure", "MODE", "ENC.L1", "AUTO")
-    time.sleep(0.5)
     for station, loop in (("enclosure", "L1"), ("calender", "L16"), ("calender", "L17")):
-        assert at_work(line, station, loop), loop
+        line.wait_for(lambda s=station, x=loop: at_work(line, s, x), f"{loop} at work", 90.0)
     base = rows_in_store(line)
     held = kill(line, figures, base - acknowledged(line))
     base = rows_in_store(line)
@@ -293,7 +299,7 @@ def test_loops_in_control_start_from_what_the_plc_holds(
     figures.bumps.append(largest_bump(line, held, FAST_FIRST_S))
     assert line.station("enclosure")["loops"]["L1"]["mode"] == "AUTO"
     for station in ("enclosure", "calender"):
-        line.run_until(station, state="HELD", within_s=2.0)
+        line.run_until(station, state="HELD", within_s=PATIENCE_S)
         assert "controller restarted in EXECUTE" in line.station(station)["reason"]
     kill(line, figures, base)
     check_no_doubles(line)

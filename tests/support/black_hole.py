@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar
 
 Result = TypeVar("Result")
 CHUNK = 65536
-CALL_S = 5.0
+CALL_S = 30.0
 
 
 class LoopThread:

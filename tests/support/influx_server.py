@@ -22,7 +22,7 @@ from tests.support.path_mapper import PathMapper
 
 __all__ = ["InfluxServer", "PathMapper", "Series", "ask"]
 
-READY_S = 30.0
+READY_S = 60.0
 ANSWER_S = 120.0
 POLL_S = 0.05
 CONFIG = """\

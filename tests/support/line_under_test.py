@@ -9,6 +9,7 @@ import io
 import itertools
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -41,8 +42,8 @@ SHIPPED_PORTS = {"enclosure": ":5020", "coater": ":4841", "calender": ":4842"}
 STATIONS = ("enclosure", "coater", "calender")
 PREFIX = {"enclosure": "ENC", "coater": "COAT", "calender": "CAL"}
 POLL_S = 0.02
-ANSWER_S = 5.0
-READY_S = 30.0
+ANSWER_S = 20.0  # no bar: a busy disk may take seconds
+READY_S = 60.0
 GONE_S = 1.0
 ACTIVE = ("STARTING", "UNHOLDING", "RESUMING", "EXECUTE")
 NEXT_VERB = {
@@ -53,6 +54,9 @@ NEXT_VERB = {
     "COMPLETED": "RESET",
     "ABORTED": "RESET",
 }
+PORTS = (20_000, 32_000)
+_CHANCE = random.SystemRandom()  # workers beside each other must not draw the same
+_given: set[int] = set()
 Found = TypeVar("Found")
 Json = dict[str, Any]
 
@@ -99,15 +103,20 @@ class ConsoleClient:
 
 
 def free_ports(n: int) -> list[int]:
-    """Loopback ports nobody listens on."""
-    sockets = [socket.socket() for _ in range(n)]
-    try:
-        for s in sockets:
-            s.bind(("127.0.0.1", 0))
-        return [s.getsockname()[1] for s in sockets]
-    finally:
-        for s in sockets:
-            s.close()
+    """Loopback ports nobody listens on.
+
+    They lie below those that the system hands out, or somebody's connection may have taken one by
+    the time that it is listened on.
+    """
+    found: list[int] = []
+    while len(found) < n:
+        port = _CHANCE.randrange(*PORTS)
+        with socket.socket() as s, contextlib.suppress(OSError):
+            s.bind(("127.0.0.1", port))
+            if port not in _given:
+                found.append(port)
+                _given.add(port)
+    return found
 
 
 def line_folder(folder: Path, ports: dict[str, int]) -> Path:
@@ -220,7 +229,7 @@ class LineUnderTest:
             self.controller.wait(ANSWER_S)
         self._controller_console.close()
 
-    def stop_controller(self, within_s: float = 10.0) -> int:
+    def stop_controller(self, within_s: float = READY_S) -> int:
         """SIGTERM; the exit code."""
         self.signal_controller(signal.SIGTERM)
         assert self.controller is not None

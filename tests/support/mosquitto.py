@@ -11,7 +11,7 @@ from typing import Self
 from tests.support import debian
 from tests.support.line_under_test import free_ports
 
-READY_S = 30.0
+READY_S = 60.0
 POLL_S = 0.02
 USER, PASSWORD = "dryline", "not a real password"
 HOST_USER, HOST_PASSWORD = "host", "neither is this"

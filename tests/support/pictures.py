@@ -124,7 +124,8 @@ async def _set_point(page: Page) -> None:
 
 async def _tuning(page: Page) -> None:
     await page.click(".faceplate .tuning summary")
-    await page.fill(".gains input[name=kc]", "0.9")
+    gain = page.locator(".gains input[name=kc]")
+    await gain.fill(f"{float(await gain.input_value()) * 0.7:.3g}")
     await page.click(".tuning button:has-text('Rehearse')")
     await page.wait_for_selector(".tuning-result", timeout=REHEARSED_MS)
     await page.locator(".tuning").scroll_into_view_if_needed()
@@ -144,7 +145,7 @@ SCENES: dict[str, tuple[str, Scene | None]] = {
     "recipes": ("/recipes", None),
     "recipe": ("/recipes/enclosure/idle?tab=changes", None),
     "rehearsal": ("/recipes/enclosure/idle?tab=rehearsal", _rehearsal),
-    "tuning": ("/station/calender?fp=CAL.L16", _tuning),
+    "tuning": ("/station/enclosure?fp=ENC.L1", _tuning),
     "audit": ("/audit", None),
     "health": ("/health", None),
     "users": ("/users", None),
@@ -164,6 +165,7 @@ async def illustrate(hmi: ScreensUnderTest, folder: Path) -> None:
     }  # fmt: skip
     await _scenes(page, folder, SCENES | runs)
     hmi.line.fault(VICTIM, FAULT)
+    await visit(page, "/alarms")
     await page.wait_for_selector(".alarm-row", timeout=120_000)
     await page.wait_for_timeout(4 * SETTLE_MS)
     await _scenes(page, folder, WITH_FAULT)

@@ -1,5 +1,6 @@
 """Screens in a real browser against a line of real processes."""
 
+import asyncio
 import os
 import shutil
 import signal
@@ -8,10 +9,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Page, Response, async_playwright, expect
 
 from controller.access.roles import Role
-from tests.support.api_process import PASSWORD, ApiUnderTest, Person, eventually
+from tests.support.api_process import PASSWORD, TOO_MANY, ApiUnderTest, Person, eventually
 from tests.support.line_under_test import ROOT, LineUnderTest
 from tests.support.vendored_axe import axe_script
 
@@ -19,9 +20,10 @@ FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
+START_S = 180.0  # what fails once is not tried again: all tests of a worker fail with it
 AWAKE_S = 200.0  # less than the five minutes after which a session may only look
 SIZE = {"width": 1600, "height": 1000}
-PATIENCE_MS = 30_000
+PATIENCE_MS = 45_000  # of a machine that does other things, too; no bar
 PEOPLE: dict[str, Sequence[Role]] = {
     "sato": [Role.OPERATOR],
     "mori": [Role.ENGINEER],
@@ -40,6 +42,21 @@ window.__breaches = [];
 addEventListener("securitypolicyviolation", (e) =>
   window.__breaches.push(`${e.violatedDirective} ${e.blockedURI}`));
 """
+# Looks every 20 ms whether something is so; gives when it was, and by how much a look was late.
+_SEEN = """(patience_ms) => new Promise((told) => {
+  const test = %s, begun = Date.now();
+  let last = begun, late = 0;
+  const timer = setInterval(() => {
+    const now = Date.now();
+    late = Math.max(late, now - last - 20);
+    last = now;
+    const found = test();
+    if (!found && now - begun < patience_ms) return;
+    clearInterval(timer);
+    told([found ? now : null, late]);
+  }, 20);
+  window.__looking = true;
+})"""
 
 
 def chromium() -> str | None:
@@ -145,7 +162,7 @@ async def screens(speed: float = 1.0) -> AsyncIterator[ScreensUnderTest]:
         shutil.copytree(ROOT / "recipes", line.home / "recipes")
         line.start_plant()
         line.start_controller()
-        line.wait_for(line.all_links_up, "all links up")
+        line.wait_for(line.all_links_up, "all links up", START_S)
         api = ApiUnderTest(line.line_folder, line.run, "--speed", str(speed), home=line.home)
         api.users(**PEOPLE)
         with api:
@@ -155,10 +172,20 @@ async def screens(speed: float = 1.0) -> AsyncIterator[ScreensUnderTest]:
 
 
 async def log_in(page: Page, user: str) -> None:
-    """By the form."""
+    """By the form; who has used his tries of this minute up in other tests waits for the next."""
     await page.fill("input[name=name]", user)
     await page.fill("input[name=password]", PASSWORD)
-    await page.click("button[type=submit]")
+    while True:
+        async with page.expect_response(_is_login) as waiting:
+            await page.click("button[type=submit]")
+        answer = await waiting.value
+        if answer.status != TOO_MANY:
+            break
+        await page.wait_for_timeout(1000.0 * (1.0 + float(answer.headers["retry-after"])))
+
+
+def _is_login(answer: Response) -> bool:
+    return answer.url.endswith("/api/v1/session") and answer.request.method == "POST"
 
 
 async def visit(page: Page, path: str) -> None:
@@ -172,6 +199,31 @@ async def visit(page: Page, path: str) -> None:
     )
     await page.wait_for_function("() => document.querySelector('main').innerText.length > 20")
     await page.wait_for_timeout(600)
+
+
+class Seen:
+    """When something became so in a page, by the page's own clock, which is that of the machine.
+
+    Begun before what is to make it so. The page also notes for how long it was held up itself at
+    most, since a page that gets no time shows nothing.
+    """
+
+    def __init__(self, page: Page, script: str) -> None:
+        self._asked = asyncio.ensure_future(page.evaluate(_SEEN % script, PATIENCE_MS))
+
+    async def after_ms(self, begun_s: float) -> tuple[float, float]:
+        """How long after a moment (Unix time) it was so, and the longest hold-up, ms."""
+        at_ms, held_up_ms = await self._asked
+        assert at_ms is not None, f"not within {PATIENCE_MS} ms"
+        return at_ms - 1000.0 * begun_s, held_up_ms
+
+
+async def seen(page: Page, script: str) -> Seen:
+    """Begin to look; returns when the page looks."""
+    await page.evaluate("window.__looking = false")
+    found = Seen(page, script)
+    await page.wait_for_function("() => window.__looking === true")
+    return found
 
 
 async def breaches(page: Page) -> list[str]:
@@ -199,6 +251,8 @@ async def text_of(page: Page, selector: str) -> str:
     return (await page.locator(selector).first.inner_text()).strip()
 
 
-async def until(page: Page, script: str, argument: object = None, within_s: float = 15.0) -> None:
+async def until(
+    page: Page, script: str, argument: object = None, within_s: float = PATIENCE_MS / 1000
+) -> None:
     """Wait until a script in the page gives something true."""
     await page.wait_for_function(script, arg=argument, timeout=1000 * within_s)

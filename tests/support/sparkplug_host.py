@@ -16,7 +16,7 @@ from tests.support import debian
 from tests.support.mosquitto import Mosquitto
 from tests.support.sparkplug_reader import ReadMetric, ReadPayload, read_payload
 
-READY_S = 30.0
+READY_S = 60.0
 PROBE = "spBv1.0/probe"
 
 

@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 from tests.support import debian
 from tests.support.line_under_test import free_ports
 
-READY_S = 30.0
+READY_S = 60.0
 ANSWER_S = 60.0
 POLL_S = 0.05
 RETENTION_MONTHS = 120

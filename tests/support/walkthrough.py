@@ -24,8 +24,8 @@ from typing import Self
 FOREGROUND = "dryline up"
 CTRL_C = "^C"
 ANY = "..."
-UP_S = 30.0
-END_S = 20.0
+UP_S = 90.0
+END_S = 60.0
 _MARK = "end of the command, exit code"
 _BLOCK = re.compile(
     r"(?:<!-- numbers within (?P<percent>\d+) % -->\n)?^```console\n(?P<text>.*?)^```$",
