@@ -20,10 +20,17 @@ TO_RECORD = TO_RUN | {Verb.DEPLOY}  # begin what must not be forgotten
 
 
 class Gate:
-    """The one way in for commands, whoever gives them: console, trials, tests."""
+    """The one way in for commands, whoever gives them: console, trials, tests.
 
-    def __init__(self, line: Line) -> None:
-        self.line = line
+    How long it waits, in seconds: `answer_s` for a station (a slow one is given its own time),
+    `all_s` for station and disk together, `save_s` for the disk at least.
+    """
+
+    def __init__(
+        self, line: Line, *, answer_s: float = ANSWER_S, all_s: float = ALL_S,
+        save_s: float = SAVE_S,
+    ) -> None:  # fmt: skip
+        self.line, self.answer_s, self.all_s, self.save_s = line, answer_s, all_s, save_s
         self._count = itertools.count(1)
 
     def command(
@@ -48,7 +55,7 @@ class Gate:
             await self._require_disk(command.verb)
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         line.submit(command, answer.set_result)
-        wait_s = max(ANSWER_S, SLOW_SCANS * line.stations[command.station].setup.period_s)
+        wait_s = max(self.answer_s, SLOW_SCANS * line.stations[command.station].setup.period_s)
         try:
             await asyncio.wait([answer], timeout=wait_s)
         finally:
@@ -62,7 +69,7 @@ class Gate:
             )
         given = answer.result()
         if given.accepted:
-            within_s = max(SAVE_S, ALL_S - (line.clock.link_s() - begun_s))
+            within_s = max(self.save_s, self.all_s - (line.clock.link_s() - begun_s))
             await self.saved(f"{command.verb} of {command.station}", within_s)
         return given
 
@@ -71,7 +78,7 @@ class Gate:
         line, reasons = self.line, []
         if verb in TO_RECORD and line.record.failure:
             with suppress(StoreError, TimeoutError):  # perhaps it takes it again
-                async with asyncio.timeout(SAVE_S):
+                async with asyncio.timeout(self.save_s):
                     await line.save()
         if verb in TO_RECORD and line.record.failure:
             reasons.append(f"runs and station memory cannot be saved ({line.record.failure})")
@@ -80,8 +87,9 @@ class Gate:
         if reasons:
             raise Refused("disk", [f"{r}: free the disk, then try again" for r in reasons])
 
-    async def saved(self, what: str, within_s: float = SAVE_S) -> None:
+    async def saved(self, what: str, within_s: float | None = None) -> None:
         """Commit what was done; StoreError says that it was done and is not on disk yet."""
+        within_s = self.save_s if within_s is None else within_s
         try:
             async with asyncio.timeout(within_s):
                 await self.line.save()

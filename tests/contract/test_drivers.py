@@ -107,14 +107,14 @@ async def test_building_one_does_no_io(protocol):
     bench = Bench(protocol)
     tasks = asyncio.all_tasks()
     driver = bench.driver()
-    assert asyncio.all_tasks() == tasks
+    assert asyncio.all_tasks() <= tasks
     await driver.close()
 
 
 async def brings_nothing(call):
     """A call without a connection: refused, or empty."""
     try:
-        return not await asyncio.wait_for(call(), 5.0)
+        return not await asyncio.wait_for(call(), 30.0)
     except DriverError:
         return True
 
@@ -125,7 +125,7 @@ async def test_nothing_is_read_before_it_is_connected(protocol):
     driver = bench.driver()
     assert await brings_nothing(driver.read_all)
     with pytest.raises(DriverError):
-        await asyncio.wait_for(driver.receive(), 5.0)
+        await asyncio.wait_for(driver.receive(), 30.0)
     await driver.close()
 
 
@@ -136,13 +136,13 @@ async def test_where_nobody_answers_the_link_is_lost_and_nothing_stays_behind(pr
     for _ in range(3):
         driver = bench.driver()
         with pytest.raises(LinkLost):
-            await asyncio.wait_for(driver.connect(), 6.0)
+            await asyncio.wait_for(driver.connect(), 30.0)
         assert await brings_nothing(driver.read_all)
         await driver.close()
         await driver.close()
-    for _ in range(20):
-        await asyncio.sleep(0)
-    assert asyncio.all_tasks() == tasks
+    async with asyncio.timeout(30):
+        while not asyncio.all_tasks() <= tasks:  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0.01)
 
 
 async def in_virtual_time(clock, call):

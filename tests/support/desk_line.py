@@ -53,7 +53,7 @@ class DeskLine(VirtualLine):
         """A controller as after a restart of its process."""
         super().new_controller()
         historian: Any = _Historian()
-        self.gate = Gate(self.line)
+        self.gate = Gate(self.line, answer_s=DISK_S, all_s=DISK_S, save_s=DISK_S)
         library = RecipeLibrary(self.recipes, recipe_kinds(self.config))
         self.deployer = Deployer(self.gate, library)
         self.trials = Trials(self.gate, self.deployer, library)

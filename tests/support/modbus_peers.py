@@ -311,7 +311,7 @@ class ChildServer:
             pipe.close()
 
 
-async def soon(question: Callable[[], bool], within_s: float = 2.0) -> bool:
+async def soon(question: Callable[[], bool], within_s: float = 30.0) -> bool:
     """Ask again and again until the answer is yes or the time is over."""
     loop = asyncio.get_running_loop()
     end = loop.time() + within_s

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from playwright.async_api import Page
+from playwright.async_api import Page, expect
 
 from controller.access.roles import Role
 from tests.support.line_under_test import ROOT, STATIONS, LineUnderTest
@@ -23,6 +23,7 @@ SIZES = {"desk": (1920, 1080), "tablet": (1280, 800)}
 GUIDE_SIZE = {"width": 1440, "height": 900}
 SETTLE_MS = 2_500
 REHEARSED_MS = 180_000
+ANSWERED_MS = 60_000
 LOOKS = (("en", "light"), ("en", "dark"), ("ja", "light"), ("ja", "dark"))
 WEB = ("coater", "calender")
 VICTIM, FAULT = "coater", "feeder_bridging"
@@ -178,6 +179,7 @@ async def _scenes(page: Page, folder: Path, scenes: dict[str, tuple[str, Scene |
         if act is not None:
             await act(page)
             await page.wait_for_timeout(SETTLE_MS)
+        await expect(page.get_by_text("Asking the server")).to_have_count(0, timeout=ANSWERED_MS)
         await page.screenshot(path=folder / f"{name}.png")
 
 

@@ -124,10 +124,9 @@ async def test_every_command_of_a_run_is_on_disk_when_it_is_answered(line: DeskL
 
 
 async def test_a_silent_disk_is_told_in_time_and_saved_later(
-    real: DeskLine, slow: Disk, folder: Path, monkeypatch: pytest.MonkeyPatch
+    real: DeskLine, slow: Disk, folder: Path
 ) -> None:
-    monkeypatch.setattr("controller.gate.ALL_S", 0.0)
-    monkeypatch.setattr("controller.gate.SAVE_S", 0.05)
+    real.gate.all_s, real.gate.save_s = 0.0, 0.05
     slow.go.clear()
     answer = await real.answer("deploy", **DEPLOY)
     assert "done, but not saved (the disk did not answer within" in answer["error"]
@@ -246,7 +245,7 @@ async def test_a_mistake_of_the_program_keeps_what_was_to_be_saved(line: DeskLin
 async def test_a_command_nobody_took_is_withdrawn_and_the_answer_says_what_holds(
     line: DeskLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("controller.gate.ANSWER_S", 0.05)
+    line.gate.answer_s = 0.05
     await line.done("deploy", **DEPLOY)
     station = line.stations["coater"]
     plain = station.scan
@@ -272,7 +271,7 @@ async def test_a_command_is_withdrawn_with_the_one_who_gave_it(line: DeskLine) -
 async def test_a_slow_station_has_the_time_of_its_scan(
     line: DeskLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("controller.gate.ANSWER_S", 0.0)
+    line.gate.answer_s = 0.0
     monkeypatch.setattr("controller.gate.SLOW_SCANS", 10.0)
     assert (await line.command("LOT", target="in", value="x"))["accepted"]
     with pytest.raises(DrylineError, match="no station 'slitter'"):

@@ -46,7 +46,7 @@ async def mirroring(folder: Path) -> AsyncIterator[Mirror]:
         yield mirror
 
 
-async def until(condition, within_s: float = 10.0) -> None:
+async def until(condition, within_s: float = 30.0) -> None:
     async with asyncio.timeout(within_s):
         while not condition():  # noqa: ASYNC110 - what is waited for has no event
             await asyncio.sleep(0.01)

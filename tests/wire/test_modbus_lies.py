@@ -223,6 +223,6 @@ async def test_bytes_nobody_asked_for_end_the_connection() -> None:
         stray = b"\0\1\0\0\0\5\1\3\2\0\7"
         liar.lie = lambda q, a: [a, 0.02, stray] if q[7:10] == last_of_batch else [a]
         await driver.receive()
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.5)
         with pytest.raises(ProtocolFault, match="nobody had asked"):
             await driver.receive()

