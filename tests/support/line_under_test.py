@@ -10,6 +10,7 @@ import itertools
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -37,13 +38,14 @@ from tests.support.black_hole import BlackHole, LoopThread
 from tests.support.raw_plc import RawPlc
 
 ROOT = Path(__file__).resolve().parents[2]
+PATIENT_S, CONNECT_S = 3.0, 20.0
 SHIPPED = ROOT / "controller" / "lines" / "pilot"
 SHIPPED_PORTS = {"enclosure": ":5020", "coater": ":4841", "calender": ":4842"}
 STATIONS = ("enclosure", "coater", "calender")
 PREFIX = {"enclosure": "ENC", "coater": "COAT", "calender": "CAL"}
 POLL_S = 0.02
 ANSWER_S = 20.0  # no bar: a busy disk may take seconds
-READY_S = 60.0
+READY_S = 120.0
 GONE_S = 1.0
 ACTIVE = ("STARTING", "UNHOLDING", "RESUMING", "EXECUTE")
 NEXT_VERB = {
@@ -119,8 +121,11 @@ def free_ports(n: int) -> list[int]:
     return found
 
 
-def line_folder(folder: Path, ports: dict[str, int]) -> Path:
-    """A copy of the shipped line with other ports."""
+def line_folder(folder: Path, ports: dict[str, int], answer_s: float | None = None) -> Path:
+    """A copy of the shipped line with other ports.
+
+    answer_s: how long the controller waits for one answer of a PLC, when not as shipped.
+    """
     shutil.copytree(SHIPPED, folder)
     path = folder / "line.toml"
     text = path.read_text(encoding="utf-8")
@@ -128,6 +133,10 @@ def line_folder(folder: Path, ports: dict[str, int]) -> Path:
         shipped = SHIPPED_PORTS[station]
         text = text.replace(f"127.0.0.1{shipped}", f"127.0.0.1:{port}")
         text = text.replace(f"port = {shipped[1:]}", f"port = {port}")
+    if answer_s is not None:
+        text, times = re.subn(r"(?m)^timeout_s = .*$", f"timeout_s = {answer_s}", text)
+        assert times == len(ports), text
+        text = re.sub(r"(?m)^endpoint = .*$", rf"\g<0>\nconnect_s = {CONNECT_S}", text)
     path.write_text(text, encoding="utf-8")
     return folder
 
@@ -138,7 +147,9 @@ class LineUnderTest:
     wire: relay of each station; raw: independent client of each PLC. speed: plant seconds per wall
     second; times in history are plant time, which is UTC at speed 1. home: working directory of
     the processes, where `recipes` lies. plant_module, controller_words: what runs in the place of
-    the plant and of the controller. plant_words: more options of the plant.
+    the plant and of the controller. plant_words: more options of the plant. answer_s: how long the
+    controller waits for one answer, None as shipped; PATIENT_S where the wires are not the subject
+    and the machine may be busy with other tests.
     """
 
     def __init__(
@@ -150,6 +161,7 @@ class LineUnderTest:
         plant_module: str = "plc_sim",
         controller_words: Sequence[str] = ("controller",),
         plant_words: Sequence[str] = (),
+        answer_s: float | None = None,
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="dry-"))
         self.run = self.folder / "run"
@@ -166,7 +178,7 @@ class LineUnderTest:
         self._loop = LoopThread().__enter__()
         self.wire = {name: BlackHole(self._loop, port) for name, port in real.items()}
         relays = {name: wire.port for name, wire in self.wire.items()}
-        self.line_folder = line_folder(self.folder / "line", relays)
+        self.line_folder = line_folder(self.folder / "line", relays, answer_s)
         self.config: LineConfig = load_line(self.plant_folder)
         self.raw = {s.name: RawPlc(s, self._loop, self.run) for s in self.config.stations}
         self._plant: subprocess.Popen[bytes] | None = None

@@ -22,9 +22,11 @@ from controller.core.tag import HistoryRule, Kind
 from controller.drivers import modbus as modbus_driver
 from plc_sim.plc import MAP_VERSION, Mode, Plc
 from plc_sim.servers.modbus import Server
+from tests.support.even_clock import EvenClock
 
 ROOT = Path(__file__).resolve().parents[2]
 SCAN_S = 0.05
+PATIENCE_S = 5.0  # for one answer of a rig in the same process, which may stand still with it
 
 
 def enclosure_points() -> list[Point]:
@@ -95,11 +97,15 @@ class IdleLogic:
 class Rig:
     """One simulated PLC with its Modbus server, and drivers for it.
 
-    `async with Rig() as rig` scans and publishes the PLC every 50 ms.
+    `async with Rig() as rig` scans and publishes the PLC every 50 ms. patient: a machine that
+    stands still for a while makes no ticket late and loses no link.
     """
 
-    def __init__(self, unit_id: int = 1, tls: ssl.SSLContext | None = None) -> None:
-        self.clock = SystemClock()
+    def __init__(
+        self, unit_id: int = 1, tls: ssl.SSLContext | None = None, *, patient: bool = False
+    ) -> None:
+        self._wanted: dict[str, object] = {"timeout_s": PATIENCE_S} if patient else {}
+        self.clock: SystemClock = EvenClock() if patient else SystemClock()
         self.points = enclosure_points()
         self.table = table_of(self.points)
         self.index = index_of(self.table)
@@ -127,6 +133,8 @@ class Rig:
 
     async def _tick(self) -> None:
         while True:
+            if isinstance(self.clock, EvenClock):
+                self.clock.tick()
             self.scan()
             await asyncio.sleep(SCAN_S)
 
@@ -144,7 +152,8 @@ class Rig:
         return self.plc.image.value[self.plc.image.slot(tag)]
 
     def driver(self, port: int | None = None, **settings: object) -> modbus_driver.Driver:
-        keys = {"prefix": "ENC", "host": "127.0.0.1", "port": port or self.server.port} | settings
+        keys = {"prefix": "ENC", "host": "127.0.0.1", "port": port or self.server.port}
+        keys |= self._wanted | settings
         return modbus_driver.Driver(
             modbus_driver.Settings.model_validate(keys),
             self.points,

@@ -17,9 +17,11 @@ from controller.core.tag import HistoryRule, Kind
 from controller.drivers.opcua import Driver, Settings
 from plc_sim.plc import Image, Mode, Plc
 from plc_sim.servers.opcua import Server
+from tests.support.even_clock import EvenClock
 
 NAMESPACE = "urn:dryline:test"
 PREFIX = "TST"
+PATIENCE_S = 5.0  # for one answer of a bench in the same process, which may stand still with it
 
 
 def point(tag: str, wire: Wire = Wire.DOUBLE, access: Access = Access.READ, **about) -> Point:
@@ -101,10 +103,20 @@ class BenchLogic:
 
 
 class Bench:
-    """A scanned PLC and its server. `pv` and `pv_status` are what its one sensor reads."""
+    """A scanned PLC and its server. `pv` and `pv_status` are what its one sensor reads.
 
-    def __init__(self, clock: Clock | None = None, points: Sequence[Point] | None = None) -> None:
-        self.clock = clock or SystemClock()
+    patient: a machine that stands still for a while makes no ticket late and loses no link.
+    """
+
+    def __init__(
+        self,
+        clock: Clock | None = None,
+        points: Sequence[Point] | None = None,
+        *,
+        patient: bool = False,
+    ) -> None:
+        self._wanted = {"timeout_s": PATIENCE_S} if patient else {}
+        self.clock = clock or (EvenClock() if patient else SystemClock())
         self.points = list(points or small_map())
         self.plc = Plc(PREFIX, self.points, BenchLogic())
         self.server = Server(
@@ -140,12 +152,14 @@ class Bench:
 
     async def _run(self) -> None:
         while True:
+            if isinstance(self.clock, EvenClock):
+                self.clock.tick()
             self.scan()
             await self.server.publish()
             await asyncio.sleep(0.05)
 
     def driver(self, **changes) -> Driver:
-        return make_driver(self.server.endpoint, self.points, self.clock, **changes)
+        return make_driver(self.server.endpoint, self.points, self.clock, **self._wanted, **changes)
 
     @property
     def port(self) -> int:

@@ -13,7 +13,7 @@ from playwright.async_api import Browser, BrowserContext, Page, Response, async_
 
 from controller.access.roles import Role
 from tests.support.api_process import PASSWORD, TOO_MANY, ApiUnderTest, Person, eventually
-from tests.support.line_under_test import ROOT, LineUnderTest
+from tests.support.line_under_test import PATIENT_S, ROOT, LineUnderTest
 from tests.support.vendored_axe import axe_script
 
 FLAGS = (
@@ -157,7 +157,7 @@ class ScreensUnderTest:
 @asynccontextmanager
 async def screens(speed: float = 1.0) -> AsyncIterator[ScreensUnderTest]:
     """Plant, PLCs, controller, API and browser."""
-    with LineUnderTest(speed) as line:
+    with LineUnderTest(speed, answer_s=PATIENT_S) as line:
         line.home = line.folder / "home"  # with recipes that people may release
         shutil.copytree(ROOT / "recipes", line.home / "recipes")
         line.start_plant()

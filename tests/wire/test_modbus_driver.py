@@ -32,7 +32,7 @@ async def test_every_tag_of_the_map_arrives_as_it_was_set(seed: int) -> None:
     rng = np.random.default_rng(seed)
     kept = {f"ENC.{n}" for n in ("HEART", "MAP", "SEQ", "STATE", "TRIP", "REMOTE", "WDOG")}
     kept |= {"ENC.REJECTS"}
-    async with Rig() as rig, rig.connected() as driver:
+    async with Rig(patient=True) as rig, rig.connected() as driver:
         wanted = {p.tag: _in_range(p, rng) for p in rig.points if p.tag not in kept}
         for tag, value in wanted.items():
             rig.set(tag, value)
@@ -50,7 +50,7 @@ async def test_every_tag_of_the_map_arrives_as_it_was_set(seed: int) -> None:
 
 
 async def test_all_groups_come_and_together_bring_every_tag() -> None:
-    async with Rig() as rig, rig.connected() as driver:
+    async with Rig(patient=True) as rig, rig.connected() as driver:
         seen: set[int] = set()
         for _ in range(4):
             seen |= set((await driver.receive()).tags.tolist())
@@ -58,7 +58,7 @@ async def test_all_groups_come_and_together_bring_every_tag() -> None:
 
 
 async def test_qualities() -> None:
-    async with Rig() as rig, rig.connected() as driver:
+    async with Rig(patient=True) as rig, rig.connected() as driver:
         rig.set("ENC.DP.ZONE", -61.2)
         rig.table.apply(await driver.read_all())
         rig.set("ENC.DP.ZONE", -61.2, Status.FAILED)
@@ -75,7 +75,7 @@ async def test_qualities() -> None:
 
 
 async def test_batches_come_at_the_pace_of_the_heartbeat_with_source_times() -> None:
-    async with Rig() as rig, rig.connected() as driver:
+    async with Rig(patient=True) as rig, rig.connected() as driver:
         heart = rig.index["ENC.HEART"]
         hearts, times = [], []
         for _ in range(8):
@@ -89,7 +89,7 @@ async def test_batches_come_at_the_pace_of_the_heartbeat_with_source_times() -> 
 
 
 async def test_outputs_arrive_under_rising_tickets_and_read_back() -> None:
-    async with Rig() as rig, rig.connected() as driver:
+    async with Rig(patient=True) as rig, rig.connected() as driver:
         outputs = _outputs(rig, ENC_DP_SP=-61.27, DHU_NROT_SP=7.77, ENC_CMD=3, ENC_RESET=65535)
         await driver.write(outputs)
         assert rig.get("ENC.DP.SP") == -61.3
@@ -109,7 +109,7 @@ async def test_outputs_arrive_under_rising_tickets_and_read_back() -> None:
 
 
 async def test_the_bare_ticket_feeds_the_watchdog_and_changes_nothing() -> None:
-    async with Rig() as rig, rig.connected() as driver:
+    async with Rig(patient=True) as rig, rig.connected() as driver:
         assert rig.get("ENC.WDOG") == 1
         before = [rig.get(p.tag) for p in rig.points if p.access is Access.WRITE]
         await driver.write(None)
@@ -119,7 +119,7 @@ async def test_the_bare_ticket_feeds_the_watchdog_and_changes_nothing() -> None:
 
 
 async def test_words_between_the_outputs_keep_what_the_device_holds() -> None:
-    async with Rig() as rig:
+    async with Rig(patient=True) as rig:
         hidden = rig.points
         rig.points = [p for p in hidden if p.tag != "DHU.FAN.SP"]
         async with rig.connected() as driver:
@@ -131,7 +131,7 @@ async def test_words_between_the_outputs_keep_what_the_device_holds() -> None:
 
 @pytest.mark.parametrize("value", [-80.06, -19.9, float("nan"), float("inf"), 1e300])
 async def test_a_value_out_of_range_is_refused_before_anything_is_sent(value: float) -> None:
-    async with Rig() as rig, rig.connected() as driver:
+    async with Rig(patient=True) as rig, rig.connected() as driver:
         with pytest.raises(WriteFailed, match=r"ENC\.DP\.SP"):
             await driver.write(_outputs(rig, ENC_DP_SP=value))
         await driver.write(None)
@@ -140,7 +140,7 @@ async def test_a_value_out_of_range_is_refused_before_anything_is_sent(value: fl
 
 
 async def test_a_refusal_names_its_reason_and_the_link_goes_on() -> None:
-    async with Rig() as rig, rig.connected() as driver:
+    async with Rig(patient=True) as rig, rig.connected() as driver:
         rig.plc.remote = False
         with pytest.raises(WriteFailed, match="local"):
             await driver.write(None)
@@ -153,9 +153,9 @@ async def test_a_refusal_names_its_reason_and_the_link_goes_on() -> None:
 
 
 async def test_a_ticket_with_an_old_heartbeat_is_refused_as_late() -> None:
-    async with Rig() as rig, rig.connected() as driver:
+    async with Rig(patient=True) as rig, rig.connected() as driver:
         rig.server.stale = True
-        await asyncio.sleep(1.1)
+        await rig.clock.sleep_link(1.1)
         await driver.receive()
         with pytest.raises(WriteFailed, match="too late"):
             await driver.write(_outputs(rig, ENC_CMD=3))
@@ -163,7 +163,7 @@ async def test_a_ticket_with_an_old_heartbeat_is_refused_as_late() -> None:
 
 
 async def test_tickets_go_on_after_the_plc_restarted_under_an_open_connection() -> None:
-    async with Rig() as rig, rig.connected() as driver:
+    async with Rig(patient=True) as rig, rig.connected() as driver:
         driver._sequence = 65000
         rig.plc._last_seq = 65000
         await driver.write(None)
@@ -178,7 +178,7 @@ async def test_tickets_go_on_after_the_plc_restarted_under_an_open_connection() 
 
 
 async def test_sequence_numbers_wrap_around() -> None:
-    async with Rig() as rig:
+    async with Rig(patient=True) as rig:
         rig.plc._last_seq = 65534
         rig.scan()
         async with rig.connected() as driver:
@@ -189,7 +189,7 @@ async def test_sequence_numbers_wrap_around() -> None:
 
 
 async def test_another_map_version_is_refused_naming_both() -> None:
-    async with Rig() as rig:
+    async with Rig(patient=True) as rig:
         rig.set("ENC.MAP", 7)
         driver = rig.driver()
         with pytest.raises(ProtocolFault, match=f"version 7.*version {MAP_VERSION}"):
@@ -198,7 +198,7 @@ async def test_another_map_version_is_refused_naming_both() -> None:
 
 
 async def test_a_device_that_starts_to_swap_bytes_is_found_out_in_every_batch() -> None:
-    async with Rig() as rig:
+    async with Rig(patient=True) as rig:
         for batches in range(4):
             rig.server.swapped_words = False
             rig.scan()
@@ -212,7 +212,7 @@ async def test_a_device_that_starts_to_swap_bytes_is_found_out_in_every_batch() 
 
 
 async def test_an_undefined_address_in_the_settings_is_a_fault_that_names_the_read() -> None:
-    async with Rig() as rig:
+    async with Rig(patient=True) as rig:
         rig.points = [
             replace(p, address="hr:125") if p.tag == "DHU.MAKEUP.FLOW" else p for p in rig.points
         ]
@@ -223,14 +223,14 @@ async def test_an_undefined_address_in_the_settings_is_a_fault_that_names_the_re
 
 
 async def test_a_tag_that_the_ticket_needs_may_not_be_missing() -> None:
-    rig = Rig()
+    rig = Rig(patient=True)
     rig.points = [p for p in rig.points if p.tag != "ENC.SEQ"]
     with pytest.raises(ConfigError, match=r"ENC\.SEQ"):
         rig.driver(port=1)
 
 
 async def test_reads_and_writes_at_once_share_the_connection_one_by_one() -> None:
-    async with Rig() as rig, rig.connected() as driver:
+    async with Rig(patient=True) as rig, rig.connected() as driver:
 
         async def write() -> None:
             for _ in range(50):

@@ -20,7 +20,7 @@ from tests.support.opcua_peers import PREFIX, Bench, connected, make_driver, poi
 
 @pytest.fixture(scope="module")
 async def bench() -> AsyncIterator[Bench]:
-    bench = Bench()
+    bench = Bench(patient=True)
     await bench.start()
     yield bench
     await bench.stop()
@@ -227,7 +227,7 @@ async def test_a_stopped_heartbeat_makes_the_ticket_too_old(bench: Bench, driver
     table = table_of(bench)
     bench.server.stale = True
     try:
-        await asyncio.sleep(1.3)
+        await bench.clock.sleep_link(1.3)
         table.apply(await driver.read_all())
         assert table.sample(f"{PREFIX}.HEART").quality == Quality.GOOD  # the link answers well
         with pytest.raises(WriteFailed, match="too late"):

@@ -12,7 +12,7 @@ import pytest
 from controller.pki.certificates import shown
 from controller.pki.trust import TrustList
 from tests.support.certificates import pair
-from tests.support.line_under_test import ROOT, LineUnderTest
+from tests.support.line_under_test import PATIENT_S, ROOT, LineUnderTest
 
 TOKEN = "token-that-nobody-must-see-4711"  # noqa: S105
 SINK = """
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.timeout(240)
 
 @pytest.fixture(scope="module")
 def line() -> Iterator[LineUnderTest]:
-    with LineUnderTest() as line:
+    with LineUnderTest(answer_s=PATIENT_S) as line:
         secret = line.folder / "token"
         secret.write_text(TOKEN)
         secret.chmod(0o600)

@@ -19,7 +19,7 @@ from controller.core.point import Access, Point
 from controller.core.tag import Kind
 from plc_sim.set_point_log import FILE_END, read_log
 from tests.support.api_process import ApiUnderTest, Person, eventually
-from tests.support.line_under_test import ROOT, STATIONS, ConsoleClient, LineUnderTest
+from tests.support.line_under_test import PATIENT_S, ROOT, STATIONS, ConsoleClient, LineUnderTest
 from tests.support.set_point_judge import Judge
 from tests.support.set_point_storm import wild
 
@@ -31,7 +31,7 @@ CONSOLES = 10
 
 @pytest.fixture(scope="module")
 def line() -> Iterator[LineUnderTest]:
-    with LineUnderTest(plant_words=("--set-point-log",)) as found:
+    with LineUnderTest(plant_words=("--set-point-log",), answer_s=PATIENT_S) as found:
         found.start_plant()
         found.start_controller()
         found.wait_for(found.all_links_up, "all links up")
