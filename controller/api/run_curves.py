@@ -120,7 +120,11 @@ def _edges(curves: Sequence[Aligned], wish: Wish) -> Floats:
 
 
 def _binned(curve: Aligned, edges: Floats) -> Floats:
-    """Means of what is known in each bin, NaN where nothing is."""
+    """Means of what is known in each bin, NaN where nothing is.
+
+    A bin narrower than the steps, with no middle of a step in it, shows the step in which it lies:
+    a slow measure is a line, not a row of dots.
+    """
     number = len(edges) - 1
     known = np.isfinite(curve.values)
     position, values = curve.position[known], curve.values[known]
@@ -131,7 +135,18 @@ def _binned(curve: Aligned, edges: Floats) -> Floats:
     sums = np.bincount(at[inside], values[inside], minlength=number)
     found = np.full(number, np.nan)
     np.divide(sums, counts, out=found, where=counts > 0)
+    if len(curve.position) > 1:
+        step = np.searchsorted(_bounds(curve.position), (edges[:-1] + edges[1:]) / 2.0) - 1
+        within = (counts == 0) & (step >= 0) & (step < len(curve.position))
+        found[within] = curve.values[step[within]]
     return found
+
+
+def _bounds(middle: Floats) -> Floats:
+    """Where steps that follow one another begin, and where the last one ends."""
+    between = (middle[1:] + middle[:-1]) / 2.0
+    first, last = 2.0 * middle[0] - between[0], 2.0 * middle[-1] - between[-1]
+    return np.concatenate(([first], between, [last]))
 
 
 def _band(curves: Sequence[Floats]) -> Plain:

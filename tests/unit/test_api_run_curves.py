@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from controller.access.roles import Role
+from controller.api.run_curves import _binned
 from controller.control.station_memory import Memory
 from controller.core.run import Outcome
 from controller.run_store import STORE, RunStore, StationFacts
+from controller.runs.alignment import Aligned
 from tests.support.api_rig import api_rig
 from tests.support.run_history import RunHistory, head
 
@@ -104,6 +106,31 @@ async def test_a_tag_is_drawn_like_a_measure(sato):
 async def test_where_nothing_is_known_there_is_null(sato):
     found = (await curves(sato, axis="start", low=-100, high=100, bins=20)).json()
     assert found["runs"][0]["values"]["thickness"][:9] == [None] * 9
+
+
+def known(*values: float) -> Aligned:
+    """Steps of 10 around 5, 15, 25 and so on."""
+    middle = 10.0 * np.arange(len(values)) + 5.0
+    return Aligned(middle, np.array(values), np.ones(len(values), bool))
+
+
+@pytest.mark.parametrize(
+    ("curve", "bins", "drawn"),
+    [
+        (known(1, 2, 3), 6, [1, 1, 2, 2, 3, 3]),  # bins of 5: two lie in each step
+        (known(1, np.nan, 3), 6, [1, 1, np.nan, np.nan, 3, 3]),
+        (known(1, 2, 3, 4), 2, [1.5, 3.5]),  # bins of 20: means
+        (known(1, np.nan, 3, 4), 2, [1, 3.5]),
+    ],
+)
+def test_a_slow_measure_is_a_line_and_not_a_row_of_dots(curve, bins, drawn):
+    edges = np.linspace(0.0, 10.0 * len(curve.position), bins + 1)
+    assert _binned(curve, edges) == pytest.approx(drawn, nan_ok=True)
+
+
+def test_before_and_after_the_steps_there_is_nothing():
+    values = _binned(known(1, 2), np.linspace(-10.0, 30.0, 9))
+    assert values == pytest.approx([np.nan] * 2 + [1, 1, 2, 2] + [np.nan] * 2, nan_ok=True)
 
 
 @pytest.mark.parametrize(
