@@ -7,7 +7,7 @@ siblings run undisturbed. Cancellation passes through.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Self
 
 from controller.core.errors import DriverError
@@ -19,6 +19,7 @@ FIRST_BACK_OFF_S = 0.1
 LAST_BACK_OFF_S = 1.0
 HEALTHY_S = 5.0  # a service that ran this long starts from the first back-off again
 EXIT_S = 3.0
+CANCEL_AGAIN_S = 0.5  # a library may swallow a cancellation that meets the answer it waited for
 
 
 class Supervisor:
@@ -27,11 +28,13 @@ class Supervisor:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._tasks: set[asyncio.Task[None]] = set()
+        self._leaving = False
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._leaving = True
         for task in self._tasks:
             task.cancel()
         if self._tasks:
@@ -62,7 +65,7 @@ class Supervisor:
         while True:
             begun_s = self._clock.link_s()
             try:
-                await _whole(service())
+                await _whole(service(), lambda: self._leaving)
                 said = ""
             except Exception as error:
                 if self._clock.link_s() - begun_s > HEALTHY_S:
@@ -81,24 +84,54 @@ class Supervisor:
 
 
 async def together(*works: Coroutine[Any, Any, None]) -> None:
-    """Run several parts of one service; the first to fail ends the others and is what is raised."""
+    """Run several parts of one service; the first to fail ends the others and is what is raised.
+
+    No asyncio.TaskGroup: up to Python 3.12 it leaves its caller counted as cancelled after a
+    failure, and waits for ever for a part whose library swallowed the one cancellation it sends.
+    """
+    ending = False
+    errors: list[BaseException] = []
+
+    def note(task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            errors.append(error)
+
+    parts = [asyncio.create_task(_whole(work, lambda: ending)) for work in works]
+    for part in parts:
+        part.add_done_callback(note)
     try:
-        async with asyncio.TaskGroup() as group:
-            for work in works:
-                group.create_task(_whole(work))
-    except BaseExceptionGroup as several:
-        raise several.exceptions[0] from None
+        await asyncio.wait(parts, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        ending = True
+        await _ended(parts)
+    if errors:
+        raise errors[0]
 
 
-async def _whole(work: Awaitable[None]) -> None:
+async def _ended(parts: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel until all have ended; who is cancelled meanwhile passes it on afterwards."""
+    asked: asyncio.CancelledError | None = None
+    while waiting := [part for part in parts if not part.done()]:
+        for part in waiting:
+            part.cancel()
+        try:
+            await asyncio.wait(waiting, timeout=CANCEL_AGAIN_S)
+        except asyncio.CancelledError as error:
+            asked = error
+    if asked is not None:
+        raise asked
+
+
+async def _whole(work: Awaitable[None], asked: Callable[[], bool]) -> None:
     """Await; a cancellation that nobody asked for counts as a failure, not as an order to end.
 
-    A library that cancels one of its own futures would otherwise end a service in silence.
+    A library that cancels one of its own futures would otherwise end a service in silence. asked:
+    whether the owner wants it to end; what the task counts is not to be relied on, see `together`.
     """
     try:
         await work
     except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
+        if asked():
             raise
         raise DriverError("cancelled from inside") from None

@@ -175,7 +175,7 @@ class Driver:
         protocol = client.uaclient.protocol
         try:
             if protocol is not None and not protocol.is_closed:
-                async with asyncio.timeout(fixed.CLOSE_S):
+                async with asyncio.timeout(fixed.CLOSE_S), plain_cancellation():
                     await client.close_session()
         except _LINK_ERRORS:
             pass  # it was a courtesy

@@ -167,3 +167,63 @@ async def test_together_passes_a_cancellation_on(clock):
     task.cancel()
     await clock.run(1.0)
     assert task.cancelled()
+
+
+async def test_a_service_whose_parts_have_failed_is_still_not_ended_from_inside(clock, caplog):
+    """A cancellation that the end of some parts left behind must not pass for an order to end."""
+    starts = []
+
+    async def service():
+        starts.append(clock.now_s())
+        try:
+            await together(clock.sleep_link(1e9), Service(clock, (0.2, LinkLost("gone"))).run())
+        finally:  # the driver is closed, and the library cancels one of its own futures
+            inner = asyncio.get_running_loop().create_future()
+            inner.cancel()
+            await inner
+
+    with caplog.at_level(logging.WARNING, "dryline.supervise"):
+        async with Supervisor(clock) as supervisor:
+            supervisor.keep("link", service)
+            await clock.run(10.0)
+    assert len(starts) > 5
+    assert "cancelled from inside" in caplog.text
+
+
+async def test_together_leaves_no_cancellation_behind(clock):
+    async def life():
+        with pytest.raises(LinkLost):
+            await together(clock.sleep_link(1e9), Service(clock, (0.2, LinkLost("gone"))).run())
+        task = asyncio.current_task()
+        return task.cancelling() if task else -1
+
+    task = asyncio.create_task(life())
+    await clock.run(1.0)
+    assert await task == 0
+
+
+async def test_together_ends_a_part_whose_library_swallows_a_cancellation(clock):
+    swallowed = []
+
+    async def deaf():
+        while True:
+            try:
+                await clock.sleep_link(1e9)
+            except asyncio.CancelledError:
+                if swallowed:
+                    raise
+                swallowed.append(True)
+
+    task = asyncio.create_task(together(deaf(), Service(clock, (0.2, LinkLost("gone"))).run()))
+    await clock.run(1.0)
+    with pytest.raises(LinkLost, match="gone"):
+        await asyncio.wait_for(task, 30.0)
+    assert swallowed
+
+
+async def test_together_is_over_when_all_parts_are(clock):
+    task = asyncio.create_task(together(clock.sleep_link(1.0), clock.sleep_link(2.0)))
+    await clock.run(1.5)
+    assert not task.done()
+    await clock.run(1.0)
+    assert await task is None

@@ -352,7 +352,7 @@ def test_wrong_settings_are_told(change: dict[str, object], text: str) -> None:
 
 async def test_a_fast_clock_keeps_the_devices_times() -> None:
     clock = SystemClock(speed=60.0)
-    bench = Bench(clock)
+    bench = Bench(clock, patient=True)
     await bench.start()
     try:
         async with connected(bench.driver()) as driver:
