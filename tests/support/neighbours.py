@@ -28,6 +28,7 @@ SHARED: Mapping[tuple[str, str], Mapping[str, str]] = {
         "BUF.POS": "the web that the coater makes is what the buffer between them holds",
         "CAL.V.SP": "the calender draws the web as fast as the coater makes it",
         "CAL.V.SP.RB": "read-back of the same",
+        "CAL.V.WSP": "what of it is in effect at its rate",
         "CAL.V.PV": "the drive follows its set point",
         "CAL.L17.OP": "the buffer loop answers to the buffer",
     },
