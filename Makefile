@@ -35,14 +35,15 @@ BESIDE := $(addprefix --ignore ,$(ALONE))
 
 # Installs the protocol peers of the tests (npm package, Debian package) and runs everything. The
 # tests meet real processes, wires and browsers, and two cores have no time left for anybody else.
-# What failed is therefore run once more, by itself: it fails when it fails there, too. Both outcomes
-# are in the output, and a test that passed only by itself is to be looked into as well.
+# What failed is therefore run once more by itself, which tells a busy machine from a defect; it has
+# failed all the same.
 AGAIN := --last-failed --last-failed-no-failures none
 
 test: setup
 	$(BIN)/python -m tests.support.install
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(BESIDE) || $(BIN)/python -m pytest $(AGAIN) $(BESIDE)
-	$(BIN)/python -m pytest $(ALONE) || $(BIN)/python -m pytest $(AGAIN) $(ALONE)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(BESIDE) || \
+	  { $(BIN)/python -m pytest $(AGAIN) $(BESIDE); exit 1; }
+	$(BIN)/python -m pytest $(ALONE) || { $(BIN)/python -m pytest $(AGAIN) $(ALONE); exit 1; }
 
 # The same kills as in `make test`, every step of a deployment, a run and a trial 50 times: hours.
 nightly: setup
