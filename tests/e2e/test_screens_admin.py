@@ -99,7 +99,7 @@ async def test_health_shows_a_silent_plc_within_seconds(hmi: ScreensUnderTest) -
     await expect(page.locator("main")).to_contain_text("samples waiting for the disk")
     hmi.line.plc("coater", "pause")
     try:
-        await expect(row.locator(".plc .lamp")).to_contain_text("lost")
+        await expect(row.locator(".plc .lamp")).to_contain_text("lost", timeout=10_000)
         other = page.locator("tr[data-station='calender'] .plc .lamp")
         await expect(other).to_contain_text("live")
     finally:

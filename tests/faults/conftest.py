@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support import bare_timer
-from tests.support.line_under_test import ROOT, STATIONS, LineUnderTest
+from tests.support.line_under_test import STATIONS, LineUnderTest
 
 # Settings with which something moves within seconds instead of after an hour of warming up.
 QUICK = {
@@ -13,24 +12,13 @@ QUICK = {
     "coater": {"TROLL": 40.0, "TBARREL": 25.0, "TLAM": 60.0},
     "calender": {"ALONE": 1.0, "TROLL": 25.0, "V": 0.5, "WEB": 10.0, "TENS": 70.0},
 }
-TIMER = "timer.bin"
 PREFIX = {"enclosure": "ENC", "coater": "COAT", "calender": "CAL"}
-
-
-def stalled_s(line: LineUnderTest, start_ns: int, stop_ns: int) -> float:
-    """For how long the machine itself stood still at most in a stretch of time."""
-    return bare_timer.stalled_s(line.folder / TIMER, start_ns, stop_ns)
-
-
-def scans_lost(line: LineUnderTest, start_ns: int, stop_ns: int) -> int:
-    """How many scans the machine itself took away in a stretch of time."""
-    return bare_timer.scans_lost(line.folder / TIMER, start_ns, stop_ns)
 
 
 @pytest.fixture(scope="session")
 def session_line() -> Iterator[LineUnderTest]:
-    """Plant and controller at speed 1, all stations started; beside it a bare timer."""
-    with LineUnderTest() as line, bare_timer.ticking(line.folder / TIMER, ROOT):
+    """Plant and controller at speed 1, all stations started."""
+    with LineUnderTest() as line:
         line.start_plant()
         line.start_controller()
         line.settle()

@@ -22,11 +22,11 @@ from tests.support.line_under_test import ROOT, STATIONS, LineUnderTest
 from tests.support.neighbours import Window
 from tests.support.noted_scans import ScanFigures, scan_figures
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(300)
 
 TURNS = 8  # quiet, loud, quiet, loud ...
 WINDOW_S = 2.5
-ROUNDS = 4  # so often is lateness measured on a machine that does
+ROUNDS = 3  # so often is lateness measured on a machine that does
 LEAST_CALLS = 300  # a round; fewer would be no load
 
 
@@ -60,10 +60,10 @@ class HammerProcess:
 
 @dataclass
 class Round:
-    """What one round showed. machine_ms: the longest stall of the machine."""
+    """What one round showed. quiet_ms: the longest stall of the machine in quiet windows."""
 
     figures: dict[str, ScanFigures]
-    machine_ms: float
+    quiet_ms: float
     statuses: Counter[str] = field(default_factory=Counter)
     frames: int = 0
 
@@ -94,7 +94,7 @@ def measured(line: LineUnderTest, hammer: HammerProcess) -> Round:
     assert line.controller is not None
     pid = line.controller.pid
     figures = {s: scan_figures(noted(line.home, s, pid), windows) for s in STATIONS}
-    stalls = [stall_ms(line, window) for window in windows]
+    stalls = [stall_ms(line, quiet) for quiet in windows[::2]]
     return Round(figures, max(stalls), statuses, frames)
 
 
@@ -106,7 +106,7 @@ def test_scans_do_not_feel_an_api_that_is_hammered(line: LineUnderTest, tmp_path
             for _ in range(ROUNDS):
                 round_ = measured(line, hammer)
                 report(round_)
-                if not round_.wrong or round_.machine_ms < STALL_MS:
+                if not round_.wrong or round_.quiet_ms < STALL_MS:
                     break
     assert not round_.wrong, round_.wrong
     assert sum(round_.statuses.values()) > LEAST_CALLS
@@ -117,6 +117,6 @@ def test_scans_do_not_feel_an_api_that_is_hammered(line: LineUnderTest, tmp_path
 
 def report(round_: Round) -> None:
     """Every round, the bad ones too."""
-    print(f"\n{dict(round_.statuses)}, {round_.frames} frames; machine {round_.machine_ms:.1f} ms")
+    print(f"\n{dict(round_.statuses)}, {round_.frames} frames; machine {round_.quiet_ms:.1f} ms")
     for station, figures in round_.figures.items():
         print(f"{station}: {figures}")

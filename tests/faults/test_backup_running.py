@@ -25,15 +25,14 @@ from tests.support.counted_line import STALL_MS, TIMER
 from tests.support.line_under_test import ROOT, STATIONS, ConsoleClient, LineUnderTest
 from tests.support.quick_recipes import release
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(300)
 
 OLD_HOURS = 10  # of history from before, one sample a second of every tag of a station
 PAIRS = 16  # of idle time and a backup, in turn: what else happens here happens to both
-ROUNDS = 4  # so often is it measured on a machine or a disk that does
+ROUNDS = 3  # so often is it measured on a machine that does
 RESTORE_S = 60.0
 RUN_S = 120.0
 COMMIT_MS = 100.0
-COMMITS = "commits"
 Windows = Sequence[tuple[int, int]]  # begin and end, ns
 Column = NDArray[Any]
 
@@ -103,10 +102,9 @@ def test_a_backup_of_a_running_line_does_not_disturb_it_and_comes_back_with_an_e
     for _ in range(ROUNDS):
         made, idle, during = in_turn(line, file)
         told, disturbed = disturbances(line, idle, during)
-        machine_ms = max(lateness(line.home / TIMER, *w).max() for w in (*idle, *during))
-        print(f"\ndisturbed: {disturbed or 'nothing'}; {told}; machine {machine_ms:.1f} ms")
-        # No timer tells of a disk that makes a single commit wait: only the next round does.
-        if not disturbed or (machine_ms < STALL_MS and COMMITS not in disturbed):
+        machine_ms = max(lateness(line.home / TIMER, *w).max() for w in idle)
+        print(f"\ndisturbed: {disturbed or 'nothing'}; {told}; idle machine {machine_ms:.1f} ms")
+        if not disturbed or machine_ms < STALL_MS:
             break
     assert not disturbed, told
     assert dryline(line, "backup", "--verify", str(file))["content"] == made["content"]
@@ -164,13 +162,10 @@ def disturbances(
             disturbed.append(station)
     line.wait_for_history()
     commits = line.samples("LINE.HISTORY.COMMIT", during[0][0], during[-1][1])
-    idle_ms, slowest_ms = (
-        float(of_windows(commits.time_ns, commits.values, w).max(initial=0.0))
-        for w in (idle, during)
-    )
-    told.append(f"commits at most {idle_ms:.1f} -> {slowest_ms:.1f} ms")
-    if slowest_ms >= max(COMMIT_MS, 2.0 * idle_ms):
-        disturbed.append(COMMITS)
+    slowest_ms = float(of_windows(commits.time_ns, commits.values, during).max())
+    told.append(f"commits at most {slowest_ms:.1f} ms")
+    if slowest_ms >= COMMIT_MS:
+        disturbed.append("commits")
     return told, disturbed
 
 
@@ -195,10 +190,10 @@ def check_it_goes_on(line: LineUnderTest, new: Path, before: dict[str, str], beg
     line._controller_console = ConsoleClient(line.run / "controller.sock")
     line.line_folder = new / "line"
     line.start_controller()
-    line.wait_for(line.all_links_up, "links on the new machine")
+    line.wait_for(line.all_links_up, "links on the new machine", 20.0)
     for station in STATIONS:
         if before[station] in ("STARTING", "EXECUTE"):
-            line.run_until(station, state="HELD", within_s=30.0)
+            line.run_until(station, state="HELD", within_s=5.0)
             assert "controller restarted in" in line.station(station)["reason"]
     recipe = line.station("coater")["recipe"]
     assert "test-film@1.0.0" in json.dumps(recipe)

@@ -7,12 +7,8 @@ import numpy as np
 import pytest
 
 from controller.core.event import EventKind
-from tests.faults.conftest import stalled_s
 from tests.support.line_under_test import PREFIX, STATIONS, LineUnderTest, seconds
 
-pytestmark = pytest.mark.timeout(300)
-
-PATIENCE_S = 30.0  # no bar
 GOOD_S = 2.0
 CUTS = 6
 WRITTEN = {"enclosure": "ENC.PRESS.SP", "coater": "COAT.TENS.FOIL.SP", "calender": "CAL.TROLL.SP"}
@@ -44,20 +40,18 @@ def open_files(line: LineUnderTest) -> int:
 
 def test_connections_cut_again_and_again_come_back_every_time(line: LineUnderTest) -> None:
     before = open_files(line)
-    delays, stalls = [], []
+    delays = []
     for _ in range(CUTS):
         losses = {s: lost_links(line, s) for s in STATIONS}
         cut_ns = line.clock.utc_ns()
         for station in STATIONS:
             line.wire[station].cut()
         for station, count in losses.items():
-            line.wait_for(lambda s=station, n=count: lost_links(line, s) > n, f"{station} lost")
-        line.wait_for(lambda: all_good(line), "all back", PATIENCE_S)
-        back_ns = line.clock.utc_ns()
-        delays.append(seconds(back_ns - cut_ns))
-        stalls.append(stalled_s(line, cut_ns, back_ns))
+            line.wait_for(lambda s=station, n=count: lost_links(line, s) > n, f"{station} lost", 2)
+        line.wait_for(lambda: all_good(line), "all back", 5.0)
+        delays.append(seconds(line.clock.utc_ns() - cut_ns))
     print(f"\n{CUTS} x 3 cuts: all Good again p50 {np.median(delays):.2f} max {max(delays):.2f} s")
-    assert all(d <= GOOD_S + stall for d, stall in zip(delays, stalls, strict=True)), stalls
+    assert max(delays) <= GOOD_S
     assert open_files(line) <= before + 2
 
 
@@ -67,12 +61,10 @@ def test_moment_without_link_holds_the_machine_not_only_the_station(line: LineUn
     for station in ("coater", "calender"):
         line.wire[station].cut()
     for station in ("coater", "calender"):
-        line.run_until(station, state="HELD", within_s=PATIENCE_S)
+        line.run_until(station, state="HELD", within_s=5.0)
         assert "link to the PLC lost" in line.station(station)["reason"]
         held = [k for k, text in enumerate(labels(line, station)) if text in ("hold", "stop")]
-        line.wait_for(
-            lambda s=station, h=held: raw(line, s, "STATE") in h, "machine held", PATIENCE_S
-        )
+        line.wait_for(lambda s=station, h=held: raw(line, s, "STATE") in h, "machine held", 2.0)
 
 
 def labels(line: LineUnderTest, station: str) -> tuple[str, ...]:
@@ -82,19 +74,17 @@ def labels(line: LineUnderTest, station: str) -> tuple[str, ...]:
 def test_late_wire_is_as_bad_as_none_and_late_writes_are_refused(line: LineUnderTest) -> None:
     for station in STATIONS:
         line.wire[station].delay_s = 2.0
-    line.wait_for(lambda: none_good(line), "all Bad", PATIENCE_S)
+    line.wait_for(lambda: none_good(line), "all Bad", 1.5)
     time.sleep(0.5)
     accepted = {s: raw(line, s, "SEQ") for s in STATIONS}
-    line.wait_for(
-        lambda: all(raw(line, s, "WDOG") == 1.0 for s in STATIONS), "PLCs safe", PATIENCE_S
-    )
+    line.wait_for(lambda: all(raw(line, s, "WDOG") == 1.0 for s in STATIONS), "PLCs safe", 2.5)
     time.sleep(1.5)  # by now every write sent before the tags went Bad has arrived
     assert {s: raw(line, s, "SEQ") for s in STATIONS} == accepted
     assert none_good(line)
     for station in STATIONS:
         line.wire[station].delay_s = 0.0
     healed_ns = line.clock.utc_ns()
-    line.wait_for(lambda: all_good(line), "all Good", PATIENCE_S)
+    line.wait_for(lambda: all_good(line), "all Good", 6.0)
     print(f"\nlate wire: Good {seconds(line.clock.utc_ns() - healed_ns):.2f} s after it healed")
 
 
@@ -108,11 +98,11 @@ def test_write_swallowed_with_the_link_never_takes_effect_later(
         line.wire[station].swallow()
     for station, tag in WRITTEN.items():
         line.command(station, "SET", tag, held[station] + 5.0)
-    line.wait_for(lambda: none_good(line), "all Bad", PATIENCE_S)
+    line.wait_for(lambda: none_good(line), "all Bad", 2.0)
     time.sleep(0.3 + 0.3 * round_)
     for station in STATIONS:
         line.wire[station].heal()  # and with it comes what was under way
-    line.wait_for(lambda: all_good(line), "all Good", PATIENCE_S)
+    line.wait_for(lambda: all_good(line), "all Good", 5.0)
     time.sleep(0.5)
     line.wait_for_history()
     for station, tag in WRITTEN.items():

@@ -16,12 +16,8 @@ from controller.console import ask
 from controller.core.errors import DrylineError
 from controller.core.event import EventKind
 from controller.run_folder import SOCKET
-from tests.faults.conftest import stalled_s
-from tests.support.line_under_test import PREFIX, STATIONS, LineUnderTest, seconds
+from tests.support.line_under_test import PREFIX, STATIONS, LineUnderTest
 
-pytestmark = pytest.mark.timeout(600)
-
-PATIENCE_S = 30.0  # no bar
 SAFE_S = 2.0  # from the loss of the controller to the safe state of the PLC
 KILLS = 26  # in each of two tests
 READY_EVERY = 4  # in so many lives one is left alone until its links are up
@@ -125,7 +121,7 @@ def kill(line: LineUnderTest, figures: Figures, base: int) -> dict[str, float]:
 
 def wait_until_ready(line: LineUnderTest, figures: Figures) -> None:
     begun_s = time.monotonic()
-    line.wait_for(line.all_links_up, "links after a kill", PATIENCE_S)
+    line.wait_for(line.all_links_up, "links after a kill", 15.0)
     figures.ready_s.append(time.monotonic() - begun_s)
 
 
@@ -161,12 +157,10 @@ def test_nothing_is_lost_or_moved_by_kills_at_random_moments(
 def check_held(line: LineUnderTest) -> None:
     """Every station that was active is held and says why; nothing moves."""
     for station in STATIONS:
-        line.run_until(station, state="HELD", within_s=PATIENCE_S)
+        line.run_until(station, state="HELD", within_s=2.0)
         assert "controller restarted in" in line.station(station)["reason"]
     for station in ("coater", "calender"):
-        line.wait_for(
-            lambda s=station: not moving(line, s), f"machine of {station} held", PATIENCE_S
-        )
+        line.wait_for(lambda s=station: not moving(line, s), f"machine of {station} held", 1.0)
 
 
 def check_no_doubles(line: LineUnderTest) -> None:
@@ -196,21 +190,21 @@ def check_order(line: LineUnderTest, start_ns: int) -> None:
 def test_plcs_go_safe_by_themselves_while_the_controller_is_paused_and_return_with_it(
     line: LineUnderTest, figures: Figures
 ) -> None:
-    line.wait_for(lambda: moving(line, "calender"), "calender in motion", 90.0)
-    paused_ns = line.clock.utc_ns()
+    line.wait_for(lambda: moving(line, "calender"), "calender in motion", 60.0)
+    paused_s = time.monotonic()
     line.signal_controller(signal.SIGSTOP)
     try:
-        figures.safe_s += expect_safe(line, paused_ns)
+        figures.safe_s += expect_safe(line, paused_s)
         # Nobody waits for it any more when the controller goes on: it must not be done then.
         late = {"op": "command", "station": "calender", "verb": "ABORT", "reason": "too late"}
         with pytest.raises(DrylineError, match="nobody answers"):
             ask(line.run / SOCKET, late, 0.3)
     finally:
         line.signal_controller(signal.SIGCONT)
-    line.wait_for(line.all_links_up, "links after the pause", PATIENCE_S)
-    line.wait_for(lambda: not any(expired(line).values()), "watchdogs content", PATIENCE_S)
+    line.wait_for(line.all_links_up, "links after the pause", 5.0)
+    line.wait_for(lambda: not any(expired(line).values()), "watchdogs content", 2.0)
     for station in ("coater", "calender"):
-        line.run_until(station, state="HELD", within_s=PATIENCE_S)
+        line.run_until(station, state="HELD", within_s=3.0)
         assert "link to the PLC lost" in line.station(station)["reason"]
         assert not moving(line, station)
 
@@ -218,14 +212,14 @@ def test_plcs_go_safe_by_themselves_while_the_controller_is_paused_and_return_wi
 def test_plcs_go_safe_by_themselves_when_the_controller_is_killed(
     line: LineUnderTest, figures: Figures
 ) -> None:
-    line.wait_for(lambda: moving(line, "calender"), "calender in motion", 90.0)
-    killed_ns = line.clock.utc_ns()
+    line.wait_for(lambda: moving(line, "calender"), "calender in motion", 60.0)
+    killed_s = time.monotonic()
     line.kill_controller()
-    figures.safe_s += expect_safe(line, killed_ns)
+    figures.safe_s += expect_safe(line, killed_s)
     line.start_controller()
     wait_until_ready(line, figures)
     check_held(line)
-    line.wait_for(lambda: not any(expired(line).values()), "watchdogs content", PATIENCE_S)
+    line.wait_for(lambda: not any(expired(line).values()), "watchdogs content", 2.0)
 
 
 def moving(line: LineUnderTest, station: str) -> bool:
@@ -238,22 +232,21 @@ def expired(line: LineUnderTest) -> dict[str, bool]:
     return {s: line.raw[s].read([f"{PREFIX[s]}.WDOG"])[0] == 1.0 for s in STATIONS}
 
 
-def expect_safe(line: LineUnderTest, since_ns: int) -> list[float]:
+def expect_safe(line: LineUnderTest, since_s: float) -> list[float]:
     """Each PLC raises WDOG and goes to its safe mode in time; the delays."""
     waiting = list(STATIONS)
     delays = []
     while waiting:
-        assert seconds(line.clock.utc_ns() - since_ns) < PATIENCE_S, f"not safe: {waiting}"
+        assert time.monotonic() - since_s < SAFE_S + 1.0, f"not safe: {waiting}"
         for station in tuple(waiting):
             prefix = PREFIX[station]
             wdog, state = line.raw[station].read([f"{prefix}.WDOG", f"{prefix}.STATE"])
             labels = line.raw[station].points[f"{prefix}.STATE"].labels
             if wdog == 1.0 and labels[int(state)] in SAFE_STATES[station]:
                 waiting.remove(station)
-                delays.append(seconds(line.clock.utc_ns() - since_ns))
+                delays.append(time.monotonic() - since_s)
         time.sleep(0.02)
-    stalled = stalled_s(line, since_ns, line.clock.utc_ns())
-    assert max(delays) <= SAFE_S + stalled, stalled
+    assert max(delays) <= SAFE_S
     return delays
 
 
@@ -283,8 +276,8 @@ def test_loops_in_control_start_from_what_the_plc_holds(
 ) -> None:
     line = production
     for station in ("enclosure", "calender"):
-        line.run_until(station, state="EXECUTE", within_s=240.0)
-    line.wait_for(lambda: at_work(line, "calender", "L16"), "L16 at work", 90.0)
+        line.run_until(station, state="EXECUTE", within_s=80.0)
+    line.wait_for(lambda: at_work(line, "calender", "L16"), "L16 at work", 30.0)
     line.do("enclosure", "MODE", "ENC.L1", "MAN")
     line.do("enclosure", "SET", "DHU.FAN.SP", 70.0)
     wanted = line.value("enclosure", "ENC.DP.ZONE")
@@ -293,10 +286,11 @@ def test_loops_in_control_start_from_what_the_plc_holds(
     # What was asked for and has not reached the PLC moves it after the kill, and rightly so.
     line.wait_for(
         lambda: outputs(line)["ENC.DP.SP"] == pytest.approx(wanted, abs=0.02),
-        "the set point in the PLC", PATIENCE_S,
+        "the set point in the PLC", 15.0,
     )  # fmt: skip
+    time.sleep(0.5)
     for station, loop in (("enclosure", "L1"), ("calender", "L16"), ("calender", "L17")):
-        line.wait_for(lambda s=station, x=loop: at_work(line, s, x), f"{loop} at work", 90.0)
+        assert at_work(line, station, loop), loop
     base = rows_in_store(line)
     held = kill(line, figures, base - acknowledged(line))
     base = rows_in_store(line)
@@ -305,7 +299,7 @@ def test_loops_in_control_start_from_what_the_plc_holds(
     figures.bumps.append(largest_bump(line, held, FAST_FIRST_S))
     assert line.station("enclosure")["loops"]["L1"]["mode"] == "AUTO"
     for station in ("enclosure", "calender"):
-        line.run_until(station, state="HELD", within_s=PATIENCE_S)
+        line.run_until(station, state="HELD", within_s=2.0)
         assert "controller restarted in EXECUTE" in line.station(station)["reason"]
     kill(line, figures, base)
     check_no_doubles(line)

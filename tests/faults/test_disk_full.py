@@ -20,22 +20,19 @@ from controller.core.errors import DrylineError
 from controller.run_store import STORE, RunReader
 from controller.sinks.places import SinkPlaces
 from controller.sinks.status import read_status
-from tests.support.bare_timer import lateness, ticking
 from tests.support.counted_controller import noted
-from tests.support.counted_line import STALL_MS, TIMER
 from tests.support.fake_influx import FakeInflux
 from tests.support.line_under_test import PREFIX, ROOT, STATIONS, LineUnderTest
 from tests.support.quick_recipes import release
 from tests.support.small_disk import SmallDisk, in_own_namespace, may_mount
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(240)
 
 DISK_MIB = 10
 ALARM_S = 5.0
 RECOVERY_S = 10.0
 FULL_S = 10.0
 BASE_S = 8.0
-ROUNDS = 4  # so often is lateness measured on a machine that stands still itself
 MAX_STEP = 2  # a heartbeat may fall between two reads
 SINK = '\n[sinks.plant]\nkind = "influx"\nurl = "{url}"\nbucket = "b"\n'
 Json = dict[str, object]
@@ -72,10 +69,6 @@ class FullLine:
         rows = noted(self.home, station, self.line.controller.pid)
         return rows[(rows["time_ns"] >= since_ns) & (rows["time_ns"] < until_ns)]
 
-    def machine_ms(self, since_ns: int, until_ns: int) -> float:
-        """For how long the machine itself stood still at most."""
-        return float(lateness(self.home / TIMER, since_ns, until_ns).max())
-
     def fill(self) -> float:
         """Wall seconds from a full disk to the alarm."""
         self.disk.fill()
@@ -93,7 +86,6 @@ def full_line(home: Path) -> Iterator[FullLine]:
     words = ("tests.support.counted_controller", str(home))
     release(home / "recipes", "1.0.0")
     with (
-        ticking(home / TIMER, ROOT),
         FakeInflux() as server,
         LineUnderTest(home=home, controller_words=words) as line,
         SmallDisk(line.run, DISK_MIB) as disk,
@@ -135,15 +127,9 @@ def test_a_full_disk_is_told_stops_nothing_and_is_forgotten_when_it_is_freed(
         assert up.history()["stored"] == stored, "nothing is acknowledged on a full disk"
         freed_ns = line.clock.utc_ns()
         figures.recovery_s = recovery(up)
-        late = felt(up, figures, (base_ns, begun_ns), (full_ns, freed_ns))
-        machine_ms = up.machine_ms(base_ns, freed_ns)
+        check_control(up, figures, (base_ns, begun_ns), (full_ns, freed_ns))
         check_nothing_lost(up, begun_ns, freed_ns)
         check_sink(up)
-        for _ in range(ROUNDS - 1):
-            if not late or machine_ms < STALL_MS:
-                break
-            late, machine_ms = full_again(up, figures)
-        assert not late, (late, figures)
         assert up.history()["dropped"] == 0
         assert line.stop_controller() == 0
         seen = CliRunner().invoke(app, ["inspect", "--run", str(line.run), "--line",
@@ -184,7 +170,7 @@ def check_commands(up: FullLine) -> None:
         assert "free the disk" in answer["reasons"][0]
     with pytest.raises(DrylineError, match="HOLD of coater is done, but not saved"):
         line.command("coater", "HOLD")
-    line.run_until("coater", state="HELD", within_s=60.0)
+    line.run_until("coater", state="HELD", within_s=15.0)
 
 
 def recovery(up: FullLine) -> float:
@@ -198,24 +184,10 @@ def recovery(up: FullLine) -> float:
     return time.monotonic() - begun_s
 
 
-def full_again(up: FullLine, figures: Figures) -> tuple[list[str], float]:
-    """A full disk once more, for lateness only: what was felt, and the machine's own lateness."""
-    clock = up.line.clock
-    base_ns = clock.utc_ns()
-    time.sleep(BASE_S)
-    begun_ns = clock.utc_ns()
-    up.fill()
-    full_ns = clock.utc_ns()
-    time.sleep(FULL_S)
-    freed_ns = clock.utc_ns()
-    recovery(up)
-    late = felt(up, figures, (base_ns, begun_ns), (full_ns, freed_ns))
-    return late, up.machine_ms(base_ns, freed_ns)
-
-
-def felt(up: FullLine, figures: Figures, base: tuple[int, int], full: tuple[int, int]) -> list[str]:
-    """Stations that missed a scan, or were later than before by more than the bar."""
-    late = []
+def check_control(
+    up: FullLine, figures: Figures, base: tuple[int, int], full: tuple[int, int]
+) -> None:
+    """No scan is missed, and none is later than before by more than the bar."""
     for station in STATIONS:
         before, during = up.scans(station, *base), up.scans(station, *full)
         assert len(during) > FULL_S / 0.1 * 0.9
@@ -223,9 +195,8 @@ def felt(up: FullLine, figures: Figures, base: tuple[int, int], full: tuple[int,
         missed = [int(rows["overruns"][-1] - rows["overruns"][0]) for rows in (before, during)]
         figures.late_p99_ms[station] = (round(p99[0], 1), round(p99[1], 1))
         figures.missed[station] = missed[1]
-        if p99[1] > max(2 * p99[0], p99[0] + 10.0) or missed[1] > missed[0]:
-            late.append(station)
-    return late
+        assert p99[1] <= max(2 * p99[0], p99[0] + 10.0), figures
+        assert missed[1] <= missed[0], figures
 
 
 def check_nothing_lost(up: FullLine, begun_ns: int, freed_ns: int) -> None:
@@ -260,7 +231,7 @@ def check_sink(up: FullLine) -> None:
         local = up.line.samples(tag, 0, until_ns).values.tolist()
         return up.server.values(tag)[: len(local)] == local
 
-    up.line.wait_for(sent, "sink has everything", 90.0)
+    up.line.wait_for(sent, "sink has everything", 40.0)
     assert read_status(places.status, "plant", up.line.clock.link_s()).dropped == 0
 
 
@@ -280,12 +251,12 @@ def test_a_controller_killed_on_a_full_disk_has_kept_what_it_acknowledged(tmp_pa
         line.kill_controller()
         assert rows_of(up) >= stored
         line.start_controller()  # on a full disk: refused in words, or it runs and says so
-        line.wait_for(partial(said_or_runs, up), "an end or a beginning")
+        line.wait_for(partial(said_or_runs, up), "an end or a beginning", 20.0)
         assert "Traceback" not in line.log("controller")
         up.disk.free()
         if not line.controller_runs():
             line.start_controller()
-        line.wait_for(line.all_links_up, "links after the kill")
+        line.wait_for(line.all_links_up, "links after the kill", 20.0)
         line.wait_for(lambda: not up.history()["failing"], "stores again", RECOVERY_S)
         assert rows_of(up) >= stored
         assert line.stop_controller() == 0

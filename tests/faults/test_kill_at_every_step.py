@@ -10,7 +10,6 @@ import re
 import shutil
 import signal
 import sqlite3
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -33,13 +32,11 @@ from tests.support.quick_recipes import release
 
 REPEATS = 50 if os.environ.get("DRYLINE_NIGHTLY") else 1
 SPEED = 4.0
-READY_S = 30.0
-PATIENCE_S = 60.0
+READY_S = 15.0
+PATIENCE_S = 30.0
 POLL_S = 0.02
 NOT_SAVED, WITHDRAWN = "done, but not saved", "the command is withdrawn"
 LOST_S = 1.0 + 0.4 * SPEED  # plant time: saved once a second, and on a busy machine a little later
-DISK_S = 0.1  # between two looks at the disk, and what of it is worth telling
-SYNCS = 2  # that a save may have to wait for
 OLD, NEW = "coater/test-film@1.0.0", "coater/test-film@1.1.0"
 EVERY_DEPLOYMENT = (
     "request received",
@@ -54,42 +51,10 @@ MOVING_PHASES = 4
 Json = dict[str, Any]
 
 
-class SlowDisk(threading.Thread):
-    """Writes beside the controllers; notes for how long the disk or the machine made it wait."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(daemon=True)
-        self._path, self._ended = path, threading.Event()
-        self._waits: list[tuple[float, float]] = []
-
-    def run(self) -> None:
-        """Until closed."""
-        with self._path.open("wb", buffering=0) as file:
-            begun_s = time.monotonic()
-            while not self._ended.wait(DISK_S):
-                file.write(b"x")
-                os.fsync(file.fileno())
-                now_s = time.monotonic()
-                self._waits.append((now_s, now_s - begun_s - DISK_S))
-                begun_s = now_s
-
-    def slowest_s(self, since_s: float) -> float:
-        """The longest wait since a moment (monotonic seconds); 0.0 for next to nothing."""
-        time.sleep(DISK_S)  # a wait that is under way is noted when it is over
-        longest = max((waited for at_s, waited in self._waits if at_s >= since_s), default=0.0)
-        return longest if longest >= DISK_S else 0.0
-
-    def close(self) -> None:
-        """No more."""
-        self._ended.set()
-        self.join()
-
-
 @dataclass
 class Figures:
     """What the kills have shown; printed at the end (pytest -s shows it)."""
 
-    disk: SlowDisk
     rows: dict[str, list[int]] = field(default_factory=dict)
     lost_s: list[float] = field(default_factory=list)
     acknowledged: int = 0
@@ -113,11 +78,9 @@ class Figures:
 
 
 @pytest.fixture(scope="module")
-def figures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Figures]:
-    f = Figures(SlowDisk(tmp_path_factory.mktemp("disk") / "written"))
-    f.disk.start()
+def figures() -> Iterator[Figures]:
+    f = Figures()
     yield f
-    f.disk.close()
     print(f"\n{f.table()}")
 
 
@@ -129,7 +92,6 @@ class Life:
         self.console = ConsoleClient(run / SOCKET)
         self.acknowledged: list[str] = []  # as the record has to have them
         self.dead = False
-        self.begun_s = time.monotonic()
 
     def ask(self, op: str, **request: Any) -> Json:
         """One request; {} from the moment on when nobody answers any more."""
@@ -292,7 +254,7 @@ def check_requested(life: Life, figures: Figures, *possible: tuple[int, str]) ->
 # -- a deployment ----------------------------------------------------------------------------------
 
 
-@pytest.mark.timeout(180 * REPEATS)
+@pytest.mark.timeout(60 * REPEATS)
 @pytest.mark.parametrize("step", DEPLOY)
 def test_a_deployment_is_old_or_new_and_what_was_answered_is_true(
     bench: Bench, figures: Figures, step: str
@@ -341,7 +303,7 @@ def phases(record: RunRecord) -> list[int]:
     return [int(m[1]) for m in found if m]
 
 
-@pytest.mark.timeout(240 * REPEATS)
+@pytest.mark.timeout(90 * REPEATS)
 @pytest.mark.parametrize("step", RUN)
 def test_a_run_goes_on_where_it_was_and_its_record_is_whole(
     bench: Bench, figures: Figures, step: str
@@ -373,10 +335,9 @@ def go_on(again: Life, before: Life, truth: Json, figures: Figures) -> None:
         assert again.ask("recipe")["run"] == ""
         return
     status = again.ask("status")["stations"]["coater"]
-    since_s = time.monotonic() - again.begun_s
     again.until("HELD")
     assert status["recipe"]["run"] == record.head.id == (truth["run"] or record.head.id)
-    check_same_place(status["recipe"], truth, figures, before.begun_s, since_s)
+    check_same_place(status["recipe"], truth, figures)
     entered = len(phases(record))
     again.command("UNHOLD")
     again.execute()
@@ -388,22 +349,15 @@ def go_on(again: Life, before: Life, truth: Json, figures: Figures) -> None:
     check_phases(record, entered, status["recipe"]["phase"])
 
 
-def check_same_place(
-    recipe: Json, truth: Json, figures: Figures, begun_s: float, since_s: float
-) -> None:
-    """The phase is the one it was, or that before when its entry was not yet on disk.
-
-    begun_s: of the life that was killed (monotonic); since_s: for how long the next one lives.
-    """
+def check_same_place(recipe: Json, truth: Json, figures: Figures) -> None:
+    """The phase is the one it was, or that before when its entry was not yet on disk."""
     if truth["state"] not in ("HOLDING", "HELD", "UNHOLDING", "COMPLETING", "COMPLETED"):
         assert recipe["phase"] in (truth["phase"], max(1, truth["phase"] - 1), 4)
         assert recipe["phase"] != MOVING_PHASES or truth["phase"] in (MOVING_PHASES, 0)
     if truth["run"]:
         lost_s = truth["time_s"] - recipe["run_s"]
         figures.lost_s.append(lost_s)
-        late_s = SPEED * SYNCS * figures.disk.slowest_s(begun_s)
-        # At the least, what it has counted since it came back.
-        assert -SPEED * max(1.0, since_s) <= lost_s <= LOST_S + late_s, late_s
+        assert -SPEED <= lost_s <= LOST_S  # what it has counted since it came back
 
 
 def check_phases(record: RunRecord, entered: int, at: int) -> None:
@@ -426,7 +380,7 @@ def a_whole_trial(life: Life) -> None:
     life.wait_for(lambda _: False)
 
 
-@pytest.mark.timeout(240 * REPEATS)
+@pytest.mark.timeout(90 * REPEATS)
 @pytest.mark.parametrize("step", TRIAL)
 def test_a_trial_never_stays_without_its_way_back(
     bench: Bench, figures: Figures, step: str
@@ -513,7 +467,7 @@ def test_the_same_over_real_wires(
             a_whole_run(life)
         assert life.dead
         assert wired.controller is not None
-        assert wired.controller.wait(PATIENCE_S) == -signal.SIGKILL
+        assert wired.controller.wait(5.0) == -signal.SIGKILL
     truth: Json = json.loads(truth_file.read_text(encoding="utf-8"))
     with wired_life(wired, NOWHERE, truth_file) as again:
         if step in DEPLOY:

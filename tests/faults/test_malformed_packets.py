@@ -11,14 +11,13 @@ import pytest
 
 from tests.support import malformed
 from tests.support.api_process import ApiUnderTest, eventually
-from tests.support.bare_timer import stalled_s, ticking
-from tests.support.line_under_test import PREFIX, ROOT, LineUnderTest
+from tests.support.line_under_test import PREFIX, LineUnderTest
 
 EACH, ROUNDS = 2_600, 5  # at each of four ports
 AT_ONCE = 6
 GROWTH_MIB, LOG_MIB = 32.0, 1.0
 SERVED_S = 1.0
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(300)
 MAKERS = {
     "enclosure": malformed.modbus, "coater": malformed.opcua, "calender": malformed.opcua,
     "api": malformed.http,
@@ -64,7 +63,7 @@ def honest(line: LineUnderTest, api: ApiUnderTest) -> dict[str, Callable[[], obj
     """Who was there before: a client of each PLC, and one of the API."""
 
     def ask_api() -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", api.port, timeout=30.0)
+        connection = http.client.HTTPConnection("127.0.0.1", api.port, timeout=10.0)
         with contextlib.closing(connection):
             connection.request("GET", "/healthz")
             assert connection.getresponse().status == 200
@@ -75,15 +74,8 @@ def honest(line: LineUnderTest, api: ApiUnderTest) -> dict[str, Callable[[], obj
     }
 
 
-@pytest.fixture
-def timer(tmp_path: Path) -> Iterator[Path]:
-    """The notes of a bare timer, which waits when the machine makes everybody wait."""
-    with ticking(tmp_path / "timer.bin", ROOT):
-        yield tmp_path / "timer.bin"
-
-
 def test_malformed_packets_break_nothing_and_keep_nobody_waiting(
-    line: LineUnderTest, api: ApiUnderTest, timer: Path
+    line: LineUnderTest, api: ApiUnderTest
 ) -> None:
     ports = {s: port_of(line, s) for s in PREFIX} | {"api": api.port}
     assert api.process is not None
@@ -118,7 +110,6 @@ def test_malformed_packets_break_nothing_and_keep_nobody_waiting(
 
     asyncio.run(throw(99, EACH // ROUNDS))  # warm: what is loaded once is no leak
     before = [rss_mib(pid) for pid in pids]
-    begun_ns = time.time_ns()
     said = {name: len(log()) for name, log in logs.items()}
     for number in range(ROUNDS):
         sent += asyncio.run(throw_beside_friends(number, EACH // ROUNDS))
@@ -128,7 +119,7 @@ def test_malformed_packets_break_nothing_and_keep_nobody_waiting(
     print(f"{sent} sent, RSS +{max(grown):.1f} MiB; honest waits: {looks}, {slowest} s at most")
     assert sent >= 10_000
     assert min(looks.values()) >= 10
-    assert max(slowest.values()) <= SERVED_S + stalled_s(timer, begun_ns, time.time_ns())
+    assert max(slowest.values()) <= SERVED_S
     assert max(grown) <= GROWTH_MIB, dict(zip(("plcs", "plcs", "plcs", "api"), grown, strict=True))
     assert [*line.plc_pids(), api.process.pid] == pids
     assert api.process.poll() is None

@@ -12,19 +12,17 @@ from pathlib import Path
 import pytest
 
 from controller.core.errors import DrylineError
-from tests.faults.conftest import stalled_s
 from tests.support.line_under_test import ROOT, STATIONS, ConsoleClient, LineUnderTest, seconds
 
 STOP_S = 5.0
-UP_S = 60.0
-PATIENCE_S = 30.0  # no bar
+UP_S = 30.0
 
 
 def test_controller_stops_in_order_while_a_plc_does_not_answer(line: LineUnderTest) -> None:
     for station in ("coater", "enclosure"):
         line.plc(station, "pause")
-    line.wait_for(lambda: not line.station("coater")["link_up"], "coater lost", PATIENCE_S)
-    line.wait_for(lambda: not line.station("enclosure")["link_up"], "enclosure lost", PATIENCE_S)
+    line.wait_for(lambda: not line.station("coater")["link_up"], "coater lost", 3.0)
+    line.wait_for(lambda: not line.station("enclosure")["link_up"], "enclosure lost", 3.0)
     told_ns = line.clock.utc_ns()
     begun_s = time.monotonic()
     code = line.stop_controller()
@@ -32,7 +30,7 @@ def test_controller_stops_in_order_while_a_plc_does_not_answer(line: LineUnderTe
     gone_ns = line.clock.utc_ns()
     print(f"\nSIGTERM with two paused PLCs: gone after {took_s:.2f} s")
     assert code == 0
-    assert took_s <= STOP_S + stalled_s(line, told_ns, gone_ns)
+    assert took_s <= STOP_S
     assert "not stored" not in line.log("controller")
     assert "Traceback" not in line.log("controller")
     with line.reader() as reader:
@@ -43,19 +41,19 @@ def test_controller_stops_in_order_while_a_plc_does_not_answer(line: LineUnderTe
     assert not [text for text in texts if text.startswith("gap")]
     # Everything the calender sent up to the signal is there, what waited in memory too.
     assert last is not None
-    assert seconds(told_ns - last.time_ns) < 0.5 + stalled_s(line, last.time_ns, told_ns)
+    assert seconds(told_ns - last.time_ns) < 0.5
     assert last.time_ns < gone_ns
 
 
 def test_states_survive_an_orderly_stop(line: LineUnderTest) -> None:
     line.do("coater", "HOLD")
-    line.run_until("coater", state="HELD", within_s=PATIENCE_S)
+    line.run_until("coater", state="HELD", within_s=10.0)
     line.do("enclosure", "SET", "ENC.SET.PRESS", 45.0)
     assert line.stop_controller() == 0
     line.settle()
-    line.run_until("coater", state="HELD", within_s=PATIENCE_S)
+    line.run_until("coater", state="HELD", within_s=2.0)
     assert line.station("coater")["reason"].startswith("HOLD by test")
-    line.run_until("calender", state="HELD", within_s=PATIENCE_S)
+    line.run_until("calender", state="HELD", within_s=2.0)
     assert "controller restarted in" in line.station("calender")["reason"]
     assert line.value("enclosure", "ENC.SET.PRESS") == 45.0
 
@@ -137,13 +135,13 @@ def expect_all_gone(up: Up, within_s: float) -> int:
 def test_ctrl_c_ends_up_and_everything_below_it(up: Up) -> None:
     up.wait_until_running(plcs_up=len(STATIONS))
     os.killpg(up.process.pid, signal.SIGINT)  # what a terminal does on Ctrl-C
-    assert expect_all_gone(up, PATIENCE_S) == 0
+    assert expect_all_gone(up, 2 * STOP_S) == 0
     assert "Traceback" not in up.log.read_text(encoding="utf-8")
 
 
 def test_dead_controller_ends_up_with_an_error_and_leaves_no_plc_behind(up: Up) -> None:
     up.wait_until_running()
     os.kill(up.child("-m controller controller"), signal.SIGKILL)
-    code = up.process.wait(PATIENCE_S)
+    code = up.process.wait(2 * STOP_S)
     assert code == 1
     assert up.members() == {}

@@ -8,7 +8,6 @@ import pytest
 
 from controller.core.event import EventKind
 from controller.core.sample import Quality
-from tests.faults.conftest import stalled_s
 from tests.support.line_under_test import (
     PREFIX,
     STATIONS,
@@ -17,9 +16,6 @@ from tests.support.line_under_test import (
     seconds,
 )
 
-pytestmark = pytest.mark.timeout(300)
-
-PATIENCE_S = 30.0  # no bar: what is asked for in time is read from history
 BAD_S = 1.0
 GOOD_S = 2.0
 STALE_S = 3 * 0.2 + 2 * 0.1 + 0.05  # three heartbeats, a scan, and one between two scans
@@ -70,19 +66,19 @@ def test_frozen_values_on_a_healthy_link_are_bad_after_three_heartbeats(
     line: LineUnderTest,
 ) -> None:
     begin_ns = inject(line, "stale_values")
-    line.wait_for(lambda: none_good(line), "all Bad", PATIENCE_S)
+    line.wait_for(lambda: none_good(line), "all Bad", 2.0)
     assert all(line.qualities(s) == {"Bad: stale"} for s in STATIONS)
     time.sleep(LAST_S)
     assert none_good(line)
     end_ns = clear(line, "stale_values")
-    line.wait_for(lambda: all_good(line), "all Good", PATIENCE_S)
+    line.wait_for(lambda: all_good(line), "all Good", 5.0)
     line.wait_for_history()
     for station in STATIONS:
         beat_ns, bad_ns, good_ns = outage(line, station, begin_ns, end_ns)
         detected, back = seconds(bad_ns - beat_ns), seconds(good_ns - end_ns)
         print(f"\n{station}: frozen, Bad {detected:.2f} s after the last beat, back {back:.2f} s")
-        assert detected <= STALE_S + stalled_s(line, beat_ns, bad_ns)
-        assert back <= GOOD_S + stalled_s(line, end_ns, good_ns)
+        assert detected <= STALE_S
+        assert back <= GOOD_S
         for tag in line.device_tags(station):
             series = line.samples(tag, bad_ns, end_ns)
             assert len(series)
@@ -91,17 +87,17 @@ def test_frozen_values_on_a_healthy_link_are_bad_after_three_heartbeats(
 
 def test_dropped_server_is_bad_within_a_second_and_found_again(line: LineUnderTest) -> None:
     begin_ns = inject(line, "comm_drop")
-    line.wait_for(lambda: none_good(line), "all Bad", PATIENCE_S)
+    line.wait_for(lambda: none_good(line), "all Bad", 2.0)
     time.sleep(LAST_S)
     end_ns = clear(line, "comm_drop")
-    line.wait_for(lambda: all_good(line), "all Good", PATIENCE_S)
+    line.wait_for(lambda: all_good(line), "all Good", 5.0)
     line.wait_for_history()
     for station in STATIONS:
         _, bad_ns, good_ns = outage(line, station, begin_ns, end_ns)
         detected, back = seconds(bad_ns - begin_ns), seconds(good_ns - end_ns)
         print(f"\n{station}: dropped, Bad after {detected:.2f} s, Good again after {back:.2f} s")
-        assert detected <= BAD_S + stalled_s(line, begin_ns, bad_ns)
-        assert back <= GOOD_S + stalled_s(line, end_ns, good_ns)
+        assert detected <= BAD_S
+        assert back <= GOOD_S
 
 
 def test_restarted_plc_keeps_its_default_set_points_until_somebody_says_unhold(
@@ -111,16 +107,16 @@ def test_restarted_plc_keeps_its_default_set_points_until_somebody_says_unhold(
     # No loop moves this one, so it stays away from its default until the restart. Set points
     # go no faster than their rate, this one 0.1 K/s.
     line.do("enclosure", "SET", "ENC.TEMP.SP", 24.0)
-    line.wait_for(lambda: plcs["enclosure"][0].read(["ENC.TEMP.SP"])[0] == 24.0, "taken", 90.0)
+    line.wait_for(lambda: plcs["enclosure"][0].read(["ENC.TEMP.SP"])[0] == 24.0, "taken", 40.0)
     wanted = {s: plc.read([tag])[0] for s, (plc, tag) in plcs.items()}
     default = {s: plc.points[tag].default for s, (plc, tag) in plcs.items()}
     for station, tag in CHANGED.items():
         assert abs(wanted[station] - default[station]) > 1.0, tag
     begin_ns = inject(line, "plc_restart")
     for station in STATIONS:
-        line.run_until(station, state="HELD", within_s=PATIENCE_S)
+        line.run_until(station, state="HELD", within_s=10.0)
         assert "PLC restarted" in line.station(station)["reason"]
-    line.wait_for(lambda: all_good(line), "all Good", PATIENCE_S)
+    line.wait_for(lambda: all_good(line), "all Good", 10.0)
     clear(line, "plc_restart")
     time.sleep(1.0)
     for station, (plc, tag) in plcs.items():
@@ -129,7 +125,7 @@ def test_restarted_plc_keeps_its_default_set_points_until_somebody_says_unhold(
     for station in ("coater", "calender"):
         line.do(station, "UNHOLD")
         line.wait_for(
-            lambda s=station: plcs[s][0].read([CHANGED[s]])[0] == wanted[s], "sent again", 90.0
+            lambda s=station: plcs[s][0].read([CHANGED[s]])[0] == wanted[s], "sent again", 40.0
         )
 
 
@@ -153,19 +149,19 @@ def test_local_station_takes_no_writes_and_returns_without_a_bump(by_hand: LineU
     begin_ns = inject(line, "local_mode")
     for station in STATIONS:
         remote = f"{PREFIX[station]}.REMOTE"
-        line.wait_for(lambda s=station, t=remote: line.value(s, t) == 0.0, f"{station} local")
+        line.wait_for(lambda s=station, t=remote: line.value(s, t) == 0.0, f"{station} local", 3.0)
     refused = line.command("enclosure", "SET", "ENC.PRESS.SP", 60.0)
     assert refused["code"] == "local"
     time.sleep(LAST_S)
     for station in ("coater", "calender"):
-        line.run_until(station, state="HELD", within_s=PATIENCE_S)
+        line.run_until(station, state="HELD", within_s=1.0)
         assert "local" in line.station(station)["reason"]
         refused = line.command(station, "UNHOLD")
         assert not refused["accepted"]
     clear(line, "local_mode")
     for station in STATIONS:
         remote = f"{PREFIX[station]}.REMOTE"
-        line.wait_for(lambda s=station, t=remote: line.value(s, t) == 1.0, f"{station} remote")
+        line.wait_for(lambda s=station, t=remote: line.value(s, t) == 1.0, f"{station} remote", 3.0)
     time.sleep(0.5)
     line.wait_for_history()
     for station in STATIONS:
@@ -208,18 +204,18 @@ def test_swapped_words_never_pass_for_values(line: LineUnderTest) -> None:
     time.sleep(1.0)
     begin_ns = line.clock.utc_ns()
     line.fault("enclosure", "swapped_words")
-    line.wait_for(lambda: "Good" not in line.qualities("enclosure"), "all Bad", PATIENCE_S)
+    line.wait_for(lambda: "Good" not in line.qualities("enclosure"), "all Bad", 2.0)
     time.sleep(LAST_S)
     assert "Good" not in line.qualities("enclosure")
     end_ns = line.clock.utc_ns()
     line.clear("enclosure", "swapped_words")
-    line.wait_for(lambda: line.qualities("enclosure") == {"Good"}, "Good again", PATIENCE_S)
+    line.wait_for(lambda: line.qualities("enclosure") == {"Good"}, "Good again", 5.0)
     line.wait_for_history()
     _, bad_ns, good_ns = outage(line, "enclosure", begin_ns, end_ns)
     detected, back = seconds(bad_ns - begin_ns), seconds(good_ns - end_ns)
     print(f"\nswapped words: Bad after {detected:.2f} s, Good again after {back:.2f} s")
-    assert detected <= BAD_S + stalled_s(line, begin_ns, bad_ns)
-    assert back <= GOOD_S + stalled_s(line, end_ns, good_ns)
+    assert detected <= BAD_S
+    assert back <= GOOD_S
     spans = {tag.name: tag.high - tag.low for p in line.config.station("enclosure").points
              for tag in p.tags()}  # fmt: skip
     for tag in line.device_tags("enclosure"):

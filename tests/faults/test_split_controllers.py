@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from controller.core.event import EventKind
-from tests.faults.conftest import QUICK, scans_lost, stalled_s
+from tests.faults.conftest import QUICK
 from tests.support.line_under_test import PREFIX, STATIONS, LineUnderTest, seconds
 from tests.support.split_line import SplitLine, Watched
 
@@ -17,9 +17,6 @@ OTHERS = {s: tuple(o for o in STATIONS if o != s) for s in STATIONS}
 BAD_S = 1.0
 GOOD_S = 2.0
 LOOK_S = 0.1
-PATIENCE_S = 30.0  # no bar
-HOLDS_S = 0.4  # a machine that stands still so long makes links time out
-ROUNDS = 3  # who misses scans for a neighbour misses them each time; a machine does by chance
 COUNT_OFF = 2  # scans; the look at the clock and the one at the count are not the same moment
 
 
@@ -76,74 +73,41 @@ def told_until(split: SplitLine, since_ns: int, kind: EventKind, text: str) -> l
             found = [e.text for e in reader.events(since_ns, kind=kind)]
         return found if any(text in t for t in found) else []
 
-    return split.line.wait_for(told, text, PATIENCE_S)
+    return split.line.wait_for(told, text, 5.0)
 
 
-def missed_scans(
-    split: SplitLine, watched: Mapping[str, Watched], since_ns: int, what: str
-) -> list[str]:
-    """Scans that others missed, and more than the machine itself took away."""
-    lost = scans_lost(split.line, since_ns, split.line.clock.utc_ns())
-    found = []
+def expect_no_scan_missed(watched: Mapping[str, Watched], what: str) -> None:
     for station, one in watched.items():
         late = np.percentile(one.late_ms, [50, 99])
         print(
             f"  {station:9} {one.count} scans in {one.seconds:.1f} s, {one.missed} missed, "
             f"late p50 {late[0]:.1f} p99 {late[1]:.1f} ms while {what}"
         )
+        assert one.missed == 0, station
+        assert abs(one.count - 10 * one.seconds) <= COUNT_OFF, station
         assert not one.pid_changed
-        off = abs(one.count + one.missed - 10 * one.seconds)
-        if one.missed > lost or off > COUNT_OFF + lost:
-            found.append(f"{station}: {one.missed} missed, {off:.1f} off, {lost} by the machine")
-    return found
 
 
-@pytest.mark.timeout(600)
 def test_ten_kills_of_one_controller_cost_the_others_no_scan(split: SplitLine) -> None:
-    clock, begun_ns = split.line.clock, split.line.clock.utc_ns()
-    for _ in range(ROUNDS):
-        missed = ten_kills(split)
-        if not missed:
-            break
-    assert not missed
-    stood_still = stalled_s(split.line, begun_ns, clock.utc_ns()) >= HOLDS_S
-    for station in OTHERS["coater"]:
-        status = split.status(station)
-        held_by_the_machine = stood_still and "link to the PLC lost" in status["reason"]
-        assert status["state"] not in ("HELD", "ABORTED") or held_by_the_machine, status
-
-
-def ten_kills(split: SplitLine) -> list[str]:
-    """What ten deaths of the coater's controller cost the others."""
     ready_s = []
-    begun_ns = split.line.clock.utc_ns()
     watched = watch(split, OTHERS["coater"])
     for _ in range(KILLS):
         going(split, "coater")
         split.kill("coater")
-        until(split, watched, lambda: split.line.raw["coater"].read(["COAT.WDOG"]) == [1.0],
-              PATIENCE_S)  # fmt: skip
+        until(split, watched, lambda: split.line.raw["coater"].read(["COAT.WDOG"]) == [1.0], 5.0)
         assert set(split.foreign("calender", "coater").values()) == {"Good"}  # its PLC lives
         split.start("coater")
-        ready_s.append(until(split, watched, lambda: split.link_up("coater"), PATIENCE_S))
-        until(split, watched, lambda: split.status("coater")["state"] == "HELD", PATIENCE_S)
+        ready_s.append(until(split, watched, lambda: split.link_up("coater"), 30.0))
+        until(split, watched, lambda: split.status("coater")["state"] == "HELD", 5.0)
         assert "controller restarted in" in split.status("coater")["reason"]
         assert set(split.foreign("calender", "coater").values()) == {"Good"}
     print(f"\n{KILLS} kills of the coater's controller; link up {max(ready_s):.2f} s after start")
-    return missed_scans(split, watched, begun_ns, "the coater's controller died")
+    expect_no_scan_missed(watched, "the coater's controller died")
+    for station in OTHERS["coater"]:
+        assert split.status(station)["state"] not in ("HELD", "ABORTED")
 
 
-@pytest.mark.timeout(300)
 def test_upgrade_is_an_orderly_stop_and_a_start(split: SplitLine) -> None:
-    for _ in range(ROUNDS):
-        missed = upgrade(split)
-        if not missed:
-            break
-    assert not missed
-
-
-def upgrade(split: SplitLine) -> list[str]:
-    """What a stop and a start of the calender's controller cost the others."""
     going(split, "calender")
     watched = watch(split, OTHERS["calender"])
     begin_ns = split.line.clock.utc_ns()
@@ -151,7 +115,7 @@ def upgrade(split: SplitLine) -> list[str]:
     split.start("calender")
     ready_s = until(split, watched, lambda: split.link_up("calender"), 30.0)
     print(f"\nstop and start of the calender's controller: link up {ready_s:.2f} s after start")
-    missed = missed_scans(split, watched, begin_ns, "the calender's controller was restarted")
+    expect_no_scan_missed(watched, "the calender's controller was restarted")
     assert "controller restarted in" in split.status("calender")["reason"]
     begun = "only calender, started"
     told = told_until(split, begin_ns, EventKind.SYSTEM, begun)
@@ -159,7 +123,6 @@ def upgrade(split: SplitLine) -> list[str]:
         "controller stopped in order",
         next(text for text in told if begun in text),
     ]
-    return missed
 
 
 def test_dead_plc_of_the_coater_is_bad_for_the_calender_and_nothing_else(split: SplitLine) -> None:
@@ -173,23 +136,20 @@ def test_dead_plc_of_the_coater_is_bad_for_the_calender_and_nothing_else(split: 
         split,
         watched,
         lambda: all(q.startswith("Bad") for q in split.foreign("calender", "coater").values()),
-        PATIENCE_S,
+        5.0,
     )
-    bad_ns = line.clock.utc_ns()
     up_ns = line.wait_for(lambda: line.plc_up_ns("coater", lost_ns), "PLC of the coater back")
-    assert up_ns is not None
     until(
         split,
         watched,
         lambda: set(split.foreign("calender", "coater").values()) == {"Good"},
-        PATIENCE_S,
+        10.0,
     )
-    good_ns = line.clock.utc_ns()
-    good_s = seconds(good_ns - up_ns)
+    good_s = seconds(line.clock.utc_ns() - up_ns)
     print(f"\nPLC of the coater killed: Bad in the calender after {bad_s:.2f} s, "
           f"Good {good_s:.2f} s after its return")  # fmt: skip
-    assert bad_s <= BAD_S + stalled_s(line, lost_ns, bad_ns)
-    assert good_s <= GOOD_S + stalled_s(line, up_ns, good_ns)
+    assert bad_s <= BAD_S
+    assert good_s <= GOOD_S
     assert split.status("calender")["state"] == state
     assert split.status("calender")["link_up"]
     assert not [one for one in watched.values() if one.pid_changed]
@@ -203,7 +163,7 @@ def test_dead_plc_of_the_coater_is_bad_for_the_calender_and_nothing_else(split: 
 def test_reading_alone_does_not_keep_a_plc_from_going_safe(split: SplitLine) -> None:
     line = split.line
     split.kill("coater")
-    line.wait_for(lambda: line.raw["coater"].read(["COAT.WDOG"]) == [1.0], "watchdog", PATIENCE_S)
+    line.wait_for(lambda: line.raw["coater"].read(["COAT.WDOG"]) == [1.0], "watchdog", 5.0)
     before = line.raw["coater"].read(["COAT.SEQ", "COAT.REJECTS", "COAT.STATE"])
     time.sleep(2.0)
     assert line.raw["coater"].read(["COAT.WDOG"]) == [1.0]

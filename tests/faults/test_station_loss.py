@@ -10,9 +10,7 @@ import pytest
 
 from controller.core.errors import DrylineError
 from controller.core.event import EventKind
-from tests.faults.conftest import scans_lost, stalled_s
 from tests.support.line_under_test import (
-    ACTIVE,
     PREFIX,
     STATIONS,
     ConsoleClient,
@@ -30,8 +28,6 @@ RESPAWN_NS = 950_000_000  # the plant starts a dead PLC again after one second
 AFTER_S = 0.5  # a window of lateness ends so long after the return
 LOST = {"pause": 4.0, "black hole": 5.0, "kill": 0.0}
 WAYS = tuple(LOST)
-PATIENCE_S = 30.0  # no bar: what is asked for in time is read from history
-pytestmark = pytest.mark.timeout(600)
 IN_CONTROL = ("OK", "LIMITED_LOW", "LIMITED_HIGH")
 
 
@@ -137,27 +133,28 @@ def test_lost_station_goes_bad_and_comes_back_and_its_neighbours_do_not_notice(
     line: LineUnderTest, sampler: Sampler, figures: list[str], station: str, way: str
 ) -> None:
     for _ in range(ROUNDS):
-        told = lose(line, sampler, figures, station, way)
-        if not told:
+        late = lose(line, sampler, figures, station, way)
+        if not late:
             break
-    assert not told
+    assert not late
 
 
 def lose(
     line: LineUnderTest, sampler: Sampler, figures: list[str], station: str, way: str
 ) -> list[str]:
-    """One loss of a station, all of its checks; what its neighbours have noticed of it."""
+    """One loss of a station, all of its checks; the neighbours that were late in it."""
     heart = f"{PREFIX[station]}.HEART"
     if station == "enclosure":
         line.produce(station, within_s=90.0)
     before = line.station(station)
     lost_ns = line.clock.utc_ns()
     damage(line, station, way)
-    line.wait_for(lambda: "Good" not in line.qualities(station), "all tags Bad", PATIENCE_S)
-    line.wait_for(lambda: not loops_in_control(line, station), "loops out of control", PATIENCE_S)
+    line.wait_for(lambda: "Good" not in line.qualities(station), "all tags Bad", BAD_S + 0.5)
+    time.sleep(0.2)  # at least one scan has seen it
+    assert not loops_in_control(line, station)
     time.sleep(LOST[way])
     back_ns = undo(line, station, way, lost_ns)
-    line.wait_for(lambda: line.qualities(station) == {"Good"}, "all tags Good", PATIENCE_S)
+    line.wait_for(lambda: line.qualities(station) == {"Good"}, "all tags Good", 10.0)
     held = came_back(line, station, way, before["state"])
     time.sleep(AFTER_S)
     end_ns = line.clock.utc_ns()
@@ -173,8 +170,8 @@ def lose(
         f"{station:9} {way:10}: Bad after {seconds(bad_ns - lost_ns):.2f} s, "
         f"Good {seconds(good_ns - back_ns):.2f} s after the return, {held}"
     )
-    assert seconds(bad_ns - lost_ns) <= BAD_S + stalled_s(line, lost_ns, bad_ns)
-    assert seconds(good_ns - back_ns) <= GOOD_S + stalled_s(line, back_ns, good_ns)
+    assert seconds(bad_ns - lost_ns) <= BAD_S
+    assert seconds(good_ns - back_ns) <= GOOD_S
     for tag in line.device_tags(station):
         outage = line.samples(tag, bad_ns, back_ns)
         assert len(outage), f"{tag}: the loss is not in history"
@@ -183,7 +180,7 @@ def lose(
     boot = (lost_ns + RESPAWN_NS, back_ns) if way == "kill" else (end_ns, end_ns)
     windows = [(lost_ns, boot[0]), (boot[1], end_ns)]
     neighbours = [name for name in STATIONS if name != station]
-    return [x for n in neighbours for x in noticed(line, sampler, n, windows, figures)]
+    return [n for n in neighbours if is_late(line, sampler, n, windows, figures)]
 
 
 def loops_in_control(line: LineUnderTest, station: str) -> dict[str, str]:
@@ -198,12 +195,12 @@ def came_back(line: LineUnderTest, station: str, way: str, before: str) -> str:
     if way != "kill" and station == "enclosure":
         assert now["state"] == before
         return f"stayed {before}"
-    line.run_until(station, state="HELD", within_s=PATIENCE_S)
+    line.run_until(station, state="HELD", within_s=5.0)
     reason = line.station(station)["reason"]
     expected = "PLC restarted" if way == "kill" else "link to the PLC lost"
     assert expected in reason
     line.do(station, "UNHOLD")
-    line.wait_for(lambda: line.station(station)["state"] in ACTIVE, "goes on", PATIENCE_S)
+    line.run_until(station, state="UNHOLDING", within_s=1.0)
     state = f"{PREFIX[station]}.STATE"
     line.wait_for(
         lambda: line.tags(station)[state]["text"] in ("warm-up", "thread", "run"), "machine goes on"
@@ -211,24 +208,18 @@ def came_back(line: LineUnderTest, station: str, way: str, before: str) -> str:
     return f"HELD ({reason}), went on"
 
 
-def noticed(
+def is_late(
     line: LineUnderTest,
     sampler: Sampler,
     name: str,
     windows: list[tuple[int, int]],
     figures: list[str],
-) -> list[str]:
-    """Good all the time, no scan missed, none later inside the windows than quiet: what is not so.
-
-    A neighbour that feels a loss feels every one; what the machine does comes by chance.
-    """
+) -> bool:
+    """Good all the time, no scan missed; whether it was later inside the windows than quiet."""
     begin_ns, end_ns = windows[0][0], windows[-1][1]
-    found = [
-        f"{tag} went Bad"
-        for tag in line.device_tags(name)
-        if (line.samples(tag, begin_ns, end_ns).quality >= 128).any()
-    ]
-    found += [event.text for event in line.events(begin_ns, name, EventKind.LINK)]
+    for tag in line.device_tags(name):
+        assert not (line.samples(tag, begin_ns, end_ns).quality >= 128).any(), f"{tag} went Bad"
+    assert not line.events(begin_ns, name, EventKind.LINK)
     base = np.percentile(sampler.quiet_ms(name), 99)
     there = sampler.late_ms(name, windows)
     late = np.percentile(there, 99)
@@ -238,6 +229,5 @@ def noticed(
         f"    {name:9} late p50 {np.median(there):.1f} p99 {late:.1f} ms "
         f"(quiet p99 {base:.1f}, bar {bar:.1f}), {missed} scans missed, n {len(there)}"
     )
-    if missed > scans_lost(line, begin_ns, end_ns):
-        found.append(f"{name}: {missed} scans missed")
-    return found + ([f"{name}: p99 {late:.1f} ms, bar {bar:.1f} ms"] if late > bar else [])
+    assert missed == 0
+    return bool(late > bar)

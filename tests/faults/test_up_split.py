@@ -9,7 +9,7 @@ import pytest
 
 from controller.consoles import status
 from controller.core.errors import DrylineError
-from tests.faults.test_orderly_stop import PATIENCE_S, Up
+from tests.faults.test_orderly_stop import STOP_S, Up
 from tests.support.line_under_test import STATIONS, LineUnderTest
 
 UP_S = 60.0  # nine processes start at once
@@ -53,17 +53,16 @@ def test_a_dead_controller_is_started_again_and_ctrl_c_ends_all(up: Up) -> None:
     until(up, lambda: set(controllers(up)) == set(STATIONS))
     before = controllers(up)
     os.kill(before["coater"], signal.SIGKILL)
-    others = ("enclosure", "calender")
     took_s = until(up, lambda: controllers(up).get("coater", before["coater"]) != before["coater"])
     print(f"\nthe coater's controller killed: another has its PLC after {took_s:.1f} s")
-    # On a busy machine a link may be down at the moment of a look; the processes are the same.
-    until(up, lambda: controllers(up).keys() >= set(others))
     after = controllers(up)
-    assert {s: after[s] for s in others} == {s: before[s] for s in others}
+    assert {s: after[s] for s in ("enclosure", "calender")} == {
+        s: before[s] for s in ("enclosure", "calender")
+    }
     said = "the controller of coater has ended (signal 9); it is started again in 1 s"
     assert said in up.log.read_text(encoding="utf-8")
     os.killpg(up.process.pid, signal.SIGINT)  # what a terminal does on Ctrl-C
-    assert up.process.wait(PATIENCE_S) == 0
+    assert up.process.wait(2 * STOP_S) == 0
     assert up.members() == {}
     assert not list(up.run.glob("*.sock"))
     assert "Traceback" not in up.log.read_text(encoding="utf-8")
@@ -72,7 +71,7 @@ def test_a_dead_controller_is_started_again_and_ctrl_c_ends_all(up: Up) -> None:
 def test_a_dead_plant_ends_all_of_them(up: Up) -> None:
     until(up, lambda: set(controllers(up)) == set(STATIONS))
     os.kill(up.child("-m plc_sim run"), signal.SIGKILL)
-    assert up.process.wait(PATIENCE_S) == 1
+    assert up.process.wait(2 * STOP_S) == 1
     begun_s = time.monotonic()  # PLC programs see that their plant is gone, and end by themselves
     while up.members() and time.monotonic() - begun_s < UP_S:
         time.sleep(0.1)

@@ -22,7 +22,7 @@ from controller.core.tag import HistoryRule, Kind
 from controller.drivers import modbus as modbus_driver
 from plc_sim.plc import MAP_VERSION, Mode, Plc
 from plc_sim.servers.modbus import Server
-from tests.support.even_clock import EvenClock
+from tests.support.even_clock import LOOK_S, EvenClock
 
 ROOT = Path(__file__).resolve().parents[2]
 SCAN_S = 0.05
@@ -137,6 +137,11 @@ class Rig:
                 self.clock.tick()
             self.scan()
             await asyncio.sleep(SCAN_S)
+
+    def hold(self) -> None:
+        """No more scans: the image stays as it is set, and served."""
+        if self._ticking is not None:
+            self._ticking.cancel()
 
     def scan(self) -> None:
         self.plc.scan(self.clock.link_s(), self.clock.now_s(), (), ())
@@ -332,11 +337,22 @@ async def soon(question: Callable[[], bool], within_s: float = 30.0) -> bool:
 
 
 async def elapsed(call: Awaitable[object]) -> float:
-    """Seconds a call takes until it raises or returns; its outcome is not looked at."""
-    loop = asyncio.get_running_loop()
-    start = loop.time()
+    """Seconds a call takes until it raises or returns; its outcome is not looked at.
+
+    Time in which this process got no turn is left out: it is not the call's.
+    """
+    clock = EvenClock()
+
+    async def tick() -> None:
+        while True:
+            clock.tick()
+            await asyncio.sleep(LOOK_S)
+
+    ticking = asyncio.create_task(tick())
+    start_s = clock.link_s()
     await asyncio.gather(call, return_exceptions=True)
-    return loop.time() - start
+    ticking.cancel()
+    return clock.link_s() - start_s
 
 
 async def _serve_alone() -> None:

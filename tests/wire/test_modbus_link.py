@@ -16,7 +16,7 @@ from controller.drivers.modbus import Driver
 from tests.support.modbus_peers import ChildServer, Proxy, Rig, elapsed, soon
 
 TIMEOUT_S = 0.3
-SLACK_S = 20.0  # a busy machine; no answer within these would be a time-out of its own
+SLACK_S = 0.4  # of a busy machine that does not stand still
 
 
 def _outputs(rig: Rig, command: float) -> np.ndarray:
@@ -55,7 +55,7 @@ async def test_a_peer_that_accepts_and_says_nothing_is_lost_after_one_time_out()
         driver = Rig().driver(port=mute.getsockname()[1])
         took_s = await elapsed(driver.connect())
         assert TIMEOUT_S * 0.9 < took_s < TIMEOUT_S + SLACK_S
-        assert await elapsed(driver.close()) < 5.0
+        assert await elapsed(driver.close()) < 0.5
 
 
 async def test_a_reset_fails_the_call_in_flight_without_waiting_for_the_time_out() -> None:
@@ -90,7 +90,7 @@ async def test_a_black_hole_is_found_out_by_the_time_out() -> None:
             wire.black_hole(True)
             error = await _fails_within(driver, 0.2 + TIMEOUT_S + SLACK_S)
             assert isinstance(error, LinkLost)
-            assert await elapsed(driver.close()) < 5.0
+            assert await elapsed(driver.close()) < 0.5
             wire.black_hole(False)
         async with rig.connected(wire.port) as driver:
             assert len(await driver.read_all()) == len(rig.points)
@@ -143,7 +143,7 @@ async def test_close_is_quick_and_final_with_a_full_buffer_and_a_dead_peer() -> 
         os.kill(child.process.pid, signal.SIGSTOP)
         pending = asyncio.ensure_future(driver.write(_outputs(rig, 1)))
         await asyncio.sleep(0.05)
-        assert await elapsed(driver.close()) < 4.0
+        assert await elapsed(driver.close()) < 0.5
         with pytest.raises(LinkLost, match="closed"):
             await asyncio.wait_for(pending, 4.0)
         with pytest.raises(LinkLost):

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from controller.core.errors import DriverError, LinkLost
 from controller.core.point import Access
 from controller.core.table import TagTable
 from controller.drivers.opcua import Driver
+from tests.support.modbus_peers import elapsed
 from tests.support.opcua_peers import (
     PREFIX,
     Bench,
@@ -102,9 +102,7 @@ async def test_a_pause_is_noticed_and_a_fresh_driver_recovers(child: ChildBench)
         try:
             with pytest.raises(LinkLost):
                 await asyncio.wait_for(drain(driver), 30)
-            begun = time.monotonic()
-            await driver.close()
-            assert time.monotonic() - begun < 5.0
+            assert await elapsed(driver.close()) < 0.5
         finally:
             child.resume()
     fresh = make_driver(child.endpoint, small_map())
@@ -148,9 +146,7 @@ async def test_a_black_hole_is_noticed_and_close_does_not_wait_for_it(bench: Ben
             proxy.hole = True
             with pytest.raises(LinkLost):
                 await asyncio.wait_for(drain(driver), 30)
-            begun = time.monotonic()
-            await driver.close()
-            assert time.monotonic() - begun < 5.0
+            assert await elapsed(driver.close()) < 0.5
             again = make_driver(
                 f"opc.tcp://127.0.0.1:{proxy.port}/dryline/test", bench.points, connect_s=0.6
             )
