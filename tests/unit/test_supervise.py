@@ -30,6 +30,13 @@ class Service:
             raise error
 
 
+async def cancelled_inside():
+    """As a library may do with a future of its own."""
+    inner = asyncio.get_running_loop().create_future()
+    inner.cancel()
+    await inner
+
+
 async def test_a_failed_service_starts_again_a_little_later_each_time(clock):
     service = Service(clock, *[(0.0, LinkLost("gone"))] * 8)
     async with Supervisor(clock) as supervisor:
@@ -109,9 +116,7 @@ async def test_a_service_cancelled_from_inside_is_started_again(clock, caplog):
 
     async def service():
         starts.append(clock.now_s())
-        inner = asyncio.get_running_loop().create_future()
-        inner.cancel()  # as a library may do with a future of its own
-        await inner
+        await cancelled_inside()
 
     with caplog.at_level(logging.WARNING, "dryline.supervise"):
         async with Supervisor(clock) as supervisor:
@@ -178,9 +183,7 @@ async def test_a_service_whose_parts_have_failed_is_still_not_ended_from_inside(
         try:
             await together(clock.sleep_link(1e9), Service(clock, (0.2, LinkLost("gone"))).run())
         finally:  # the driver is closed, and the library cancels one of its own futures
-            inner = asyncio.get_running_loop().create_future()
-            inner.cancel()
-            await inner
+            await cancelled_inside()
 
     with caplog.at_level(logging.WARNING, "dryline.supervise"):
         async with Supervisor(clock) as supervisor:
