@@ -1,8 +1,8 @@
 """`python -m hmi.page`: writes into index.html what follows from the files beside it.
 
 The import map with the hashes of the files of others, so that browsers may keep those for ever, and
-a preload for every module that all screens need, so that these come in one round trip. A screen is
-imported when it is first looked at.
+a preload for what all screens need, so that it comes in one round trip: the modules of others, and
+the server's bundle of our own. The other screens are imported when they are first looked at.
 """
 
 import argparse
@@ -26,6 +26,7 @@ NAMES = {
     "lean-qr": "lean-qr.mjs",
     "uplot": "uplot.mjs",
 }
+BUNDLE = "/modules.js"  # made by the server of what main.js needs: controller/api/bundling.py
 HASH_LENGTH = 12
 # A static import or a re-export; import() is another thing. Minified ones have no blanks.
 _IMPORT = re.compile(
@@ -61,7 +62,7 @@ def head(static: Path = STATIC) -> str:
     addresses = {name: vendor_address(file, static) for name, file in NAMES.items()}
     vendors = {f"vendor/{file}": addresses[name] for name, file in NAMES.items()}
     first = (path.as_posix() for path in needed(static))
-    preloads = [vendors.get(path, f"/{path}") for path in first]
+    preloads = [BUNDLE, *(vendors[path] for path in first if path in vendors)]
     lines = [
         f'<link rel="stylesheet" href="{vendor_address("uplot.css", static)}">',
         '<link rel="stylesheet" href="/hmi.css">',

@@ -9,23 +9,26 @@ to who can read that; they hold nothing of anybody's, so their sizes tell nothin
 
 import hashlib
 import importlib.util
+import logging
 import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from html.parser import HTMLParser
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from urllib.parse import parse_qs
 
 from controller.access.web_headers import security_headers
+from controller.api.bundling import bundled
 from controller.api.outer import App, Receive, Scope, Send
 from controller.api.packing import etag_of, is_known, packed, reads_gzip
 from controller.api.pools import Pool
 from controller.core.errors import DrylineError
 from controller.core.ports import Clock
 
+log = logging.getLogger("dryline.api")
 PACKAGE, FOLDER = "hmi", "static"
 INDEX = "/index.html"
 VENDOR = "/vendor/"
@@ -96,7 +99,22 @@ def read_screens(folder: Path) -> Files:
     }
     if INDEX not in files:
         raise DrylineError(f"{folder}: no screens here, {INDEX[1:]} is missing")
-    return MappingProxyType(files)
+    return MappingProxyType({**files, **_bundled(files, folder)})
+
+
+def _bundled(files: Files, folder: Path) -> Files:
+    """The modules that go out otherwise than they lie there: a first look then needs few files."""
+    ours = {
+        path: file.body.decode("utf-8", "replace")
+        for path, file in files.items()
+        if path.endswith(".js") and not file.vendor
+    }
+    try:
+        found = bundled(ours)
+    except DrylineError as error:
+        log.warning("%s: the modules of the screens go out one by one: %s", folder, error)
+        return {}
+    return {path: _file(path, text.encode()) for path, text in found.items()}
 
 
 def _paths(folder: Path) -> Iterator[Path]:
@@ -118,15 +136,20 @@ def _read(path: Path, folder: Path) -> ScreenFile:
     body = path.read_bytes()
     if len(body) > MAX_FILE:
         raise DrylineError(f"{path}: larger than {MAX_FILE} bytes")
-    hashes = import_map_hashes(body.decode("utf-8", "replace")) if path.suffix == ".html" else ()
+    return _file("/" + path.relative_to(folder).as_posix(), body)
+
+
+def _file(address: str, body: bytes) -> ScreenFile:
+    kind = PurePosixPath(address).suffix
+    hashes = import_map_hashes(body.decode("utf-8", "replace")) if kind == ".html" else ()
     policy = security_headers(page=True, script_hashes=hashes)
-    headers = {"Content-Type": _TYPES[path.suffix], "Vary": "Accept-Encoding", **policy}
+    headers = {"Content-Type": _TYPES[kind], "Vary": "Accept-Encoding", **policy}
     return ScreenFile(
         body=body,
         packed=packed(body),
         digest=hashlib.sha256(body).hexdigest(),
         headers=tuple((k.lower().encode(), v.encode("latin-1")) for k, v in headers.items()),
-        vendor=("/" + path.relative_to(folder).as_posix()).startswith(VENDOR),
+        vendor=address.startswith(VENDOR),
     )
 
 

@@ -3,10 +3,9 @@
 
 import { limitsOf, loopsOf, metaOf, tagsOf } from "./plant.js";
 
-/** order: along the web; key: indicators of the overview and the display; spark: short courses; groups: all other values. */
+/** key: indicators of the overview and the display; spark: short courses; groups: all other values. */
 const KINDS = {
   enclosure: {
-    order: 3,
     key: [
       { tag: "ENC.DP.ZONE", of: "ENC.L1", sp: "ENC.L1.WSP", low: -80, high: -20 },
       { tag: "ENC.O2", low: 17, high: 24 },
@@ -18,7 +17,6 @@ const KINDS = {
     mimic: "enclosure",
   },
   coater: {
-    order: 1,
     key: [
       { tag: "COAT.V.LINE", sp: "COAT.V.LINE.SP" },
       { tag: "COAT.FIBIDX", of: "COAT.L11", sp: "COAT.L11.WSP" },
@@ -30,7 +28,6 @@ const KINDS = {
     mimic: "coater",
   },
   calender: {
-    order: 2,
     key: [
       { tag: "CAL.THK.C", of: "CAL.L16", sp: "CAL.L16.WSP", low: 60, high: 180 },
       { tag: "CAL.LOAD.PV", sp: "CAL.LOAD.SP", low: 0, high: 1300 },
@@ -42,9 +39,6 @@ const KINDS = {
     mimic: "calender",
   },
 };
-
-/** Along the web: the order of stations in menus; kinds that nobody has placed come last. */
-export const alongWeb = (a, b) => (KINDS[a.kind]?.order ?? 99) - (KINDS[b.kind]?.order ?? 99);
 
 /** What a station's display shows first; tags that this line does not have are left out. */
 export function displayOf(station) {

@@ -105,6 +105,6 @@ async function textsAtLast() {
   }
 }
 
-place.peek()?.component.bring(); // while the texts are coming
+place.peek()?.component.bring?.(); // while the texts are coming
 await Promise.all([textsAtLast(), begin()]);
 render(html`<${App} />`, document.getElementById("app"));

@@ -2,8 +2,8 @@
 // again when the server was started anew.
 
 import { signal } from "@preact/signals";
+import { alongWeb } from "./along_web.js";
 import { get, LONG_MS } from "./api.js";
-import { alongWeb } from "./displays.js";
 
 /** {line: {name, title}, stations: [{name, kind, prefix, title, faceplates, set_points, ...}]} */
 export const plant = signal(/** @type {any} */ (null));

@@ -20,9 +20,12 @@ import websockets
 from playwright.async_api import CDPSession, Page
 
 from controller.access.roles import Role
+from tests.bench import bench_dense
+from tests.bench.browser import SLOWER, metrics, page_of
+from tests.support.first_look import first_look
 from tests.support.line_under_test import ROOT
 from tests.support.live_crowd import WINDOWS
-from tests.support.screens import LIVE, ScreensUnderTest, screens, visit
+from tests.support.screens import ScreensUnderTest, screens, visit
 
 LOADS = 5
 CHANGES = 40
@@ -32,22 +35,6 @@ SOAK_S = 600.0
 TAG, BACK = "COAT.V.LINE.SP", "COAT.V.LINE.SP.RB"
 BUSY_PAGE = "/station/coater"
 TREND = "/trends?pens=ENC.DP.ZONE,ENC.DP.SUPPLY,DHU.FAN.SP,COAT.V.LINE&min=30"
-SLOWER = 4  # a tablet beside this machine
-# When the first value stands that may be trusted, in ms since the page was asked for.
-FIRST = """
-window.__first = new Promise((there) => {
-  const look = () => {
-    const good = document.querySelector("[data-tag][data-q=good]");
-    if (document.querySelector(".lamps[data-live='1']") && good) there(performance.now());
-    else requestAnimationFrame(look);
-  };
-  requestAnimationFrame(look);
-});
-window.__long = [];
-new PerformanceObserver((list) => {
-  for (const e of list.getEntries()) window.__long.push(e.duration);
-}).observe({ type: "longtask", buffered: true });
-"""
 # A text that follows a tag as every value does; the times at which it changed and was drawn.
 FOLLOW = """async (name) => {
   const { cell, watch } = await import("/live.js");
@@ -86,39 +73,23 @@ async def _run(soak_s: float) -> Mapping[str, object]:
         for windows in CROWDS:
             found[f"{windows} windows"] = await _with_windows(hmi, windows)
         found["steady"] = await _steady(hmi)
+        found["150 tags, 4 x 20,000 points"] = await bench_dense.measured(hmi)
         found["soak"] = await _soak(hmi, soak_s)
         return found
 
 
-async def _page(hmi: ScreensUnderTest, path: str) -> Page:
-    """A window with an empty cache, in which somebody is logged in already."""
-    await hmi.open("/", "guest")
-    await hmi.close_windows()
-    page = await hmi.window(storage_state=hmi.known("guest"))
-    await page.add_init_script(FIRST)
-    await page.goto(hmi.address(path))
-    await page.wait_for_selector(LIVE)
-    return page
-
-
 async def _loads(hmi: ScreensUnderTest) -> Mapping[str, float]:
     """Of the station with most values, each time in a browser that has nothing of it yet."""
-    first, requests, sizes = [], [], []
+    looks = []
     for _ in range(LOADS):
-        page = await _page(hmi, BUSY_PAGE)
-        first.append(await page.evaluate("window.__first"))
-        entries = await page.evaluate(
-            """() => performance.getEntriesByType("resource")
-                 .concat(performance.getEntriesByType("navigation")).map((e) => e.transferSize)"""
-        )
-        requests.append(len(entries))
-        sizes.append(sum(entries))
+        looks.append(await first_look(await page_of(hmi, BUSY_PAGE)))
         await hmi.close_windows()
     return {
-        "first live value ms": statistics.median(first),
-        "slowest ms": max(first),
-        "requests": statistics.median(requests),
-        "kB": statistics.median(sizes) / 1000.0,
+        "first live value ms": statistics.median(look.took_ms for look in looks),
+        "slowest ms": max(look.took_ms for look in looks),
+        "requests": statistics.median(look.requests for look in looks),
+        "kB": statistics.median(look.size_bytes for look in looks) / 1000.0,
+        "kB of history besides": statistics.median(look.history_bytes for look in looks) / 1000.0,
     }
 
 
@@ -146,7 +117,7 @@ async def _crowd(hmi: ScreensUnderTest, windows: int) -> AsyncIterator[None]:
 
 async def _with_windows(hmi: ScreensUnderTest, windows: int) -> Mapping[str, object]:
     async with _crowd(hmi, windows - 1):
-        page = await _page(hmi, BUSY_PAGE)
+        page = await page_of(hmi, BUSY_PAGE)
         await page.evaluate(FOLLOW, BACK)
         await asyncio.sleep(2.0)
         assert hmi.api.process is not None
@@ -214,7 +185,7 @@ def _after(made: Sequence[float], seen: Sequence[float]) -> Mapping[str, float]:
 
 async def _steady(hmi: ScreensUnderTest) -> Mapping[str, float]:
     """A station's display, four pens, and the display on a slower processor, half a minute each."""
-    page = await _page(hmi, BUSY_PAGE)
+    page = await page_of(hmi, BUSY_PAGE)
     await page.evaluate("window.__first")
     session = await page.context.new_cdp_session(page)
     await session.send("Performance.enable")
@@ -226,9 +197,9 @@ async def _steady(hmi: ScreensUnderTest) -> Mapping[str, float]:
         await session.send("Emulation.setCPUThrottlingRate", {"rate": slower})
         await asyncio.sleep(3.0)  # what a new screen costs once is no steady state
         await page.evaluate("window.__long.length = 0")
-        begun = await _metrics(session)
+        begun = await metrics(session)
         await asyncio.sleep(STEADY_S / 2)
-        ended = await _metrics(session)
+        ended = await metrics(session)
         busy.append(100.0 * (ended["TaskDuration"] - begun["TaskDuration"]) / (STEADY_S / 2))
         if slower == 1:
             long += await page.evaluate("window.__long")
@@ -242,17 +213,17 @@ async def _steady(hmi: ScreensUnderTest) -> Mapping[str, float]:
 
 async def _soak(hmi: ScreensUnderTest, soak_s: float) -> Mapping[str, float]:
     """Memory of one window and of the server, after everything was collected."""
-    page = await _page(hmi, BUSY_PAGE)
+    page = await page_of(hmi, BUSY_PAGE)
     session = await page.context.new_cdp_session(page)
     await session.send("Performance.enable")
     assert hmi.api.process is not None
     await asyncio.sleep(min(60.0, soak_s))
     heap, server = await _heap_mib(session), _resident_mib(hmi.api.process.pid)
-    nodes = (await _metrics(session))["Nodes"]
+    nodes = (await metrics(session))["Nodes"]
     await asyncio.sleep(soak_s)
     found = {
         "seconds": soak_s, "heap MiB": heap, "heap growth MiB": await _heap_mib(session) - heap,
-        "more nodes": (await _metrics(session))["Nodes"] - nodes,
+        "more nodes": (await metrics(session))["Nodes"] - nodes,
         "server MiB": server,
         "server growth MiB": _resident_mib(hmi.api.process.pid) - server,
     }  # fmt: skip
@@ -260,14 +231,9 @@ async def _soak(hmi: ScreensUnderTest, soak_s: float) -> Mapping[str, float]:
     return found
 
 
-async def _metrics(session: CDPSession) -> dict[str, float]:
-    found = await session.send("Performance.getMetrics")
-    return {m["name"]: float(m["value"]) for m in found["metrics"]}
-
-
 async def _heap_mib(session: CDPSession) -> float:
     await session.send("HeapProfiler.collectGarbage")
-    return (await _metrics(session))["JSHeapUsedSize"] / 2**20
+    return (await metrics(session))["JSHeapUsedSize"] / 2**20
 
 
 def _cpu_s(pid: int) -> float:

@@ -7,7 +7,9 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.support.api_process import eventually
+from tests.support.first_look import NOTED, first_look
 from tests.support.screens import (
+    LIVE,
     ScreensUnderTest,
     breaches,
     log_in,
@@ -18,6 +20,7 @@ from tests.support.screens import (
 )
 
 SP, RB = "COAT.TROLL1.SP", "COAT.TROLL1.SP.RB"
+MOST_REQUESTS, MOST_BYTES = 25, 120_000  # without history
 STALE_AT_MOST_MS = 2_500  # and for as long as the machine gave the page no time
 UNMARKED = """() => [...document.querySelectorAll("[data-tag]")].filter((e) => {
   const shown = e.getAttribute("data-q") ?? e.querySelector("[data-q]")?.getAttribute("data-q");
@@ -37,6 +40,18 @@ SMALL = """() => [...document.querySelectorAll("main *")].filter((e) =>
   !e.closest("svg") && [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()) &&
   e.getClientRects().length && parseFloat(getComputedStyle(e).fontSize) < 12
 ).map((e) => e.textContent)"""
+
+
+@pytest.mark.parametrize("path", ["/", "/station/coater", "/station/enclosure"])
+async def test_a_first_look_needs_few_files(hmi: ScreensUnderTest, path: str) -> None:
+    await hmi.open("/")
+    page = await hmi.window(storage_state=hmi.known("sato"))
+    await page.add_init_script(NOTED)
+    await page.goto(hmi.address(path))
+    await page.wait_for_selector(LIVE)
+    found = await first_look(page)
+    assert found.requests <= MOST_REQUESTS
+    assert 60_000 < found.size_bytes <= MOST_BYTES
 
 
 async def test_live_values_move(hmi: ScreensUnderTest) -> None:

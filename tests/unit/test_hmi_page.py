@@ -2,15 +2,18 @@
 
 import pytest
 
-from hmi.page import STATIC, needed
+from hmi.page import BUNDLE, STATIC, needed
 
 
 def test_the_frame_is_asked_for_at_once_and_screens_when_they_are_looked_at():
     found = {path.as_posix() for path in needed()}
-    assert {"main.js", "frame.js", "screens/index.js", "vendor/preact.mjs"} <= found
-    assert not found & {"screens/trends.js", "screens/overview.js", "vendor/uplot.mjs"}
+    first = {"main.js", "frame.js", "screens/index.js", "screens/overview.js", "vendor/preact.mjs"}
+    assert first <= found
+    assert not found & {"screens/trends.js", "screens/energy.js", "vendor/uplot.mjs"}
     page = (STATIC / "index.html").read_text(encoding="utf-8")
-    assert page.count('rel="modulepreload"') == len(found)
+    of_others = [path for path in found if path.startswith("vendor/")]
+    assert f'<link rel="modulepreload" href="{BUNDLE}">' in page
+    assert page.count('rel="modulepreload"') == len(of_others) + 1
 
 
 @pytest.mark.parametrize(

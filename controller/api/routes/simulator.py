@@ -4,7 +4,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import Path, Query, Response
+from fastapi import Path, Query, Request, Response
 
 from controller.access.demands import Act
 from controller.access.identity import Identity, require_act
@@ -14,7 +14,7 @@ from controller.api.openapi import json_of
 from controller.api.parts import Parts
 from controller.api.problems import Problem
 from controller.api.rehearsal_files import Wanted
-from controller.api.routes.common import By, OfParts, answer
+from controller.api.routes.common import By, OfParts, answer, tagged
 from controller.audit.record import Category, Entry, Result
 from controller.audit.refusals import mark_recorded
 from controller.console import Json
@@ -47,11 +47,12 @@ _PNG = {
 
 
 @routes.get("/simulator", Act.LOOK, codes=("no answer",), answers=json_of(_SHOWN))
-async def shown(parts: OfParts) -> Response:
+async def shown(request: Request, parts: OfParts) -> Response:
     """Whether the line runs on a simulated plant, how fast, which faults that has, and which are
     there."""
     found = await parts.simulator.shown()
-    return answer({**found, "speed": parts.given.clock.speed} if found["running"] else found)
+    speed = {"speed": parts.given.clock.speed} if found["running"] else {}
+    return tagged(request, {**found, **speed})
 
 
 @routes.post("/simulator/faults", Act.LEAD, codes=_CODES, answers=json_of({"fault": "F5"}))

@@ -1,23 +1,18 @@
 """Tags: what there is, and what their values are now."""
 
-import hashlib
-from functools import lru_cache
 from typing import Annotated
 
-import orjson
 from fastapi import Query, Request, Response
 
 from controller.access.demands import Act
 from controller.api.declared import Routes
 from controller.api.live_view import MOST_PATTERNS, MOST_WILD, tag_meta, texts, view_of
 from controller.api.openapi import json_of
-from controller.api.packing import etag_of, is_known, packed, reads_gzip
 from controller.api.problems import Problem
-from controller.api.routes.common import JSON, OfParts, answer
+from controller.api.routes.common import OfParts, answer, tagged
 from controller.core.sample import FIRST_BAD, quality_text
 
 routes = Routes("tags")
-_packed = lru_cache(maxsize=4)(packed)  # these seldom change
 Patterns = Annotated[
     list[str],
     Query(description="names of tags, * for any part of one; several times for more"),
@@ -63,26 +58,14 @@ async def meta_tags(request: Request, parts: OfParts) -> Response:
         tag_meta(tag) | ({"al": limits[tag.name]} if tag.name in limits else {})
         for tag in parts.mirror.tags
     ]
-    return _tagged(request, {"tags": tags})
+    return tagged(request, {"tags": tags})
 
 
 @routes.get("/meta/stations", Act.LOOK, answers=json_of(_STATIONS))
 async def meta_stations(request: Request, parts: OfParts) -> Response:
     """The stations with their loops, set points, plots and measures, and the table of states; with
     an ETag, for it changes only with a restart."""
-    return _tagged(request, parts.meta)
-
-
-def _tagged(request: Request, content: object) -> Response:
-    body = orjson.dumps(content)
-    gzipped = reads_gzip(request.headers.getlist("accept-encoding")) and bool(_packed(body))
-    etag = etag_of(hashlib.sha256(body).hexdigest(), gzipped=gzipped)
-    headers = {"ETag": etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
-    if is_known(etag, request.headers.getlist("if-none-match")):
-        return Response(status_code=304, headers=headers)
-    if gzipped:
-        body, headers = _packed(body), headers | {"Content-Encoding": "gzip"}
-    return Response(body, headers=headers, media_type=JSON)
+    return tagged(request, parts.meta)
 
 
 @routes.get(

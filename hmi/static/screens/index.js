@@ -1,19 +1,22 @@
 // Every screen, in the order of the menu. A new one is a module here, whose default export draws it,
 // and its texts in i18n.
 //
-// A screen is {id, path, title, module}; `page: true` puts it into the row of pages, `needs` names the
-// permission without which it is not offered, `shown` says whether it is to be had here at all. A path
-// may have :parts, they become properties.
+// A screen is {id, path, title, module}, or {..., component} where the first look mostly falls, so that it
+// comes with the frame; `page: true` puts it into the row of pages, `needs` names the permission without
+// which it is not offered, `shown` says whether it is to be had here at all. A path may have :parts, they
+// become properties.
 
 import { computed } from "@preact/signals";
 import { may } from "../api.js";
 import { late } from "../late.js";
 import { match, route } from "../router.js";
 import { simulated } from "../simulator.js";
+import Overview from "./overview.js";
+import Station from "./station.js";
 
 export const SCREENS = [
-  { id: "overview", path: "/", title: "screen.overview", module: () => import("./overview.js") },
-  { id: "station", path: "/station/:name", title: "screen.station", module: () => import("./station.js") },
+  { id: "overview", path: "/", title: "screen.overview", component: Overview },
+  { id: "station", path: "/station/:name", title: "screen.station", component: Station },
   { id: "alarms", path: "/alarms", title: "screen.alarms", page: true, module: () => import("./alarms.js") },
   { id: "trends", path: "/trends", title: "screen.trends", page: true, module: () => import("./trends.js") },
   { id: "recipes", path: "/recipes", title: "screen.recipes", page: true, module: () => import("./recipes.js") },
@@ -29,7 +32,7 @@ export const SCREENS = [
   { id: "users", path: "/users", title: "screen.users", page: true, needs: "administer", module: () => import("./users.js") },
   { id: "account", path: "/account", title: "screen.account", module: () => import("./account.js") },
   { id: "gallery", path: "/gallery", title: "screen.gallery", module: () => import("./gallery.js") },
-].map((screen) => ({ ...screen, component: late(screen.module) }));
+].map((screen) => ({ ...screen, component: screen.component ?? late(screen.module) }));
 
 /** Those that stand in the menu, for who may see them. */
 export const pages = computed(() => SCREENS.filter((s) => s.page && (!s.needs || may(s.needs)) && (!s.shown || s.shown())));
@@ -45,5 +48,5 @@ export const place = computed(() => {
 
 /** Bring all of them, one after another: then none has to be waited for, nor needs a server to be shown. */
 export async function bringAll() {
-  for (const { component } of SCREENS) await component.bring();
+  for (const { component } of SCREENS) await component.bring?.();
 }
