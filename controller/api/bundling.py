@@ -69,12 +69,13 @@ def bundled(sources: Mapping[str, str]) -> Mapping[str, str]:
     if not order:
         return MappingProxyType({})
     inside = frozenset(order)
+    gives = {path: _given_names(modules[path]) for path in order}
     found = {BUNDLE: _bundle([modules[path] for path in order])}
     for path, text in sources.items():
         if path in inside:
             found[path] = _stand_in(path, modules)
         else:
-            changed = _taking_from_bundle(path, text, inside)
+            changed = _taking_from_bundle(path, text, gives)
             if changed != text:
                 found[path] = changed
     return MappingProxyType(found)
@@ -96,7 +97,23 @@ def _collect(
     for taken in (*module.imports.values(), *module.passed_on):
         if _is_ours(taken.source):
             _collect(taken.source, sources, modules, order, (*above, path))
+            _demand(taken, _given_names(modules[taken.source]), path)
     order.append(path)
+
+
+def _given_names(module: _Module) -> frozenset[str]:
+    passed_on = (own for taken in module.passed_on for _, own in taken.pairs)
+    return frozenset((*(out for out, _ in module.exports), *passed_on))
+
+
+def _demand(taken: _Names, given: frozenset[str], path: str) -> None:
+    """A browser refuses a name that is not given; so do we, for here it would just be undefined."""
+    for there, _ in taken.pairs:
+        if there not in given:
+            raise DrylineError(
+                f"{path}: imports {there} from {taken.source}, which does not export it; where one "
+                "export declares several names, write one for each"
+            )
 
 
 def _is_ours(source: str) -> bool:
@@ -211,16 +228,17 @@ def _stand_in(path: str, modules: Mapping[str, _Module]) -> str:
     return "\n".join([*lines, ""])
 
 
-def _taking_from_bundle(path: str, text: str, inside: frozenset[str]) -> str:
+def _taking_from_bundle(path: str, text: str, gives: Mapping[str, frozenset[str]]) -> str:
     """A module outside the bundle; its lines keep their numbers."""
     lines = text.split("\n")
     took = False
     for number, line in enumerate(lines):
         taken = _imported(line, path, number + 1) if _STATEMENT.match(line) else None
         onward = _PASSED_ON.match(line)
-        if onward is not None and _address(path, onward["source"]) in inside:
+        if onward is not None and _address(path, onward["source"]) in gives:
             raise _unread(path, number + 1, line)
-        if taken is not None and taken.source in inside:
+        if taken is not None and taken.source in gives:
+            _demand(taken, gives[taken.source], path)
             took = True
             lines[number] = _taken(taken, f'$$modules["{taken.source}"]')
     if not took:

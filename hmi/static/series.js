@@ -4,7 +4,10 @@
 import { get, LONG_MS } from "./api.js";
 
 /** What is known of a point: worse ones are greater. */
-export const GOOD = 0, UNCERTAIN = 1, BAD = 2, NOTHING = 3;
+export const GOOD = 0;
+export const UNCERTAIN = 1;
+export const BAD = 2;
+export const NOTHING = 3;
 
 const COLUMNS = ["last", "low", "high", "worst"]; // of a pen
 

@@ -135,6 +135,13 @@ def test_modules_in_a_ring_and_missing_ones_are_named():
     with pytest.raises(DrylineError, match=r"^/b\.js -> /c\.js -> /b\.js: modules that need"):
         bundled({"/main.js": first, "/b.js": 'import { c } from "./c.js";\n',
                  "/c.js": 'import { a } from "./b.js";\n'})  # fmt: skip
+    several = {"/b.js": "export const a = 1, c = 2;\n"}
+    assert BUNDLE in bundled({"/main.js": first, **several})
+    told = r"^/(main|late)\.js: imports c from /b\.js, which does not export it"
+    with pytest.raises(DrylineError, match=told):
+        bundled({"/main.js": 'import { c } from "./b.js";\n', **several})
+    with pytest.raises(DrylineError, match=told):
+        bundled({"/main.js": first, "/late.js": 'import { c } from "./b.js";\n', **several})
     with pytest.raises(DrylineError, match=r"^/main\.js: imports /b\.js, which is not there"):
         bundled({"/main.js": first})
 
