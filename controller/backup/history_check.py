@@ -22,7 +22,10 @@ from controller.history.rows import (
 )
 
 SPOT = 20  # every so many chunks have their minutes made again from their samples
-CHUNKS = "SELECT id, tag, t_min, t_max, n, rollup_crc, rollup, crc, samples, {}, {} FROM chunk ORDER BY id"
+CHUNKS = (
+    "SELECT id, tag, t_min, t_max, n, rollup_crc, rollup, crc, samples, {}, {} FROM chunk"
+    " ORDER BY id"
+)
 OVERLAPS = (
     "SELECT tag, t_min, before FROM (SELECT tag, t_min, lag(t_max) OVER"
     " (PARTITION BY tag ORDER BY t_min, t_max) AS before FROM chunk WHERE samples IS NOT NULL)"

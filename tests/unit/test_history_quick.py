@@ -1,4 +1,4 @@
-"""Ten-second roll-ups beside the samples of fast tags: what they spare, and that they may be missing."""
+"""Ten-second roll-ups beside the samples of fast tags: what they spare; they may be missing."""
 
 import sqlite3
 from contextlib import closing
@@ -96,7 +96,7 @@ def test_only_chunks_of_fast_tags_have_them(path: Path) -> None:
 
 
 def test_samples_of_uncut_steps_are_not_read(path: Path) -> None:
-    """Here the samples are unreadable, and no edge cuts a step: the answer is whole all the same."""
+    """Here the samples are unreadable, and no edge cuts a step: the answer is whole."""
     rows = fast()
     put(path, rows)
     told(path, "UPDATE chunk SET samples = x'00'")
