@@ -16,13 +16,15 @@ from controller.history.rows import (
     read_journal,
     unpack_batch,
     unpack_chunk,
+    unpack_quick,
     unpack_rollup,
     unpack_ten_s,
 )
 
 SPOT = 20  # every so many chunks have their minutes made again from their samples
 CHUNKS = (
-    "SELECT id, tag, t_min, t_max, n, rollup_crc, rollup, crc, samples, {} FROM chunk ORDER BY id"
+    "SELECT id, tag, t_min, t_max, n, rollup_crc, rollup, crc, samples, {}, {} FROM chunk"
+    " ORDER BY id"
 )
 OVERLAPS = (
     "SELECT tag, t_min, before FROM (SELECT tag, t_min, lag(t_max) OVER"
@@ -87,15 +89,18 @@ def _chunks(
     raw_chunks = 0
     columns = {row[0] for row in connection.execute("SELECT name FROM pragma_table_info('chunk')")}
     ten_s = "ten_s_crc, ten_s" if "ten_s" in columns else "NULL, NULL"
+    quick = "quick_crc, quick" if "quick" in columns else "NULL, NULL"
     for number, tag, t_min, t_max, n, rolled_crc, rolled, crc, samples, *fine in connection.execute(
-        CHUNKS.format(ten_s)
+        CHUNKS.format(ten_s, quick)
     ):
         figures["chunks"] += 1
-        told(len(rolled) + len(samples or b"") + len(fine[1] or b""))
+        told(len(rolled) + len(samples or b"") + len(fine[1] or b"") + len(fine[3] or b""))
         try:
             minutes = unpack_rollup(tag, t_min, t_max, rolled_crc, rolled)
             if fine[1]:
-                unpack_ten_s(tag, t_min, t_max, *fine)
+                unpack_ten_s(tag, t_min, t_max, *fine[:2])
+            if fine[3] is not None:
+                unpack_quick(tag, t_min, t_max, crc, *fine[2:])
             if samples is None:
                 continue
             raw = unpack_chunk(tag, t_min, t_max, n, crc, samples)

@@ -13,8 +13,10 @@ from controller.history.codec import Floats, Ints
 from controller.history.holding import Carried, held_after
 from controller.history.results import Buckets
 from controller.history.rollup import MINUTE_NS
+from controller.history.ten_seconds import TEN_S_NS
 
 ALIGNED_FROM_NS = 10 * MINUTE_NS  # buckets this wide get their edges on whole minutes
+TEN_S_FROM_NS = MINUTE_NS  # narrower ones, but this wide, on whole ten seconds
 
 T = TypeVar("T", np.float64, np.int64)
 
@@ -22,14 +24,16 @@ T = TypeVar("T", np.float64, np.int64)
 def equal_edges(start_ns: int, stop_ns: int, n: int, *, aligned: bool) -> Ints:
     """Edges of n buckets of a window; ValueError when there is nothing to divide.
 
-    aligned: the inner ones of wide buckets lie on whole minutes.
+    aligned: the inner ones lie on whole minutes from ten minutes a bucket on, on whole ten seconds
+    from one minute on.
     """
     if stop_ns <= start_ns or n < 1:
         raise ValueError(f"window {start_ns}..{stop_ns} in {n} buckets: nothing to divide")
     span = stop_ns - start_ns
     inner = [start_ns + span * k // n for k in range(1, n)]
-    if aligned and span // n >= ALIGNED_FROM_NS:
-        inner = [(edge + MINUTE_NS // 2) // MINUTE_NS * MINUTE_NS for edge in inner]
+    if aligned and span // n >= TEN_S_FROM_NS:
+        step_ns = MINUTE_NS if span // n >= ALIGNED_FROM_NS else TEN_S_NS
+        inner = [(edge + step_ns // 2) // step_ns * step_ns for edge in inner]
     return np.array([start_ns, *inner, stop_ns], np.int64)
 
 

@@ -7,7 +7,7 @@ place.
 import math
 import sqlite3
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +16,10 @@ from controller.core.sample import Quality, Sample
 from controller.history.aggregates import Aggregates
 from controller.history.codec import NO_SAMPLES, Columns, DamageError
 from controller.history.results import Thinned
-from controller.history.rollup import NO_MINUTES, Minutes, joined, rows_of
-from controller.history.rows import unpack_chunk, unpack_rollup, unpack_ten_s
-from controller.history.schema import LEVELS_SINCE
+from controller.history.rollup import NO_MINUTES, Minutes, joined, pack_over, rows_of, unpack
+from controller.history.rows import unpack_chunk, unpack_quick, unpack_rollup, unpack_ten_s
+from controller.history.schema import LEVELS_SINCE, QUICK_SINCE
+from controller.history.ten_seconds import TEN_S_NS
 
 
 class Lying(NamedTuple):
@@ -30,6 +31,7 @@ class Lying(NamedTuple):
     n: int
     raw: int  # 0: its samples were let go
     ten_s: int  # 1: there are ten-second roll-ups in their place
+    quick: int = 0  # 1: there are ten-second roll-ups beside its samples
 
 
 class Chunks:
@@ -37,13 +39,14 @@ class Chunks:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._ten_s = "0"
+        self._ten_s = self._quick = "0"
         self.damaged = 0
 
     def begin(self) -> None:
         """Inside a new snapshot: the writer may have brought the store to another version."""
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
         self._ten_s = "samples IS NULL AND ten_s IS NOT NULL" if version >= LEVELS_SINCE else "0"
+        self._quick = "samples IS NOT NULL AND quick IS NOT NULL" if version >= QUICK_SINCE else "0"
         self.damaged = 0
 
     def between(self, tag_id: int, start_ns: int, stop_ns: int) -> list[Lying]:
@@ -83,8 +86,8 @@ class Chunks:
 
     def _select(self, where: str, tag_id: int, *limits: int) -> list[Lying]:
         rows = self._connection.execute(
-            f"SELECT id, t_min, t_max, n, samples IS NOT NULL, {self._ten_s} FROM chunk"  # noqa: S608
-            f" WHERE tag = ? AND {where}",
+            f"SELECT id, t_min, t_max, n, samples IS NOT NULL, {self._ten_s}, {self._quick}"  # noqa: S608
+            f" FROM chunk WHERE tag = ? AND {where}",
             (tag_id, *limits),
         )
         return [Lying(*row) for row in rows]
@@ -112,6 +115,34 @@ class Chunks:
         except DamageError:
             self.damaged += 1
             return None
+
+    def quick(self, tag_id: int, chunks: Sequence[Lying], hold_ns: int) -> list[Minutes]:
+        """Ten-second roll-ups of chunks with samples, in the order of their ends; made of these
+        where none that fit them lie beside them. hold_ns: as for `rows_over`."""
+        if not chunks:
+            return []
+        found = self._connection.execute(
+            "SELECT id, crc, quick_crc, quick FROM chunk"
+            " WHERE tag = ? AND t_max BETWEEN ? AND ? AND quick IS NOT NULL",
+            (tag_id, chunks[0].t_max, chunks[-1].t_max),
+        )
+        packed = {chunk_id: rest for chunk_id, *rest in found}
+        return [
+            self._quick_rows(tag_id, chunk, packed.get(chunk.chunk_id), hold_ns) for chunk in chunks
+        ]
+
+    def _quick_rows(
+        self, tag_id: int, chunk: Lying, packed: list[Any] | None, hold_ns: int
+    ) -> Minutes:
+        if packed is not None:
+            try:
+                return unpack_quick(tag_id, chunk.t_min, chunk.t_max, *packed)
+            except DamageError:
+                pass  # nothing is lost: the samples are there
+        samples = self.samples(tag_id, chunk)
+        if not len(samples.time_ns):
+            return NO_MINUTES
+        return unpack(pack_over(samples, TEN_S_NS, hold_ns))
 
     def minutes(self, tag_id: int, chunks: Sequence[Lying]) -> list[Minutes]:
         """One-minute roll-ups of chunks that follow one another in the order of their ends."""

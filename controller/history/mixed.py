@@ -47,34 +47,42 @@ class _Rolled(NamedTuple):
 
 
 def mixed(
-    stored: Chunks, tag_id: int, chunks: Sequence[Lying], fresh: Columns, marks_ns: Ints
+    stored: Chunks,
+    tag_id: int,
+    chunks: Sequence[Lying],
+    fresh: Columns,
+    marks_ns: Ints,
+    quick_hold_ns: int | None = None,
 ) -> Mixed:
     """Rows for marks: the whole minute from which on is read, then the edges of the buckets.
 
-    chunks: in the order of their ends. fresh: unsealed samples.
+    chunks: in the order of their ends. fresh: unsealed samples. quick_hold_ns: how long a sample
+    holds, when all chunks have their samples and whole ten seconds are to come from the roll-ups
+    beside these, as whole minutes do otherwise.
     """
     is_late = late(chunks)
     came_late = [stored.samples(tag_id, chunks[k]) for k in np.flatnonzero(is_late).tolist()]
     fresh = between(merge([*came_late, fresh]), int(marks_ns[0]), int(marks_ns[-1]))
     chunks = [chunks[k] for k in np.flatnonzero(~is_late).tolist()]
-    minutes = _minutes(stored, tag_id, chunks)
+    step_ns = MINUTE_NS if quick_hold_ns is None else TEN_S_NS
+    steps = _steps(stored, tag_id, chunks, quick_hold_ns)
     cut = np.union1d(
-        marks_ns[marks_ns % MINUTE_NS != 0] // MINUTE_NS,
-        _touched(minutes.rows.first_ns // MINUTE_NS, fresh),
+        marks_ns[marks_ns % step_ns != 0] // step_ns,
+        _touched(steps.rows.first_ns // step_ns, fresh, step_ns),
     )
-    finer = np.isin(minutes.rows.first_ns // MINUTE_NS, cut)
-    samples, tens, has_finer = _opened(stored, tag_id, chunks, np.unique(minutes.owner[finer]))
-    raw = np.array([chunk.raw for chunk in chunks], np.bool_)[minutes.owner]
-    kept = _between(minutes.rows, marks_ns) & ~(finer & has_finer[minutes.owner])
-    firm = minutes.rows.where(kept & raw & ~finer)
+    finer = np.isin(steps.rows.first_ns // step_ns, cut)
+    samples, tens, has_finer = _opened(stored, tag_id, chunks, np.unique(steps.owner[finer]))
+    raw = np.array([chunk.raw for chunk in chunks], np.bool_)[steps.owner]
+    kept = _between(steps.rows, marks_ns) & ~(finer & has_finer[steps.owner])
+    firm = steps.rows.where(kept & raw & ~finer)
     loose = _together(
-        minutes.where(kept & ~(raw & ~finer)),
-        tens.where(np.isin(tens.rows.first_ns // MINUTE_NS, cut) & _between(tens.rows, marks_ns)),
+        steps.where(kept & ~(raw & ~finer)),
+        tens.where(np.isin(tens.rows.first_ns // step_ns, cut) & _between(tens.rows, marks_ns)),
     )
     samples = between(samples, int(marks_ns[0]), int(marks_ns[-1]))
-    samples = samples.rows(np.isin(samples.time_ns // MINUTE_NS, cut))
-    minute_marks = np.concatenate((cut, cut + 1)) * MINUTE_NS
-    return _put_together(firm, loose, samples, fresh, np.union1d(marks_ns, minute_marks), marks_ns)
+    samples = samples.rows(np.isin(samples.time_ns // step_ns, cut))
+    step_marks = np.concatenate((cut, cut + 1)) * step_ns
+    return _put_together(firm, loose, samples, fresh, np.union1d(marks_ns, step_marks), marks_ns)
 
 
 def _put_together(
@@ -106,11 +114,17 @@ def _between(rows: Aggregates, marks_ns: Ints) -> Mask:
     return np.asarray((rows.first_ns >= marks_ns[0]) & (rows.first_ns < marks_ns[-1]))
 
 
-def _minutes(stored: Chunks, tag_id: int, chunks: Sequence[Lying]) -> _Rolled:
-    packed = stored.minutes(tag_id, chunks)
-    owner = np.repeat(np.arange(len(chunks)), [len(minutes) for minutes in packed])
-    rows = rows_of(joined(packed))
-    return _Rolled(rows, owner, np.full(len(rows), MINUTE_NS))
+def _steps(
+    stored: Chunks, tag_id: int, chunks: Sequence[Lying], quick_hold_ns: int | None
+) -> _Rolled:
+    """One-minute roll-ups, or those over ten seconds that lie beside samples."""
+    if quick_hold_ns is None:
+        packed, step_ns = stored.minutes(tag_id, chunks), MINUTE_NS
+    else:
+        packed, step_ns = stored.quick(tag_id, chunks, quick_hold_ns), TEN_S_NS
+    owner = np.repeat(np.arange(len(chunks)), [len(rows) for rows in packed])
+    rows = rows_of(joined(packed), step_ns)
+    return _Rolled(rows, owner, np.full(len(rows), step_ns))
 
 
 def _opened(
@@ -142,10 +156,10 @@ def _together(a: _Rolled, b: _Rolled) -> _Rolled:
     return _Rolled(rows.rows(order), owner, step_ns)
 
 
-def _touched(minutes: Ints, fresh: Columns) -> Ints:
-    """Minutes into which samples fall, and the next that has a roll-up, which leans on them."""
-    touched = np.unique(fresh.time_ns // MINUTE_NS)
-    ordered = np.sort(minutes)
+def _touched(steps: Ints, fresh: Columns, step_ns: int) -> Ints:
+    """Steps into which samples fall, and the next that has a roll-up, which leans on them."""
+    touched = np.unique(fresh.time_ns // step_ns)
+    ordered = np.sort(steps)
     after = np.searchsorted(ordered, touched, side="right")
     return np.union1d(touched, ordered[after[after < len(ordered)]])
 

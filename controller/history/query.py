@@ -19,8 +19,14 @@ from controller.core.errors import StoreError
 from controller.core.event import Event, EventKind
 from controller.core.sample import Sample
 from controller.history.aggregates import aggregate_parts, combine
-from controller.history.bucketing import ALIGNED_FROM_NS, buckets_of, checked_edges, equal_edges
-from controller.history.chunks import Chunks, leading, thinned
+from controller.history.bucketing import (
+    ALIGNED_FROM_NS,
+    TEN_S_FROM_NS,
+    buckets_of,
+    checked_edges,
+    equal_edges,
+)
+from controller.history.chunks import Chunks, Lying, leading, thinned
 from controller.history.codec import Columns, Ints, between, merge
 from controller.history.holding import hold_ns
 from controller.history.journal import JournalView
@@ -29,6 +35,7 @@ from controller.history.results import Buckets, Series, StoredTag
 from controller.history.rollup import MINUTE_NS
 from controller.history.schema import open_for_reading, snapshot
 from controller.history.stored import event_of, tags_of
+from controller.history.ten_seconds import TEN_S_NS
 
 FAR = 2**62
 
@@ -139,8 +146,9 @@ class Reader(Closing):
         The value that holds when the window begins is carried in from before it. Whole minutes
         come from roll-ups, minutes cut by an edge from their samples, or from ten-second roll-ups
         where these took their place; `inexact` counts roll-ups that an edge cuts. From ten minutes
-        a bucket on, inner edges are put on whole minutes, which makes long windows fast;
-        `aligned=False` keeps all buckets equally long at the price of decoding every cut minute.
+        a bucket on, inner edges are put on whole minutes, from one minute on whole ten seconds,
+        which makes long windows fast; `aligned=False` keeps all buckets equally long at the price
+        of decoding every step that an edge cuts.
         """
         return self.buckets_between(tag, equal_edges(start_ns, stop_ns, n, aligned=aligned))
 
@@ -156,11 +164,15 @@ class Reader(Closing):
             chunks = leading(self._stored.between(tag_id, lead_ns, stop_ns), start_ns)
             marks = np.append(lead_ns, edges)
             carried, inexact = None, 0
-            if (stop_ns - start_ns) // n < ALIGNED_FROM_NS and all(chunk.raw for chunk in chunks):
+            if (stop_ns - start_ns) // n >= ALIGNED_FROM_NS or not all(c.raw for c in chunks):
+                pieces, carried, inexact = mixed(self._stored, tag_id, chunks, fresh, marks)
+            elif _quick(edges, chunks):
+                pieces, carried, inexact = mixed(
+                    self._stored, tag_id, chunks, fresh, marks, limit_ns
+                )
+            else:
                 parts = [self._stored.samples(tag_id, chunk) for chunk in chunks]
                 pieces = aggregate_parts([*parts, fresh], marks, limit_ns)
-            else:
-                pieces, carried, inexact = mixed(self._stored, tag_id, chunks, fresh, marks)
             rows = combine(pieces, marks, limit_ns)
             damaged = self._stored.damaged
         return buckets_of(edges, rows, limit_ns, carried, inexact=inexact, damaged=damaged)
@@ -224,3 +236,10 @@ class Reader(Closing):
         columns, damaged = self._view.columns(self._connection, tag_id, start_ns, stop_ns)
         self._stored.damaged += damaged
         return columns
+
+
+def _quick(edges_ns: Ints, chunks: list[Lying]) -> bool:
+    """Whether ten-second roll-ups beside samples spare reading most of these."""
+    wide = (edges_ns[-1] - edges_ns[0]) // (len(edges_ns) - 1) >= TEN_S_FROM_NS
+    whole = not (edges_ns[1:-1] % TEN_S_NS).any()
+    return bool(wide and whole and any(chunk.quick for chunk in chunks))

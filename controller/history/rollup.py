@@ -115,10 +115,15 @@ def _to_edges(rows: Aggregates, marks_ns: Ints, step_ns: int, hold_ns: int) -> A
     return replace(rows, first_ns=first_ns, last_ns=last_ns, integral=integral, known_ns=known_ns)
 
 
-def pack(rows: Aggregates) -> bytes:
+def pack_over(columns: Columns, step_ns: int, hold_ns: int) -> bytes:
+    """Bytes of the roll-ups of a chunk's sorted samples over such steps."""
+    return pack(rows_over(columns, step_ns, hold_ns), step_ns)
+
+
+def pack(rows: Aggregates, step_ns: int = MINUTE_NS) -> bytes:
     """Bytes of roll-ups."""
-    curve_packing, curve_bytes = packed(curve_of(rows, MINUTE_NS))
-    shape_packing, shape_bytes = packed(shape_of(rows, MINUTE_NS))
+    curve_packing, curve_bytes = packed(curve_of(rows, step_ns))
+    shape_packing, shape_bytes = packed(shape_of(rows, step_ns))
     header = HEADER.pack(curve_packing, shape_packing, len(curve_bytes))
     return b"".join((header, curve_bytes, shape_bytes))
 

@@ -14,6 +14,7 @@ from controller.history.aggregates import Aggregates
 from controller.history.codec import Columns, DamageError, decode, encode
 
 BYTES_PER_SAMPLE = 21  # int32 tag + float64 value + uint8 quality + int64 time
+WORTH_QUICK = 20  # samples a ten-second row must stand for: 2 Hz and faster
 IDENTITY = struct.Struct("<qqqq")
 
 
@@ -29,7 +30,7 @@ class JournalRow(NamedTuple):
 
 
 class ChunkRow(NamedTuple):
-    """One sealed chunk, in the order of the table's columns after `id`."""
+    """One sealed chunk; quick: ten-second roll-ups beside its samples, None of a slow tag."""
 
     tag: int
     t_min: int
@@ -39,6 +40,8 @@ class ChunkRow(NamedTuple):
     crc: int
     rollup: bytes
     samples: bytes
+    quick_crc: int | None
+    quick: bytes | None
 
 
 class Broken(NamedTuple):
@@ -92,7 +95,30 @@ def pack_chunk(tag: int, columns: Columns, resolution: float, hold_ns: int) -> C
     minutes = rollup.rows_over(columns, rollup.MINUTE_NS, hold_ns)
     rollup_crc, rolled = pack_rollup(tag, t_min, t_max, minutes)
     crc = checksum(samples, tag, t_min, t_max, n)
-    return ChunkRow(tag, t_min, t_max, n, rollup_crc, crc, rolled, samples)
+    quick_crc, quick = _pack_quick(tag, columns, crc, hold_ns)
+    return ChunkRow(tag, t_min, t_max, n, rollup_crc, crc, rolled, samples, quick_crc, quick)
+
+
+def _pack_quick(
+    tag: int, columns: Columns, crc: int, hold_ns: int
+) -> tuple[int, bytes] | tuple[None, None]:
+    """Checksum and bytes of ten-second roll-ups that spare reading samples; None if too few."""
+    t_min, t_max = int(columns.time_ns[0]), int(columns.time_ns[-1])
+    steps = 1 + np.count_nonzero(np.diff(columns.time_ns // ten_seconds.TEN_S_NS))
+    if len(columns.time_ns) < WORTH_QUICK * steps:
+        return None, None
+    blob = rollup.pack_over(columns, ten_seconds.TEN_S_NS, hold_ns)
+    return checksum(blob, tag, t_min, t_max, crc), blob
+
+
+def unpack_quick(
+    tag: int, t_min: int, t_max: int, crc: int, quick_crc: int, blob: bytes
+) -> rollup.Minutes:
+    """Plain ten-second rows beside samples whose checksum is `crc`; DamageError when these are
+    not the rows of those samples."""
+    if checksum(blob, tag, t_min, t_max, crc) != quick_crc:
+        raise DamageError(f"quick rows of tag {tag} from {t_min} fail their checksum")
+    return rollup.unpack(blob)
 
 
 def pack_rollup(tag: int, t_min: int, t_max: int, minutes: Aggregates) -> tuple[int, bytes]:

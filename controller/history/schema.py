@@ -13,6 +13,10 @@ A chunk is at one level (see `thinning`), and the two last of its columns say at
     10 s       samples      empty: the samples are smaller than ten-second roll-ups would be
     1 min      NULL         NULL
 
+While a chunk of a fast tag has its samples, `quick` has ten-second roll-ups beside them: buckets of
+minutes then need not decode every sample. They are only a short cut, bound to the samples by their
+checksum; where they are missing (in chunks of older versions) or damaged, the samples are read.
+
 `outbox` keeps the rows that sealing took out of the journal while a sink still has to send them,
 packed, under their own numbers; a row of it without a row in `outbox_columns` was let go unsent.
 `mark` holds single numbers: `identity` tells this store from every other, `used` is the number of
@@ -32,10 +36,11 @@ from controller.core.errors import StoreError
 from controller.durable import write_ahead
 
 APPLICATION_ID = 0x44524C48  # "DRLH"
-VERSION = 5
+VERSION = 6
 OLDEST = 3  # that can be read; a writer brings it to this version
 OUTBOX_SINCE = 4  # the version that brought the outbox and the marks
 LEVELS_SINCE = 5  # the version that brought the ten-second level
+QUICK_SINCE = 6  # the version that brought ten-second roll-ups beside samples
 PAGE_BYTES = 4096
 BUSY_MS = 5_000
 
@@ -76,6 +81,10 @@ DROP INDEX IF EXISTS chunk_raw;
 CREATE INDEX chunk_raw ON chunk (t_max) WHERE samples IS NOT NULL AND ten_s IS NULL;
 CREATE INDEX chunk_ten_s ON chunk (t_max) WHERE ten_s IS NOT NULL;
 CREATE INDEX chunk_minutes ON chunk (t_max) WHERE samples IS NULL AND ten_s IS NULL;
+"""
+SINCE_6 = """
+ALTER TABLE chunk ADD COLUMN quick_crc INTEGER;
+ALTER TABLE chunk ADD COLUMN quick BLOB;
 """
 IDENTITY_BITS = 62
 
@@ -164,16 +173,18 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
 
 def create(connection: sqlite3.Connection) -> None:
     """All tables and the version, in one transaction: a store is whole or not there."""
-    _carry_out(connection, TABLES + SINCE_4 + SINCE_5, with_identity=True)
+    _carry_out(connection, TABLES + SINCE_4 + SINCE_5 + SINCE_6, with_identity=True)
 
 
 def _upgrade(connection: sqlite3.Connection) -> None:
     """Bring a readable store to this version, in one transaction; its samples are not touched."""
     version = _number(connection, "PRAGMA user_version")
     if version < OUTBOX_SINCE:
-        _carry_out(connection, SINCE_4 + SINCE_5, with_identity=True)
+        _carry_out(connection, SINCE_4 + SINCE_5 + SINCE_6, with_identity=True)
     elif version < LEVELS_SINCE:
-        _carry_out(connection, SINCE_5, with_identity=False)
+        _carry_out(connection, SINCE_5 + SINCE_6, with_identity=False)
+    elif version < QUICK_SINCE:
+        _carry_out(connection, SINCE_6, with_identity=False)
 
 
 def _carry_out(connection: sqlite3.Connection, statements: str, *, with_identity: bool) -> None:

@@ -39,8 +39,8 @@ FREED_PAGES = 4000  # given back to the file system at once
 RETURNED_PAGES = 256  # at once after thinning: moving them takes about 5 ms
 KEPT_FREE_PAGES = 2048  # not worth returning: sealing will need them soon
 ADD_CHUNK = (
-    "INSERT INTO chunk (tag, t_min, t_max, n, rollup_crc, crc, rollup, samples)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO chunk (tag, t_min, t_max, n, rollup_crc, crc, rollup, samples,"
+    " quick_crc, quick) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 NEWEST_EVENT = "SELECT coalesce(max(id), 0) FROM event"
 USED = (
@@ -364,7 +364,10 @@ class Store:
             (broken.row_id,),
         ).fetchone()
         sound = checksum(rolled, tag, t_min, t_max) == crc
-        to_minutes = "UPDATE chunk SET samples = NULL, ten_s_crc = NULL, ten_s = NULL"
+        to_minutes = (
+            "UPDATE chunk SET samples = NULL, ten_s_crc = NULL, ten_s = NULL,"
+            " quick_crc = NULL, quick = NULL"
+        )
         change = to_minutes if sound else "DELETE FROM chunk"
         self._connection.execute(f"{change} WHERE id = ?", (broken.row_id,))
 

@@ -178,9 +178,9 @@ def carry_out(connection: sqlite3.Connection, thinning: Thinning) -> None:
             connection.execute(
                 "UPDATE chunk SET rollup_crc = ?, rollup = ? WHERE id = ?", (*renewed, chunk_id)
             )
-        samples = "samples" if keeps_samples else "NULL"
+        gone = "" if keeps_samples else "samples = NULL, quick_crc = NULL, quick = NULL, "
         connection.execute(
-            f"UPDATE chunk SET samples = {samples}, ten_s_crc = ?, ten_s = ? WHERE id = ?",  # noqa: S608
+            f"UPDATE chunk SET {gone}ten_s_crc = ?, ten_s = ? WHERE id = ?",  # noqa: S608
             (crc, ten_s, chunk_id),
         )
     connection.executemany(

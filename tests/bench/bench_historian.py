@@ -204,6 +204,43 @@ def fast_tag(folder: Path) -> dict[str, float]:
     return out
 
 
+def long_windows(folder: Path) -> dict[str, float]:
+    """A day and 30 days of one 10 Hz tag as 1,000 buckets, in turn with the thin way to do it.
+
+    That is numpy over the day's values in memory. CPU time, of the store without HTTP.
+    """
+    path, days = folder / "month.db", 30
+    store = Store.open(path)
+    store.catalogue(make_tags(1))
+    for hour in range(24 * days):
+        batch = signal(1, T0_NS + hour * HOUR_S * NS, HOUR_S * 10, NS // 10)
+        store.load(Samples(batch.tags + 1, batch.values, batch.quality, batch.time_ns))
+    store.close()
+    values = signal(1, T0_NS, 10 * DAY_S, NS // 10).values
+    starts = np.arange(1000) * len(values) // 1000
+    took: dict[str, list[float]] = {"day": [], "30_days": [], "numpy_day": []}
+    with Reader(path) as reader:
+        asked = {
+            "day": lambda: reader.buckets("BENCH.T0000", T0_NS, T0_NS + DAY_S * NS, 1000),
+            "30_days": lambda: reader.buckets(
+                "BENCH.T0000", T0_NS, T0_NS + days * DAY_S * NS, 1000
+            ),
+            "numpy_day": lambda: [
+                f.reduceat(values, starts) for f in (np.minimum, np.maximum, np.add)
+            ],
+        }
+        for _ in range(9):
+            for name, ask in asked.items():
+                before = time.process_time()
+                ask()
+                took[name].append(1e3 * (time.process_time() - before))
+    cpu = {name: statistics.median(each) for name, each in took.items()}
+    return {f"query_10_hz_{name}_cpu_ms": value for name, value in cpu.items()} | {
+        "query_10_hz_day_to_numpy": cpu["day"] / cpu["numpy_day"],
+        "query_10_hz_30_days_to_day": cpu["30_days"] / cpu["day"],
+    }
+
+
 def run(msamples: float = 10.0) -> dict[str, float]:
     """All figures by name; the name carries the unit."""
     with tempfile.TemporaryDirectory() as name:
@@ -215,7 +252,7 @@ def run(msamples: float = 10.0) -> dict[str, float]:
         figures |= {"query_all_days": hours / 24} | query(path, hours)
         figures |= thin(path, hours, TO_TEN_S, "to_10_s") | query(path, hours, "_from_10_s")
         figures |= thin(path, hours, TO_MINUTES, "to_1_min") | query(path, hours, "_from_1_min")
-        return figures | fast_tag(folder)
+        return figures | fast_tag(folder) | long_windows(folder)
 
 
 def main() -> int:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from controller.clock import NS
 from controller.history import Reader, Store
+from controller.history import rows as rows_module
 from controller.history import seal as sealing
 from tests.support.history import (
     MINUTE_NS,
@@ -177,3 +178,20 @@ def test_aligned_edges_of_long_windows_lie_on_whole_minutes(tmp_path: Path) -> N
     assert np.ptp(np.diff(equal.edges_ns)) <= 1
     for result in (found, equal):
         assert_buckets(result, expected_buckets(rows, 1, result.edges_ns.tolist()))
+
+
+@settings(max_examples=150, deadline=None)
+@given(histories(), windows(), INTERVALS, st.integers(1, 10))
+def test_buckets_of_minutes_from_rows_beside_samples_equal_brute_force(
+    steps: list[list[Row] | None], window: tuple[int, int, int], interval_s: float, width: int
+) -> None:
+    start_ns, stop_ns, _ = window
+    n = max((stop_ns - start_ns) // (width * MINUTE_NS), 1)
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(rows_module, "WORTH_QUICK", 1)  # of slow tags, too
+        path = Path(folder) / "history.db"
+        written = write(path, steps, interval_s)
+        with Reader(path) as reader:
+            found = reader.buckets("PV", start_ns, stop_ns, n)
+    assert found.damaged == found.inexact == 0
+    assert_buckets(found, expected_buckets(written, 1, found.edges_ns.tolist(), interval_s))

@@ -75,11 +75,14 @@ def as_version(path: Path, version: int) -> None:
     """Make a store look as an earlier Dryline left it."""
     connection = sqlite3.connect(path)
     with connection:
-        for index in ("chunk_raw", "chunk_ten_s", "chunk_minutes"):
-            connection.execute(f"DROP INDEX {index}")
-        for column in ("ten_s_crc", "ten_s"):
+        for column in ("quick_crc", "quick"):
             connection.execute(f"ALTER TABLE chunk DROP COLUMN {column}")
-        connection.execute("CREATE INDEX chunk_raw ON chunk (t_max) WHERE samples IS NOT NULL")
+        if version < 5:
+            for index in ("chunk_raw", "chunk_ten_s", "chunk_minutes"):
+                connection.execute(f"DROP INDEX {index}")
+            for column in ("ten_s_crc", "ten_s"):
+                connection.execute(f"ALTER TABLE chunk DROP COLUMN {column}")
+            connection.execute("CREATE INDEX chunk_raw ON chunk (t_max) WHERE samples IS NOT NULL")
         for table in ("outbox", "outbox_columns", "mark") if version < 4 else ():
             connection.execute(f"DROP TABLE {table}")
         connection.execute(f"PRAGMA user_version={version}")
