@@ -4,12 +4,14 @@ every secret that it saw."""
 import contextlib
 import itertools
 import os
+import re
 import shutil
 import signal
 import ssl
 import subprocess
 import sys
 import tempfile
+import time
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +25,7 @@ from tests.support.api_process import BASE, ENOUGH_S, eventually
 from tests.support.line_under_test import ROOT, STATIONS, free_ports, line_folder
 
 Json = dict[str, Any]
+_WAIT = re.compile(r"too many tries: wait (\d+) s")
 API = '\n[api]\nlisten = "127.0.0.1:{port}"\ntls = true\n'
 
 
@@ -98,10 +101,15 @@ class Newcomer:
 
     # -- the terminal ----------------------------------------------------------------------------
 
-    def dryline(self, *words: str, typed: str = "", code: int = 0) -> str:
+    def dryline(self, *words: str, typed: str = "", code: int = 0, waits: int = 0) -> str:
         """A command; what it printed, on both ways. One that is told a secret is a process of its
-        own, whose arguments others see."""
+        own, whose arguments others see. waits: how often, after wrong passwords, it does as it is
+        told and comes again later."""
         told, got = self._process(words, typed) if typed else self._here(words)
+        while waits and (asked := _WAIT.search(told)):
+            waits -= 1
+            time.sleep(float(asked[1]))
+            told, got = self._process(words, typed)
         assert got == code, told
         with (self.home / "terminal.log").open("a", encoding="utf-8") as stream:
             stream.write(told)
@@ -122,14 +130,14 @@ class Newcomer:
             done = CliRunner().invoke(app, list(words), env=more)
         return done.output, done.exit_code
 
-    def on_run(self, *words: str, typed: str = "", code: int = 0) -> str:
+    def on_run(self, *words: str, typed: str = "", code: int = 0, waits: int = 0) -> str:
         """A command about the run folder."""
-        return self.dryline(*words, "--run", str(self.run), typed=typed, code=code)
+        return self.dryline(*words, "--run", str(self.run), typed=typed, code=code, waits=waits)
 
-    def on_recipes(self, *words: str, typed: str = "", code: int = 0) -> str:
+    def on_recipes(self, *words: str, typed: str = "", code: int = 0, waits: int = 0) -> str:
         """A command about recipes."""
         where = ("--recipes", str(self.recipes), "--line", str(self.line))
-        return self.dryline(*words, *where, typed=typed, code=code)
+        return self.dryline(*words, *where, typed=typed, code=code, waits=waits)
 
     def add(self, name: str, password: str, *roles: str, display: str = "") -> None:
         self.secrets.add(password)

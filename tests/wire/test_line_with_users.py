@@ -24,6 +24,7 @@ CHIEF, EVA, BOSS, SATO = (
 )  # fmt: skip
 RECIPE = "nmc-standard@2.0.0"
 CLOSED_S = 5.0
+WAITS = 1  # after one wrong password: the next that is right is taken when that time is over
 
 
 @pytest.fixture(scope="module")
@@ -110,10 +111,10 @@ def test_a_release_and_a_deployment_are_signed_at_the_terminal(home: Newcomer) -
     assert "its author" in told or "may not approve" in told
     told = home.on_recipes(*release, "--by", "boss", *on_run, typed=SATO + "\n", code=1)
     assert "wrong" in told
-    home.on_recipes(*release, "--by", "boss", *on_run, typed=BOSS + "\n")
+    home.on_recipes(*release, "--by", "boss", *on_run, typed=BOSS + "\n", waits=WAITS)
     deploy = ("deploy", "coater", RECIPE, "--reason", "first")
     assert "wrong" in home.on_run(*deploy, "--by", "boss", typed="nothing\n", code=1)
-    home.on_run(*deploy, "--by", "boss", typed=BOSS + "\n")
+    home.on_run(*deploy, "--by", "boss", typed=BOSS + "\n", waits=WAITS)
     assert "signed by boss" in home.on_run("deployed", "coater")
     assert "as the audit trail knows it" in home.on_recipes("recipe", "verify", *on_run)
 
