@@ -24,6 +24,7 @@ from tests.bench import (
     bench_screens,
     bench_sink,
 )
+from tests.bench.goals import as_json, goals_of, table
 
 OUT = Path("bench-out/bench.json")
 NAMES = (
@@ -65,20 +66,27 @@ def main() -> None:
     unknown = set(chosen.names) - set(benches)
     if unknown:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(benches)}")
+    results: dict[str, Mapping[str, object]] = {}
     figures: dict[str, Mapping[str, float]] = {}
     for name in chosen.names or benches:
-        figures[name] = dict(flat(benches[name]()))
+        results[name] = benches[name]()
+        figures[name] = dict(flat(results[name]))
         print(f"\n{name}")
         for key, value in figures[name].items():
             print(f"  {key:50} {value:14.4g}")
         sys.stdout.flush()
+    goals = goals_of(results)
+    if goals:
+        print("\n" + "\n".join(table(goals)))
     about = {
         "python": platform.python_version(),
         "machine": platform.machine(),
         **{package: version(package) for package in PACKAGES},
     }
     OUT.parent.mkdir(exist_ok=True)
-    OUT.write_text(json.dumps({"about": about, "figures": figures}, indent=1) + "\n")
+    OUT.write_text(
+        json.dumps({"about": about, "figures": figures, "goals": as_json(goals)}, indent=1) + "\n"
+    )
     print(f"\nwritten to {OUT}")
 
 
