@@ -26,7 +26,8 @@ REHEARSED_MS = 180_000
 ANSWERED_MS = 60_000
 LOOKS = (("en", "light"), ("en", "dark"), ("ja", "light"), ("ja", "dark"))
 WEB = ("coater", "calender")
-VICTIM, FAULT = "coater", "feeder_bridging"
+VICTIM, FAULT, RAISED = "coater", "feeder_bridging", "COAT."
+RAISED_MS = 120_000
 BOSS = "otis"  # sees everything
 PATHS = {
     "overview": "/",
@@ -167,7 +168,7 @@ async def illustrate(hmi: ScreensUnderTest, folder: Path) -> None:
     await _scenes(page, folder, SCENES | runs)
     hmi.line.fault(VICTIM, FAULT)
     await visit(page, "/alarms")
-    await page.wait_for_selector(".alarm-row", timeout=120_000)
+    await page.wait_for_selector(f"tr.alarm[data-alarm^='{RAISED}']", timeout=RAISED_MS)
     await page.wait_for_timeout(4 * SETTLE_MS)
     await _scenes(page, folder, WITH_FAULT)
 

@@ -63,6 +63,7 @@ async def energy(parts: OfParts, start: Moment = "-24h", stop: Moment = "now") -
     ask = _asked(start, stop, parts.now_ns())
     tags, store = parts.energy, BaselineStore(parts.given.run)
     baseline = await parts.pools.files.do(store.read)
+    taken_ms = parts.now_ns() // 1_000_000  # before the history is read, which may take its time
     kw = {c.tag: _number(parts, c.tag) for c in tags.consumers}
     tariff = parts.given.config.energy
     now = now_of(tags, kw, baseline) | {"frost_point_degc": _number(parts, tags.frost_point)}
@@ -78,7 +79,7 @@ async def energy(parts: OfParts, start: Moment = "-24h", stop: Moment = "now") -
 
     window = await parts.pools.history.do(read)
     return answer({
-        "t": parts.now_ns() // 1_000_000, "now": now, "baseline": baseline.model_dump(),
+        "t": taken_ms, "now": now, "baseline": baseline.model_dump(),
         "tariff": tariff and tariff.model_dump(), "window": window,
     })  # fmt: skip
 

@@ -10,7 +10,8 @@ const W = 1000, H = 100;
 export const DASHES = [[], [8, 4], [2, 3], [10, 3, 2, 3], [4, 4], [14, 4], [1, 2], [6, 2, 1, 2]];
 const dashOf = (pen) => DASHES[pen % DASHES.length].join(" ");
 
-/** Lowest and highest of some columns and limits, a little wider; null when nothing is known. */
+/** Of some columns and limits: lowest and highest (least, most), and a little wider (low, high), what is
+ * drawn; null when nothing is known. */
 export function spanOf(columns, limits = []) {
   let low = Infinity, high = -Infinity;
   for (const column of columns) {
@@ -23,7 +24,7 @@ export function spanOf(columns, limits = []) {
   if (!(high >= low)) return null;
   for (const v of limits) if (Number.isFinite(v ?? NaN)) { low = Math.min(low, v); high = Math.max(high, v); }
   const more = (high - low) * 0.06 || Math.abs(high) * 0.02 || 1;
-  return { low: low - more, high: high + more };
+  return { low: low - more, high: high + more, least: low, most: high };
 }
 
 /** Digits after the point that tell a span apart. */
@@ -83,7 +84,7 @@ export function Curves({ title, unit, position, lines, band, limits, low, high, 
   const x = (p) => ((p - low) / (high - low)) * W, y = (v) => H - ((v - span.low) / (span.high - span.low)) * H;
   const digits = decimalsOf(span), at = cursor?.value ?? null;
   return html`<figure class=${bare ? "curves bare" : "curves"}>${heading}
-    <div class="curves-box"><span class="axis-high">${numberText(span.high, digits)}</span><span class="axis-low">${numberText(span.low, digits)}</span>
+    <div class="curves-box"><span class="axis-high">${numberText(span.most, digits)}</span><span class="axis-low">${numberText(span.least, digits)}</span>
       <svg viewBox=${`0 0 ${W} ${H}`} preserveAspectRatio="none" role="img" aria-label=${t("curves.label", { what: title, names: lines.map((l) => l.name).join(", ") })} ...${handlersOf(cursor, low, high)}>
         ${ticksOf(low, high, axisUnit).map((v) => html`<path key=${v} class="tickline" d=${`M${x(v).toFixed(1)} 0V${H}`} />`)}
         ${edges && html`<path class="spread" d=${bandOf(position, edges.low, edges.high, x, y)} />`}

@@ -39,6 +39,10 @@ function Card({ station }) {
   </section>`;
 }
 
+// The reason of a state that was entered because the one before had done its work: beside "running" it
+// would read as if the run were over.
+const ENDED_BY_ITSELF = "complete";
+
 /** What a station does now and what it waits for. */
 export function doing(now) {
   if (!now) return t("station.unknown");
@@ -48,8 +52,9 @@ export function doing(now) {
   const [first, ...others] = now.waiting_for ?? [];
   const more = others.length ? ` ${t("station.and_more", { count: others.length })}` : "";
   const waits = first ? t("station.waits", { what: said(first) }) + more : "";
-  const reason = now.reason ? said(now.reason) : "";
-  return [step, left, waits || reason].filter(Boolean).join(" · ") || t("station.nothing");
+  const reason = now.reason && now.reason !== ENDED_BY_ITSELF ? said(now.reason) : "";
+  const text = [step, left, waits || reason].filter(Boolean).join(" · ");
+  return text || t(now.state === "EXECUTE" ? "station.goes_on" : "station.nothing");
 }
 
 /** Which recipe runs, in which phase, and which comes next. */
