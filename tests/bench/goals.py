@@ -48,7 +48,12 @@ def goals_of(results: Mapping[str, Mapping[str, object]]) -> list[Figure]:
         figures = result.get("goals", ())
         if isinstance(figures, list | tuple):
             found += [figure for figure in figures if isinstance(figure, Figure)]
-    return sorted(found, key=lambda figure: figure.goal)
+    return in_order(found)
+
+
+def in_order(figures: Iterable[Figure]) -> list[Figure]:
+    """By the number of the goal."""
+    return sorted(figures, key=lambda figure: figure.goal)
 
 
 def table(figures: Iterable[Figure]) -> Iterator[str]:
