@@ -39,7 +39,7 @@ class Pair:
 
 
 OPCUA_POINTS = 500
-READ_S, WATCH_S = 0.5, 1.2
+READ_S, WATCH_S = 0.3, 0.8
 
 
 def _opcua_map() -> list[Point]:
@@ -178,7 +178,7 @@ async def opcua_watch() -> AsyncIterator[tuple[Turn, Turn]]:
 @asynccontextmanager
 async def modbus() -> AsyncIterator[tuple[Turn, Turn]]:
     """Registers: the driver with its tag table, and `struct` on an asyncio protocol."""
-    registers, seconds = 2000, 0.4
+    registers, seconds = 2000, 0.25
     with Device(registers) as device:
         async with (
             modbus_registers.driver(device.port, registers) as ours,
@@ -237,7 +237,7 @@ async def history() -> AsyncIterator[tuple[Turn, Turn]]:
                     reduce.reduceat(values, starts)
                 return 1
 
-            yield (lambda: _cost(ours, 0.3)), (lambda: _cost(thin, 0.3))
+            yield (lambda: _cost(ours, 0.2)), (lambda: _cost(thin, 0.2))
 
 
 class _Lag:
@@ -273,7 +273,7 @@ async def rehearsal() -> AsyncIterator[tuple[Turn, Turn]]:
                 lag.step(0.1)
         return 600
 
-    yield (lambda: _cost(ours, 0.6)), (lambda: _cost(thin, 0.3))
+    yield (lambda: _cost(ours, 0.4)), (lambda: _cost(thin, 0.2))
 
 
 PAIRS = {

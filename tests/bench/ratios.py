@@ -22,7 +22,7 @@ from tests.bench.machine import about
 from tests.bench.ratio_pairs import PAIRS
 
 FILE = Path(__file__).with_name("ratios.toml")
-ROUNDS = 3
+ROUNDS = 5
 WORSE = 2.0  # so many times the ratio kept is a regression
 LIMIT_S = 60.0
 HEAD = """\

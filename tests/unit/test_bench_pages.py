@@ -63,7 +63,7 @@ def test_every_pair_has_a_ratio_that_was_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "again", "worse"), [(1.9, None, 0), (2.1, 1.9, 0), (2.1, 2.1, 1)]
+    ("first", "again", "worse"), [(1.9, None, False), (2.1, 1.9, False), (2.1, 2.1, True)]
 )
 def test_twice_as_bad_counts_only_when_it_is_so_again(
     first: float, again: float | None, worse: bool
