@@ -39,7 +39,7 @@ class Pair:
 
 
 OPCUA_POINTS = 500
-READ_S, WATCH_S = 0.3, 0.8
+READ_S, WATCH_S = 0.2, 0.6
 
 
 def _opcua_map() -> list[Point]:
@@ -193,7 +193,7 @@ async def modbus() -> AsyncIterator[tuple[Turn, Turn]]:
 
 
 T0_NS = 1_767_225_600 * NS
-STORED_HOURS = 12
+STORED_HOURS = 6
 NAME = "BENCH.T"
 
 
@@ -208,7 +208,7 @@ def _hour(start_ns: int) -> Samples:
 
 @asynccontextmanager
 async def history() -> AsyncIterator[tuple[Turn, Turn]]:
-    """A day's half at 10 Hz in 1,000 buckets: the store, and numpy over the values in memory."""
+    """Six hours at 10 Hz in 1,000 buckets: the store, and numpy over the values in memory."""
     rule = HistoryRule(deadband=0.0, max_interval_s=60.0)
     about = "sine with noise"
     tag = Tag(name=NAME, station="bench", description=about, writer=Writer.DEVICE,
@@ -280,6 +280,6 @@ PAIRS = {
     "opcua_read": Pair("CPU a value read, to asyncua", opcua_read),
     "opcua_watch": Pair("CPU a change, to asyncua's publish callback", opcua_watch),
     "modbus": Pair("CPU a register at 2,000, to struct on asyncio", modbus),
-    "history": Pair("CPU a query of 12 h at 10 Hz, to numpy in memory", history),
+    "history": Pair("CPU a query of 6 h at 10 Hz, to numpy in memory", history),
     "rehearsal": Pair("CPU a second of the line, to 16 plain objects", rehearsal),
 }
