@@ -12,12 +12,12 @@ from pymodbus.client import AsyncModbusTcpClient
 from controller.clock import SimClock, WallClock
 from controller.config import load_line
 from controller.core.errors import LinkLost
-from controller.drivers.modbus import Settings
+from controller.drivers.modbus import HANDSHAKE_S, Settings
 from controller.line_security import Certificates, anchored
 from plc_sim.introduction import introduce, tls_of
 from tests.support.certificates import Pair, pair
 from tests.support.line_under_test import line_folder
-from tests.support.modbus_peers import Rig
+from tests.support.modbus_peers import Rig, elapsed
 
 
 def pem(who: Pair, folder: Path) -> Path:
@@ -77,6 +77,22 @@ async def test_reads_and_writes_go_through_tls(rig: Rig, keys: Keys) -> None:
         await driver.write(None)
         for _ in range(50):
             await driver.receive()
+
+
+async def test_an_answer_is_waited_for_as_long_as_set_not_as_long_as_a_handshake(
+    rig: Rig, keys: Keys
+) -> None:
+    async with rig.connected(**keys.settings(timeout_s=0.3)) as driver:
+        rig.server.drop = True
+        caught: list[LinkLost] = []
+
+        async def read() -> None:
+            with pytest.raises(LinkLost, match=r"no answer within 0\.3 s") as found:
+                await driver.read_all()
+            caught.append(found.value)
+
+        assert await elapsed(read()) < HANDSHAKE_S
+        assert caught
 
 
 async def refusal(rig: Rig, keys: Keys, **changes: object) -> str:
