@@ -159,6 +159,7 @@ class ScanService:
             if not station.faulted:
                 log.exception("scan of %s failed", station.name)
             station.fault(error, utc_ns)
+        self._link.scanned()
         span, table = self._span, self._table
         self._recorder.record(
             Samples(
