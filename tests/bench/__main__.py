@@ -15,6 +15,7 @@ from tests.bench import (
     bench_access,
     bench_alarms,
     bench_control,
+    bench_cycle,
     bench_historian,
     bench_line,
     bench_lockstep,
@@ -28,7 +29,7 @@ from tests.bench.goals import as_json, goals_of, table
 
 OUT = Path("bench-out/bench.json")
 NAMES = (
-    "lockstep", "line", "control", "opcua", "modbus", "rehearsal", "historian", "sink", "alarms",
+    "lockstep", "line", "control", "cycle", "opcua", "modbus", "rehearsal", "historian", "sink", "alarms",
     "access", "screens",
 )  # fmt: skip
 PACKAGES = ("asyncua", "pymodbus", "numpy", "simple-pid")
@@ -54,6 +55,7 @@ def main() -> None:
         "lockstep": bench_lockstep.run,
         "line": bench_line.run,
         "control": bench_control.run,
+        "cycle": bench_cycle.run,
         "opcua": bench_opcua.run,
         "modbus": bench_modbus.run,
         "rehearsal": bench_rehearsal.run,
