@@ -21,6 +21,7 @@ from tests.bench import (
     bench_lockstep,
     bench_modbus,
     bench_opcua,
+    bench_push,
     bench_rehearsal,
     bench_screens,
     bench_sink,
@@ -29,8 +30,8 @@ from tests.bench.goals import as_json, goals_of, table
 
 OUT = Path("bench-out/bench.json")
 NAMES = (
-    "lockstep", "line", "control", "cycle", "opcua", "modbus", "rehearsal", "historian", "sink", "alarms",
-    "access", "screens",
+    "lockstep", "line", "control", "cycle", "push", "opcua", "modbus", "rehearsal", "historian",
+    "sink", "alarms", "access", "screens",
 )  # fmt: skip
 PACKAGES = ("asyncua", "pymodbus", "numpy", "simple-pid")
 
@@ -56,6 +57,7 @@ def main() -> None:
         "line": bench_line.run,
         "control": bench_control.run,
         "cycle": bench_cycle.run,
+        "push": bench_push.run,
         "opcua": bench_opcua.run,
         "modbus": bench_modbus.run,
         "rehearsal": bench_rehearsal.run,
