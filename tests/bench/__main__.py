@@ -17,6 +17,7 @@ from tests.bench import (
     bench_control,
     bench_cycle,
     bench_historian,
+    bench_isolation,
     bench_line,
     bench_lockstep,
     bench_modbus,
@@ -30,8 +31,8 @@ from tests.bench.goals import as_json, goals_of, table
 
 OUT = Path("bench-out/bench.json")
 NAMES = (
-    "lockstep", "line", "control", "cycle", "push", "opcua", "modbus", "rehearsal", "historian",
-    "sink", "alarms", "access", "screens",
+    "lockstep", "line", "control", "cycle", "isolation", "push", "opcua", "modbus", "rehearsal",
+    "historian", "sink", "alarms", "access", "screens",
 )  # fmt: skip
 PACKAGES = ("asyncua", "pymodbus", "numpy", "simple-pid")
 
@@ -57,6 +58,7 @@ def main() -> None:
         "line": bench_line.run,
         "control": bench_control.run,
         "cycle": bench_cycle.run,
+        "isolation": bench_isolation.run,
         "push": bench_push.run,
         "opcua": bench_opcua.run,
         "modbus": bench_modbus.run,

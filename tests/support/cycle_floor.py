@@ -44,9 +44,8 @@ def run(port: int) -> None:
             pvs = words[PV1 : PV1 + 4]
             s.sendall(_WRITE.pack(2, 0, 23, 1, 16, 40, 8, 16, *ticket, 3, 0, *pvs))
             answer = _exactly(s, 9)
-            if answer[7] != 16:  # one byte of an exception follows no more
-                raise ConnectionError(f"refused: {answer.hex()}")
-            _exactly(s, 3)
+            if answer[7] == 16:
+                _exactly(s, 3)  # else it is complete, and says that the ticket came too late
 
 
 def main() -> None:

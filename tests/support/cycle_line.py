@@ -1,27 +1,35 @@
 """Lines for the benchmark of cycles: any number of stations with four loops each.
 
-    python -m tests.support.cycle_line controller|api ...
+    python -m tests.support.cycle_line [--store TAGS] controller|api ...
 
-is the program of Dryline, which then also knows their station kind.
+is the program of Dryline, which then also knows their station kind. --store: the historian of the
+controller is given so many more tags, ten samples of each a second.
 """
 
 import csv
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from controller import config
+import numpy as np
+
+from controller import config, process
 from controller.control.loop import Loop
 from controller.control.pid import Pid
 from controller.control.pid_config import Direction, PidConfig
 from controller.control.procedure import Step
 from controller.control.states import State
 from controller.control.station import Station
+from controller.core.sample import Samples
+from controller.core.tag import HistoryRule, Tag, Writer
+from controller.line import Line, history_tags
 from controller.line_file import Modules
 from controller.stations.common import PLC_READY, Mode, usual_steps
+from controller.supervise import Supervisor
 
 KIND = "four_loops"
 NAMESPACE = "urn:dryline:cycle"
@@ -169,11 +177,48 @@ def _rows(k: int, *, modbus: bool) -> list[list[object]]:
     return rows
 
 
+def store_besides(count: int) -> None:
+    """Have the controller of this process store so many tags more, as if a fast driver fed them."""
+    more = [
+        Tag(
+            name=f"BESIDES.T{k}", station="besides", description="a fast signal", unit="%",
+            writer=Writer.DEVICE, resolution=0.001, history=HistoryRule(max_interval_s=60.0),
+        )
+        for k in range(count)
+    ]  # fmt: skip
+    plain_tags, plain_keep = process.history_tags, Line.keep
+
+    def tags(found: config.LineConfig) -> tuple[Tag, ...]:
+        return (*plain_tags(found), *more)
+
+    def keep(line: Line, supervisor: Supervisor) -> None:
+        plain_keep(line, supervisor)
+        supervisor.keep("storing besides", partial(_feed, line, count))
+
+    process.history_tags, Line.keep = tags, keep  # type: ignore[method-assign]
+
+
+async def _feed(line: Line, count: int) -> None:
+    first = len(history_tags(line.config))
+    rows = np.arange(first, first + count, dtype=np.int32)
+    quality = np.zeros(count, np.uint8)
+    random = np.random.default_rng(1)
+    while True:
+        await line.clock.sleep_link(PERIOD_S)
+        values = np.rint(50_000.0 + 100.0 * random.standard_normal(count)) / 1000.0
+        times = np.full(count, line.clock.utc_ns(), np.int64)
+        line.recorder.record(Samples(rows, values, quality, times))
+
+
 def main() -> None:
     """The program of Dryline."""
     from controller import __main__ as program  # noqa: PLC0415 - not for who only writes lines
 
-    program.app(sys.argv[1:])
+    words = sys.argv[1:]
+    if words[0] == "--store":
+        store_besides(int(words[1]))
+        words = words[2:]
+    program.app(words)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """Windows that do as little as they can: python -m tests.support.push_clients URL COUNT SECONDS
 
-Each shows all tags of `tests.support.push_feed`, acknowledges every frame, and notes how old the
-change in it is when it comes. --cookie and --origin as a browser has them, one cookie for 40
-windows. --deaf: so many more that never read. Prints "up", and a line of JSON at the end.
+Each shows all tags of `tests.support.push_feed` (or those of --tags), acknowledges every frame, and
+notes how old the change in it is when it comes. --cookie and --origin as a browser has them, one
+cookie for 40 windows. --deaf: so many more that never read. Prints "up", and a line of JSON at the
+end.
 """
 
 import argparse
@@ -20,7 +21,6 @@ from tests.support.live_crowd import WINDOWS
 from tests.support.push_feed import PREFIX
 
 HELLO = json.dumps({"op": "hello", "v": 1})
-VIEW = json.dumps({"op": "view", "id": 1, "tags": [f"{PREFIX}.*"], "rate": 10})
 _POSITION = re.compile(rb'"s":(\d+)')
 _VALUE = re.compile(rb'"v":\[\[\d+,([\d.]+)')
 BEGIN_S = 3.0  # for all to be there
@@ -31,6 +31,7 @@ class Windows:
 
     def __init__(self, given: argparse.Namespace) -> None:
         self._given = given
+        self._view = json.dumps({"op": "view", "id": 1, "tags": [given.tags], "rate": 10})
         self.begin_s = time.monotonic() + BEGIN_S + 0.02 * given.count
         self.end_s = self.begin_s + given.seconds
         self.ages_s: list[float] = []
@@ -50,7 +51,7 @@ class Windows:
         """One that does as it should."""
         async with self._open(k) as ws:
             await ws.send(HELLO)
-            await ws.send(VIEW)
+            await ws.send(self._view)
             while True:
                 content = await ws.recv(decode=False)
                 now_s = time.monotonic()
@@ -67,7 +68,7 @@ class Windows:
         """One that reads nothing after it has said what it wants."""
         async with self._open(k) as ws:
             await ws.send(HELLO)
-            await ws.send(VIEW)
+            await ws.send(self._view)
             ws.transport.pause_reading()
             await asyncio.sleep(max(0.0, self.end_s - time.monotonic()))
             ws.transport.abort()
@@ -97,6 +98,7 @@ def main() -> None:
     words.add_argument("seconds", type=float)
     words.add_argument("--cookie", action="append")
     words.add_argument("--origin")
+    words.add_argument("--tags", default=f"{PREFIX}.*")
     words.add_argument("--deaf", type=int, default=0)
     found = asyncio.run(run(words.parse_args()))
     ages = 1000.0 * np.array(found.ages_s or [float("nan")])
