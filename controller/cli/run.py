@@ -1,6 +1,5 @@
 """Commands that run something: up, sim, controller, check, score."""
 
-import asyncio
 import contextlib
 import os
 import signal
@@ -33,6 +32,7 @@ from controller.config import check as check_folder
 from controller.core.errors import DrylineError
 from controller.durable import make_folder
 from controller.epoch import shared_epoch
+from controller.exact_loop import run_exactly
 from controller.metrics.settings import OFF, Endpoint, of_part, parse_address
 from controller.operator_limits import OperatorLimits, limit_problems
 from controller.part import part_of
@@ -234,7 +234,7 @@ def controller(
     if epoch is None:
         epoch = shared_epoch(run, speed, SystemClock().now_s())
     clock = SystemClock(speed, epoch)
-    told(lambda: asyncio.run(run_controller(config, run, clock, recipes, endpoint)))
+    told(lambda: run_exactly(run_controller(config, run, clock, recipes, endpoint)))
 
 
 def check(line: LineFolder = SHIPPED_LINE, json: AsJson = False) -> None:

@@ -15,11 +15,14 @@ from tests.bench import (
     bench_access,
     bench_alarms,
     bench_control,
+    bench_cycle,
     bench_historian,
+    bench_isolation,
     bench_line,
     bench_lockstep,
     bench_modbus,
     bench_opcua,
+    bench_push,
     bench_rehearsal,
     bench_screens,
     bench_sink,
@@ -28,8 +31,8 @@ from tests.bench.goals import as_json, goals_of, table
 
 OUT = Path("bench-out/bench.json")
 NAMES = (
-    "lockstep", "line", "control", "opcua", "modbus", "rehearsal", "historian", "sink", "alarms",
-    "access", "screens",
+    "lockstep", "line", "control", "cycle", "isolation", "push", "opcua", "modbus", "rehearsal",
+    "historian", "sink", "alarms", "access", "screens",
 )  # fmt: skip
 PACKAGES = ("asyncua", "pymodbus", "numpy", "simple-pid")
 
@@ -54,6 +57,9 @@ def main() -> None:
         "lockstep": bench_lockstep.run,
         "line": bench_line.run,
         "control": bench_control.run,
+        "cycle": bench_cycle.run,
+        "isolation": bench_isolation.run,
+        "push": bench_push.run,
         "opcua": bench_opcua.run,
         "modbus": bench_modbus.run,
         "rehearsal": bench_rehearsal.run,
