@@ -29,7 +29,7 @@ demo: setup
 TIMELESS := $(addprefix tests/faults/test_,api_fuzz.py audit_crash.py history_crash.py \
   thinning_crash.py)
 ALONE := $(filter-out $(TIMELESS),$(sort $(wildcard tests/faults/test_*.py))) \
-  tests/docs/test_tutorial.py
+  tests/docs/test_tutorial.py tests/bench/test_ratios.py
 
 BESIDE := $(addprefix --ignore ,$(ALONE))
 

@@ -111,13 +111,9 @@ class Batch:
         last: float64, by table index. The invalid marker gives Bad (sensor) and keeps that
         number, for the reader's eye; a value outside the declared range gives Uncertain (range).
         """
-        joined = {Area.HOLDING: b"", Area.DISCRETE: b""}
-        for block, payload in zip(self.blocks, payloads, strict=True):
-            joined[block.area] += payload
-        words = np.frombuffer(joined[Area.HOLDING], ">u2")
-        bits = np.unpackbits(np.frombuffer(joined[Area.DISCRETE], np.uint8), bitorder="little")
+        words, bits = self._joined(payloads)
         raw = np.empty(len(self.tags), np.float64)
-        signed = words.view(">i2")[self._signed]
+        signed = words.view(np.int16)[self._signed]
         raw[self._int16] = signed
         raw[self._uint16] = words[self._place[self._uint16]]
         raw[self._uint32] = words[self._high] * float(_WORD) + words[self._high + 1]
@@ -130,6 +126,16 @@ class Batch:
             quality[self._int16][invalid] = Quality.BAD_SENSOR
             values[self._int16][invalid] = last[self.tags[self._int16][invalid]]
         return values, quality
+
+    def _joined(self, payloads: Sequence[bytes]) -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
+        """All words, in this machine's byte order, and all bits, block after block."""
+        pairs = tuple(zip(self.blocks, payloads, strict=True))
+        words = b"".join(p for block, p in pairs if block.area is Area.HOLDING)
+        bits = b"".join(p for block, p in pairs if block.area is Area.DISCRETE)
+        return (
+            np.frombuffer(words, ">u2").astype(np.uint16),
+            np.unpackbits(np.frombuffer(bits, np.uint8), bitorder="little"),
+        )
 
     def times(self, block_ns: Sequence[int]) -> NDArray[np.int64]:
         """Source time of each row from the times of the blocks, UTC nanoseconds."""

@@ -1,100 +1,95 @@
 """`make bench`: every figure of this project, printed as a table and kept in bench-out/bench.json.
 
-Nothing is asserted here. Ratios inside one run are firm, absolute figures belong to the machine.
+Nothing is asserted about the figures. Ratios inside one run are firm, absolute figures belong to
+the machine. A benchmark that fails or hangs is named at the end, and the exit code is then 1.
+
+    python -m tests.bench [NAMES]              the benchmarks, or those named
+    python -m tests.bench --write-docs         the last figures into docs/explanation/benchmarks.md
+    python -m tests.bench ratios [--keep]      the ratios that `make test` watches
 """
 
 import argparse
 import json
-import platform
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from importlib.metadata import version
+from collections.abc import Sequence
 from pathlib import Path
 
-from tests.bench import (
-    bench_access,
-    bench_alarms,
-    bench_control,
-    bench_cycle,
-    bench_historian,
-    bench_isolation,
-    bench_line,
-    bench_lockstep,
-    bench_modbus,
-    bench_opcua,
-    bench_push,
-    bench_rehearsal,
-    bench_screens,
-    bench_sink,
-)
-from tests.bench.goals import as_json, goals_of, table
+from tests.bench import last_figures, ratios
+from tests.bench.apart import Outcome, run_apart
+from tests.bench.goals import Figure, as_json, in_order, table
+from tests.bench.machine import about
 
 OUT = Path("bench-out/bench.json")
 NAMES = (
     "lockstep", "line", "control", "cycle", "isolation", "push", "opcua", "modbus", "rehearsal",
     "historian", "sink", "alarms", "access", "screens",
 )  # fmt: skip
-PACKAGES = ("asyncua", "pymodbus", "numpy", "simple-pid")
+LIMIT_S = 1800.0  # for one of them
 
 
-def flat(figures: Mapping[str, object], above: str = "") -> Iterator[tuple[str, float]]:
-    """Nested figures as one level, names joined."""
-    for key, value in figures.items():
-        name = f"{above} {key}".strip()
-        if isinstance(value, Mapping):
-            yield from flat(value, name)
-        elif isinstance(value, int | float):
-            yield name, float(value)
+def measure(name: str, msamples: float, limit_s: float) -> Outcome:
+    """One benchmark, with its figures printed."""
+    arguments = {"msamples": msamples} if name == "historian" else {}
+    outcome = run_apart(f"tests.bench.bench_{name}:run", arguments, limit_s)
+    print(f"\n{name}")
+    for key, value in outcome.figures.items():
+        print(f"  {key:50} {value:14.4g}")
+    if outcome.failure:
+        print(f"  FAILED: {outcome.failure}")
+    sys.stdout.flush()
+    return outcome
 
 
-def main() -> None:
-    """Run all benchmarks, or those named on the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", help="; ".join(NAMES))
-    parser.add_argument("--msamples", type=float, default=100.0, help="history, in millions")
-    chosen = parser.parse_args()
-    benches: dict[str, Callable[[], Mapping[str, object]]] = {
-        "lockstep": bench_lockstep.run,
-        "line": bench_line.run,
-        "control": bench_control.run,
-        "cycle": bench_cycle.run,
-        "isolation": bench_isolation.run,
-        "push": bench_push.run,
-        "opcua": bench_opcua.run,
-        "modbus": bench_modbus.run,
-        "rehearsal": bench_rehearsal.run,
-        "historian": lambda: bench_historian.run(chosen.msamples),
-        "sink": bench_sink.run,
-        "alarms": bench_alarms.run,
-        "access": bench_access.run,
-        "screens": bench_screens.run,
+def keep(path: Path, outcomes: dict[str, Outcome]) -> list[Figure]:
+    """Write what there is so far; the figures of the goals."""
+    goals = in_order(goal for outcome in outcomes.values() for goal in outcome.goals)
+    found = {
+        "about": about(),
+        "figures": {name: each.figures for name, each in outcomes.items() if not each.failure},
+        "goals": as_json(goals),
+        "failed": {name: each.failure for name, each in outcomes.items() if each.failure},
     }
-    unknown = set(chosen.names) - set(benches)
-    if unknown:
-        parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(benches)}")
-    results: dict[str, Mapping[str, object]] = {}
-    figures: dict[str, Mapping[str, float]] = {}
-    for name in chosen.names or benches:
-        results[name] = benches[name]()
-        figures[name] = dict(flat(results[name]))
-        print(f"\n{name}")
-        for key, value in figures[name].items():
-            print(f"  {key:50} {value:14.4g}")
-        sys.stdout.flush()
-    goals = goals_of(results)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    return goals
+
+
+def run_all(names: Sequence[str], msamples: float, limit_s: float, path: Path = OUT) -> int:
+    """Run benchmarks one after the other; 1 when one of them brought no figures."""
+    outcomes: dict[str, Outcome] = {}
+    goals: list[Figure] = []
+    for name in names:
+        outcomes[name] = measure(name, msamples, limit_s)
+        goals = keep(path, outcomes)  # after each: nothing that comes later can lose it
     if goals:
         print("\n" + "\n".join(table(goals)))
-    about = {
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        **{package: version(package) for package in PACKAGES},
-    }
-    OUT.parent.mkdir(exist_ok=True)
-    OUT.write_text(
-        json.dumps({"about": about, "figures": figures, "goals": as_json(goals)}, indent=1) + "\n"
+    print(f"\nwritten to {path}")
+    failed = [name for name, outcome in outcomes.items() if outcome.failure]
+    if failed:
+        print(f"without figures: {', '.join(failed)}")
+    return 1 if failed else 0
+
+
+def main() -> int:
+    """Run all benchmarks, or those named on the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    print(f"\nwritten to {OUT}")
+    parser.add_argument("names", nargs="*", help="; ".join((*NAMES, "ratios")))
+    parser.add_argument("--msamples", type=float, default=100.0, help="history, in millions")
+    parser.add_argument("--limit-s", type=float, default=LIMIT_S, help="for one benchmark")
+    parser.add_argument("--write-docs", action="store_true", help="table of the last figures")
+    parser.add_argument("--keep", action="store_true", help="with ratios: take them as they are")
+    chosen = parser.parse_args()
+    if chosen.write_docs:
+        return last_figures.write(OUT)
+    if chosen.names == ["ratios"]:
+        return ratios.show(keep=chosen.keep)
+    unknown = set(chosen.names) - set(NAMES)
+    if unknown:
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(NAMES)}")
+    return run_all(chosen.names or NAMES, chosen.msamples, chosen.limit_s)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -11,7 +11,7 @@ from controller.core.point import READ_BACK, Access, Point, Wire
 from controller.core.sample import Quality
 from plc_sim.instruments import Status
 from plc_sim.plc import MAP_VERSION
-from tests.support.modbus_peers import Rig, soon
+from tests.support.modbus_peers import LyingServer, Piece, Rig, soon
 
 
 def _outputs(rig: Rig, **changes: float) -> np.ndarray:
@@ -244,3 +244,27 @@ async def test_reads_and_writes_at_once_share_the_connection_one_by_one() -> Non
         await asyncio.gather(write(), read(), driver.receive())
         assert await soon(lambda: rig.get("ENC.SEQ") == 50)
         assert rig.get("ENC.REJECTS") == 0
+
+
+async def test_a_write_does_not_wait_for_the_rest_of_a_poll() -> None:
+    asked: list[int] = []
+
+    def slow(q: bytes, a: bytes) -> list[Piece]:
+        asked.append(q[7])
+        return [0.02, a]
+
+    async with (
+        Rig(patient=True) as rig,
+        LyingServer(rig) as server,
+        rig.connected(server.port) as driver,
+    ):
+        asked.clear()
+        server.lie = slow
+        reading = asyncio.ensure_future(driver.read_all())
+        assert await soon(lambda: len(asked) == 1)
+        await driver.write(None)
+        assert asked == [asked[0], 16]
+        samples = await reading
+    assert len(samples) == len(rig.points)
+    assert len(asked) > 3
+    assert asked.count(16) == 1

@@ -1,0 +1,34 @@
+"""On what machine, with what versions and when figures were taken."""
+
+import os
+import platform
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+PACKAGES = ("asyncua", "pymodbus", "numpy", "simple-pid")
+
+
+def about() -> dict[str, str]:
+    """Machine, versions and day, as texts."""
+    return {
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "machine": machine(),
+        "load": f"{os.getloadavg()[0]:.1f}",
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        **{package: version(package) for package in PACKAGES},
+    }
+
+
+def machine() -> str:
+    """Processor and number of cores."""
+    name = platform.machine()
+    table = Path("/proc/cpuinfo")
+    if table.exists():
+        for row in table.read_text(encoding="utf-8").splitlines():
+            key, _, value = row.partition(":")
+            if key.strip() == "model name":
+                name = value.strip()
+                break
+    return f"{name}, {os.cpu_count()} cores"
