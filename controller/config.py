@@ -67,6 +67,7 @@ class LineConfig:
     line; neighbours: those outside the part that it reads, with the points that it reads. sinks:
     targets outside that history is sent to. metrics: where figures are shown, if anywhere. api:
     where the API of the line listens. energy: what a kilowatt hour costs and emits, if it says.
+    realtime_priority: see `controller.real_time`; 0 for none.
     """
 
     name: str
@@ -82,6 +83,7 @@ class LineConfig:
     metrics: MetricsSettings | None = None
     api: ApiSettings = field(default_factory=ApiSettings)
     energy: EnergySettings | None = None
+    realtime_priority: int = 0
 
     @property
     def part(self) -> str:
@@ -117,6 +119,8 @@ class LineConfig:
         kept = f"raw samples kept {self.history.raw_days} days in {self.history.path}"
         sent = [f"sent to {sink.name} ({sink.kind})" for sink in self.sinks]
         unusual = [f"warning: {warning}" for warning in self.warnings]
+        if self.realtime_priority:
+            sent.append(f"control asks for real-time priority {self.realtime_priority}")
         rest = [f"{points} points; {kept}", *sent, *unusual]
         return "\n".join([head, *(f"  {r}" for r in table), *rest])
 
@@ -274,6 +278,7 @@ def _config(
         metrics=sections.metrics,
         api=sections.api,
         energy=sections.energy,
+        realtime_priority=sections.line.realtime_priority,
     )
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 
 from controller.alarms.alarm import By
 from controller.alarms.answers import acted, listed
@@ -230,6 +231,7 @@ class Desk:
             "history": history,
             "record": line.record.failure,
             "insecure": list(line.insecure),
+            "real_time": asdict(line.real_time),
             "alarms": [
                 {
                     "tag": a.tag,

@@ -32,6 +32,7 @@ from controller.history.status import HistorianStatus
 from controller.line_health import EXPIRES, INSECURE, OWN, REFUSED, LineAlarms, figures, health_tags
 from controller.line_security import Expiry, insecure_stations
 from controller.link import Link, ReadLink
+from controller.real_time import RealTime
 from controller.recipe_kind import recipe_kinds
 from controller.record import Record
 from controller.sinks.figures import sink_tags
@@ -158,6 +159,7 @@ class ScanService:
             if not station.faulted:
                 log.exception("scan of %s failed", station.name)
             station.fault(error, utc_ns)
+        self._link.scanned()
         span, table = self._span, self._table
         self._recorder.record(
             Samples(
@@ -206,6 +208,7 @@ class Line:
                 station, link, self.table, clock, recorder, neighbours=reads
             )
         self.history_failure = ""  # why history cannot be stored, "" while it can
+        self.real_time = RealTime()  # of the thread that scans
         none = [0.0] * len(sink_tags(config.sinks))
         self.sink_figures: Callable[[], list[float]] = lambda: none
         self.alarms = LineAlarms(line_prefix(config), config.sinks)

@@ -19,6 +19,7 @@ from controller.core.errors import Problem
 from controller.endpoint import endpoint_of
 from controller.explain import closest, dotted, problems_of, quoted
 from controller.metrics.settings import MetricsSettings
+from controller.real_time import HIGHEST
 from controller.text_file import shown
 from controller.toml_lines import KeyPath, key_lines, line_of, nested_line
 
@@ -77,6 +78,9 @@ class LineSection(_Section):
     title: _Title = Field(description="name for people")
     io_list: Annotated[str, AfterValidator(_inside)] = Field(description="file of the I/O list")
     map_version: int = Field(ge=1, le=65535, description="equal to PREFIX.MAP of every PLC")
+    realtime_priority: int = Field(
+        default=0, ge=0, le=HIGHEST, description="of the thread that scans, 0 for a usual one"
+    )
 
 
 class HistorySettings(_Section):

@@ -22,7 +22,7 @@ from controller.round_trips import RoundTrips
 from controller.supervise import together
 
 STALE_S = 0.65  # three heartbeats of 0.2 s and a little
-WRITE_S = 0.2  # the output image is renewed this often (wall); the PLC lets it expire at 1.5 s
+WRITE_S = 0.2  # outputs that stand still are renewed this often (wall); the PLC drops them at 1.5 s
 DEAD_S = 3.0  # without a heartbeat for this long the connection is given up, whatever hangs
 FIRST_BEAT_S = 1.0
 CONFIRM_S = 10.0  # a value that is not sent has not changed: history is told so this often (plant)
@@ -222,6 +222,7 @@ class Link(ReadLink[Driver]):
         self._confirmed_at_s = 0.0
         self._said = ""
         self._round_trips = RoundTrips()
+        self._scan = asyncio.Event()  # there was one since the last look
 
     def check(self) -> None:
         """As for every link; and the figures of the link."""
@@ -235,6 +236,10 @@ class Link(ReadLink[Driver]):
         if timing.link_up and now_s - self._confirmed_at_s >= CONFIRM_S:
             self._confirmed_at_s = now_s
             self._confirm()
+
+    def scanned(self) -> None:
+        """Called after every scan: what it has changed goes out now."""
+        self._scan.set()
 
     def _works(self, driver: Driver) -> list[Coroutine[Any, Any, None]]:
         return [*super()._works(driver), self._write(driver)]
@@ -252,24 +257,47 @@ class Link(ReadLink[Driver]):
         self._record_image(slice(None), int(self._times[0]))
 
     async def _write(self, driver: Driver) -> None:
-        station, clock = self._station, self._clock
-        due_s = clock.link_s()
+        """Send outputs with the scan that changed them, else before they expire.
+
+        At most once in a scan period as the wall counts it: simulations at speed scan more often.
+        """
+        clock = self._clock
+        every_s = min(WRITE_S, self._station.setup.period_s)
+        early_s = every_s / 2.0  # a scan may come so much sooner than the last one did
+        due_s = sent_s = clock.link_s()
+        sent: list[float] | None = None
         while True:
-            outputs = station.outputs()
-            if outputs is not None:
-                begun_s = clock.link_s()
-                try:
-                    await driver.write(np.array(outputs))
-                    self._said = ""
-                    ended_s = clock.link_s()
-                    self._round_trips.add(ended_s - begun_s, ended_s)
-                except WriteFailed as error:
-                    station.timing.writes_refused += 1
-                    if str(error) != self._said:
-                        self._said = str(error)
-                        station.tell(EventKind.DEVICE, station.name, f"write refused: {error}")
-            due_s = max(due_s + WRITE_S, clock.link_s())
-            await clock.sleep_link(due_s - clock.link_s())
+            now_s = clock.link_s()
+            if now_s >= due_s - early_s:
+                outputs = self._station.outputs()
+                if outputs is None or outputs != sent or now_s >= sent_s + WRITE_S - early_s:
+                    due_s = max(due_s + every_s, now_s)
+                    sent, sent_s = outputs, now_s
+                    if outputs is not None:
+                        await self._send(driver, outputs)
+            await self._turn(due_s)
+
+    async def _turn(self, due_s: float) -> None:
+        """Wait for a scan; where scans are too rare to keep outputs alive, until they are due."""
+        if self._station.setup.period_s <= WRITE_S * self._clock.speed:
+            await self._scan.wait()
+            self._scan.clear()
+        else:
+            await self._clock.sleep_link(max(0.0, due_s - self._clock.link_s()))
+
+    async def _send(self, driver: Driver, outputs: list[float]) -> None:
+        station, clock = self._station, self._clock
+        begun_s = clock.link_s()
+        try:
+            await driver.write(np.array(outputs))
+            self._said = ""
+            ended_s = clock.link_s()
+            self._round_trips.add(ended_s - begun_s, ended_s)
+        except WriteFailed as error:
+            station.timing.writes_refused += 1
+            if str(error) != self._said:
+                self._said = str(error)
+                station.tell(EventKind.DEVICE, station.name, f"write refused: {error}")
 
     def _confirm(self) -> None:
         """Tell history that what was not sent still holds.

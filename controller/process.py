@@ -25,6 +25,7 @@ from controller.line_security import Certificates, anchored
 from controller.live_stream import LiveStream
 from controller.metrics.figures import Shown
 from controller.metrics.settings import Endpoint
+from controller.real_time import ask_for
 from controller.recipe_kind import recipe_kinds
 from controller.recipe_library import RecipeLibrary
 from controller.run_folder import history_path, live_path, socket_path
@@ -111,6 +112,7 @@ async def _run(
             certificates = Certificates(config, run, clock, line.tell)
             certificates.look()
             line.first_to_expire = lambda: certificates.first
+            hurry(line)
             line.keep(supervisor)
             supervisor.keep("certificates", certificates.run)
             supervisor.keep("line health", desk.publish)
@@ -149,6 +151,15 @@ def keep_for_good() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+def hurry(line: Line) -> None:
+    """Give this thread the priority that line.toml asks for; where it is refused the line runs on
+    without, and says so."""
+    line.real_time = ask_for(line.config.realtime_priority)
+    if line.real_time.refused:
+        log.warning("%s", line.real_time.refused)
+        line.tell(line.real_time.refused)
 
 
 def _keep_sinks(

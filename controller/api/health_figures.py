@@ -87,7 +87,7 @@ def _controller(said: Plain) -> Plain:
     return {
         key: said.get(key)
         for key in ("part", "stations", "pid", "since_ns", "software", "history", "record",
-                    "insecure")
+                    "insecure", "real_time")
     }  # fmt: skip
 
 

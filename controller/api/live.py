@@ -56,18 +56,27 @@ MOST_ENDED = 1_000
 @dataclass(eq=False, slots=True)
 class Connection:
     """One client with its socket. number: of windows since the start; closing: code and reason,
-    when it is to go."""
+    when it is to go; sending_s: since when its socket takes what is being sent, None when nothing
+    is; patience: ends when that takes too long."""
 
     client: LiveClient
     number: int = 0
     token: Secret | None = None
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     closing: tuple[int, str] | None = None
+    sending_s: float | None = None
+    patience: asyncio.Timeout | None = None
 
     def end(self, code: int, reason: str) -> None:
         """Close it at the next opportunity."""
         self.closing = self.closing or (code, reason)
         self.wake.set()
+
+    def give_up(self) -> None:
+        """What is being sent is not taken."""
+        self.sending_s = None
+        if self.patience is not None:
+            self.patience.reschedule(asyncio.get_running_loop().time())
 
 
 class LiveHub:
@@ -87,6 +96,7 @@ class LiveHub:
         self._ended: dict[str, Ended] = {}  # the newest of these, by key of their session
         self._admitted = 0
         self.count = 0
+        self._utc_ns = 0  # of the round
         self.ending = False
 
     # -- rounds ----------------------------------------------------------------------------------
@@ -104,15 +114,18 @@ class LiveHub:
     def round(self) -> None:
         """Everybody may send what is due."""
         self.count += 1
+        now_s = self._clock.link_s()
+        self._utc_ns = self._mirror.now_ns(now_s)
         self.frames.begin(beat=self.count % 10 == 0)
         for connection in self.connections:
             connection.wake.set()
+            if connection.sending_s is not None and now_s - connection.sending_s > SEND_S:
+                connection.give_up()
 
     def due(self, connection: Connection) -> list[bytes]:
-        """What a client is to be sent now."""
-        now_s = self._clock.link_s()
-        utc_ns = self._mirror.now_ns(now_s)
-        said = connection.client.due(self.frames, self.count, utc_ns, now_s)
+        """What a client is to be sent now, from now on."""
+        now_s = connection.sending_s = self._clock.link_s()
+        said = connection.client.due(self.frames, self.count, self._utc_ns, now_s)
         self.counts.frames += len(said)
         self.counts.frame_bytes += sum(map(len, said))
         return said
@@ -228,12 +241,16 @@ async def _listen(websocket: WebSocket, hub: LiveHub, connection: Connection) ->
 
 
 async def _speak(websocket: WebSocket, hub: LiveHub, connection: Connection) -> None:
-    while True:
-        await connection.wake.wait()
-        connection.wake.clear()
-        if connection.closing is not None:
-            raise Broken(*connection.closing)
-        await _send(websocket, hub.due(connection))
+    """Send what is due. No timer a frame: the hub looks who has been sending for too long."""
+    async with asyncio.timeout(None) as connection.patience:
+        while True:
+            await connection.wake.wait()
+            connection.wake.clear()
+            if connection.closing is not None:
+                raise Broken(*connection.closing)
+            for one in hub.due(connection):
+                await websocket.send({"type": "websocket.send", "text": one.decode()})
+            connection.sending_s = None
 
 
 async def _send(websocket: WebSocket, said: list[bytes]) -> None:

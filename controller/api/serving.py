@@ -12,6 +12,7 @@ from typing import Any
 import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from controller.access.certificate import Certificate
 from controller.api.outer import App, Receive, Scope, Send
@@ -28,6 +29,7 @@ IDLE_S = 15.0  # a connection without a request
 MAX_HEAD = 32 * 1024
 MAX_VALUE = 7_000  # of one header of an upgrade
 MAX_MESSAGE = 64 * 1024  # of a WebSocket
+MOST_WAITING = 4  # messages of one, then it is not read any further
 AGAIN_S = 5.0
 _REASONS = {
     errno.EADDRINUSE: "another program listens there",
@@ -85,6 +87,21 @@ class _Patience(H11Protocol):
             self._timer = None
 
 
+class _Socket(WebSocketsSansIOProtocol):
+    """A WebSocket that reads on while little of what came waits to be looked at.
+
+    The library stops and resumes reading at every message, by two calls into the kernel: with
+    fifty windows that acknowledge ten frames a second a third of what they cost.
+    """
+
+    def send_receive_event_to_app(self) -> None:
+        """A message is complete."""
+        reads_on = not self.read_paused and self.queue.qsize() < MOST_WAITING
+        self.read_paused |= reads_on  # the library stops reading only where it is not stopped
+        super().send_receive_event_to_app()
+        self.read_paused &= not reads_on
+
+
 class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -102,7 +119,7 @@ class Listener:
             more = {"ssl_certfile": certificate.certificate, "ssl_keyfile": certificate.key}
         self._server = _Server(
             uvicorn.Config(
-                app, http=_Patience, ws="websockets-sansio", lifespan="off", interface="asgi3",
+                app, http=_Patience, ws=_Socket, lifespan="off", interface="asgi3",
                 log_config=None, access_log=False, server_header=False, date_header=True,
                 proxy_headers=False, limit_concurrency=MOST_CONNECTIONS, backlog=BACKLOG,
                 timeout_keep_alive=int(IDLE_S), timeout_graceful_shutdown=int(GRACE_S),

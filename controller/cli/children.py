@@ -10,16 +10,22 @@ STOP_S = 5.0
 PERIOD_S = 0.2
 FIRST_BACK_OFF_S = 1.0
 LAST_BACK_OFF_S = 30.0
+PATIENT_S = 20.0  # what another waits for may never come
 HEALTHY_S = 30.0  # a process that lived this long starts from the first back-off again
 
 
 @dataclass
 class Child:
-    """One process. again: when it ends it is started again, else its end is the end of all."""
+    """One process.
+
+    again: when it ends it is started again, else its end is the end of all. after: it is started
+    first when this is so, or after PATIENT_S all the same; None: with the others.
+    """
 
     name: str
     command: Sequence[str]
     again: bool = False
+    after: Callable[[], bool] | None = None
     back_off_s: float = FIRST_BACK_OFF_S
     begun_s: float = 0.0
     due_s: float | None = None  # when it is to be started again
@@ -50,16 +56,23 @@ class Children:
 
     def __init__(self, children: Sequence[Child], say: Callable[[str], None]) -> None:
         self._children, self._say = tuple(children), say
+        self._begun_s = 0.0
 
     def start(self) -> None:
-        """Start every one."""
+        """Start every one that waits for nothing."""
+        self._begun_s = time.monotonic()
         for child in self._children:
-            child.start()
+            if child.after is None:
+                child.start()
 
     def step(self) -> bool:
-        """Start again what has ended and may; False when one has ended that may not."""
+        """Start what has waited for another, and again what has ended and may; False when one has
+        ended that may not."""
         for child in self._children:
-            if child.due_s is not None:
+            if child.process is None:
+                if child.after is None or child.after() or self._waited_enough():
+                    child.start()
+            elif child.due_s is not None:
                 if time.monotonic() >= child.due_s:
                     child.start()
             elif child.code is not None:
@@ -69,6 +82,18 @@ class Children:
                 wait_s = child.wait_a_while()
                 self._say(f"{child.name} has ended ({how}); it is started again in {wait_s:g} s")
         return True
+
+    def watch_until(self, done: Callable[[], bool]) -> bool:
+        """Whether it came to be so before a process ended that is not started again, within
+        PATIENT_S."""
+        while not done():
+            if self._waited_enough() or not self.step():
+                return False
+            time.sleep(PERIOD_S)
+        return True
+
+    def _waited_enough(self) -> bool:
+        return time.monotonic() - self._begun_s >= PATIENT_S
 
     def watch(self) -> None:
         """Return when a process has ended that is not started again."""

@@ -113,6 +113,7 @@ def _print_controllers(answer: dict[str, Any]) -> None:
             since = _clock_text(c["since_ns"])
             text = f"controller of {c['part']}: pid {c['pid']}, since {since}, {c['software']}"
             screen.print(text, markup=False, highlight=False)
+        _print_priority(c.get("real_time", {}))
         for name in c.get("insecure", ()):
             banner = f" INSECURE: {name} is read and written without encryption or password "
             errors.print(banner, style="bold white on red", markup=False, highlight=False)
@@ -128,6 +129,15 @@ def _print_controllers(answer: dict[str, Any]) -> None:
     for name in answer["uncontrolled"]:
         how = f"`dryline controller --station {name}`"
         errors.print(f"{name}  NOBODY CONTROLS IT; start {how}", style="red", highlight=False)
+
+
+def _print_priority(real_time: dict[str, Any]) -> None:
+    """Nothing where none is asked for."""
+    if real_time.get("refused"):
+        errors.print(real_time["refused"], style="red", markup=False, highlight=False)
+    elif real_time.get("wanted"):
+        text = f"control has real-time priority {real_time['wanted']}"
+        screen.print(text, markup=False, highlight=False)
 
 
 def watch(

@@ -1,10 +1,10 @@
 """Commands that run something: up, sim, controller, check, score."""
 
-import asyncio
 import contextlib
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -25,12 +25,14 @@ from controller.cli import (
 )
 from controller.cli.api import api_settings
 from controller.cli.children import Child, Children
+from controller.cli.listening import listens, plcs_listen
 from controller.clock import SystemClock
 from controller.config import LineConfig, load_line
 from controller.config import check as check_folder
 from controller.core.errors import DrylineError
 from controller.durable import make_folder
 from controller.epoch import shared_epoch
+from controller.exact_loop import run_exactly
 from controller.metrics.settings import OFF, Endpoint, of_part, parse_address
 from controller.operator_limits import OperatorLimits, limit_problems
 from controller.part import part_of
@@ -98,7 +100,10 @@ def up(  # noqa: PLR0913, PLR0917 - an argument for each option
     common += ["--recipes", str(recipes)]
     started = [
         Child("the plant", [sys.executable, "-m", "plc_sim", "run", *plant]),
-        *(_controller_child([*common, *p, *_shown_at(metrics, names, p)], p) for p in parts),
+        *(
+            _controller_child([*common, *p, *_shown_at(metrics, names, p)], p, plcs_listen(config))
+            for p in parts
+        ),
         *([_api_child([*common, *at])] if api else []),
     ]
     children = Children(started, _told_plainly)
@@ -106,7 +111,9 @@ def up(  # noqa: PLR0913, PLR0917 - an argument for each option
     with contextlib.suppress(KeyboardInterrupt):
         signal.signal(signal.SIGTERM, _interrupt)
         _greet(f"{config.title} is starting, {speed:g} x real time.", run)
-        if api and served.address is not None:
+        at_home = served.address
+        if api and at_home is not None:
+            children.watch_until(lambda: listens(at_home.host, at_home.port))
             _greet(f"Screens:   {served.home}\n{login}")
         if start:
             _start_all(run, children)
@@ -145,11 +152,12 @@ def _told_plainly(text: str) -> None:
     errors.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _controller_child(words: list[str], part: list[str]) -> Child:
-    """Of the whole line, or of a part: that one may end without the others."""
+def _controller_child(words: list[str], part: list[str], plcs: Callable[[], bool]) -> Child:
+    """Of the whole line, or of a part: that one may end without the others. It comes when the plant
+    is there: until then it could only tell of PLCs that are silent."""
     name = f"the controller of {part[-1]}" if part else "the controller"
     command = [sys.executable, "-m", "controller", "controller", *words]
-    return Child(name, command, again=bool(part))
+    return Child(name, command, again=bool(part), after=plcs)
 
 
 def _api_child(words: list[str]) -> Child:
@@ -226,7 +234,7 @@ def controller(
     if epoch is None:
         epoch = shared_epoch(run, speed, SystemClock().now_s())
     clock = SystemClock(speed, epoch)
-    told(lambda: asyncio.run(run_controller(config, run, clock, recipes, endpoint)))
+    told(lambda: run_exactly(run_controller(config, run, clock, recipes, endpoint)))
 
 
 def check(line: LineFolder = SHIPPED_LINE, json: AsJson = False) -> None:

@@ -16,7 +16,6 @@ import asyncio
 import logging
 import struct
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NoReturn
 
 import numpy as np
@@ -32,18 +31,17 @@ from controller.core.sample import Samples
 from controller.drivers import opcua_channel as channel
 from controller.drivers import opcua_settings as fixed
 from controller.drivers.cancellation import plain_cancellation
+from controller.drivers.opcua_bulk import Changes, changes
 from controller.drivers.opcua_image import FIRST_BAD, TYPE_MISMATCH, DeviceImage
+from controller.drivers.opcua_objects import listed
 from controller.drivers.opcua_settings import Settings
 
 __all__ = ["Driver", "Settings"]
 logging.getLogger("asyncua").setLevel(logging.WARNING)  # at INFO every message is formatted
 _VALUE: Final = ua.AttributeIds.Value
 _NAMESPACES: Final = ua.NodeId(ua.ObjectIds.Server_NamespaceArray)
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 _LINK_ERRORS: Final = (OSError, ua.UaError)  # a TimeoutError is an OSError
 _CODEC_ERRORS: Final = (struct.error, ValueError, TypeError, LookupError, AttributeError)
-_SCALARS: Final = frozenset((float, int, bool))
 
 
 class Driver:
@@ -68,6 +66,7 @@ class Driver:
         self._station = points[0].station if points else ""
         self._image = DeviceImage(points, tag_index, clock, settings.max_skew_s)
         self._types = [ua.VariantType[name] for name in self._image.types]
+        self._kinds = np.array([kind.value for kind in self._types], np.uint8)
         self._client: Client | None = None
         self._nodes: list[ua.NodeId] = []
         self._ticket: list[ua.NodeId] = []
@@ -110,7 +109,7 @@ class Driver:
             values = await self._read(self._nodes)
         except _LINK_ERRORS as error:
             self._lost("read failed", error)
-        return self._shape(range(len(values)), values, stamped=False)
+        return self._shape(listed(range(len(values)), values), stamped=False)
 
     async def receive(self) -> Samples:
         """What the subscription delivers next: one notification message, in columns.
@@ -268,12 +267,9 @@ class Driver:
             self._protocol()  # LinkLost if somebody closed it
             return None
         self._publishes.remove(answered)
-        try:
-            answer = self._decode(answered.result(), ua.PublishResponse)
-        except ua.uaerrors.BadTooManyPublishRequests:
-            self._depth = max(1, self._depth - 1)
-            return None
-        return self._take(answer.Parameters)
+        body = answered.result()
+        found = changes(bytes(body)) or self._looked_at(body)
+        return None if found is None else self._take(found)
 
     def _publish(self) -> asyncio.Future[Any]:
         request = ua.PublishRequest()
@@ -281,25 +277,34 @@ class Driver:
         # the public call waits for the answer, which would take a task for each request
         return self._protocol()._send_request(request, 0)  # noqa: SLF001
 
-    def _take(self, result: Any) -> Samples | None:  # noqa: ANN401
+    def _looked_at(self, body: Any) -> Changes | None:  # noqa: ANN401
+        """A message as the library decodes it; None for one that says nothing."""
+        try:
+            result = self._decode(body, ua.PublishResponse).Parameters
+        except ua.uaerrors.BadTooManyPublishRequests:
+            self._depth = max(1, self._depth - 1)
+            return None
         message = result.NotificationMessage
         if not message.NotificationData:
             return None  # keep-alive
-        self._acks.append(
-            ua.SubscriptionAcknowledgement(result.SubscriptionId, message.SequenceNumber)
-        )
-        self._reread |= not self._image.got_message(message.SequenceNumber)
         items: list[Any] = []
         for part in message.NotificationData:
             if isinstance(part, ua.StatusChangeNotification):
                 self._lost(f"subscription ended: {part.Status.name}")
             items += getattr(part, "MonitoredItems", ())
-        rows = [item.ClientHandle for item in items]
-        if rows and max(rows) >= len(self._nodes):
+        rows, values = [i.ClientHandle for i in items], [i.Value for i in items]
+        return listed(rows, values, result.SubscriptionId, message.SequenceNumber)
+
+    def _take(self, found: Changes) -> Samples | None:
+        self._acks.append(ua.SubscriptionAcknowledgement(found.subscription, found.number))
+        self._reread |= not self._image.got_message(found.number)
+        if not len(found.rows):
+            return None
+        if found.rows.max() >= len(self._nodes):
             raise self._fault("notification for a point that was never asked for")
-        if self._image.has_heart(rows):
+        if self._image.has_heart(found.rows):
             self._heard_s, self._suspected = self._clock.link_s(), False
-        return self._shape(rows, [item.Value for item in items], stamped=True) if rows else None
+        return self._shape(found, stamped=True)
 
     async def _probe(self) -> None:
         """Look whether the device's heart beats although the subscription does not say so.
@@ -320,23 +325,14 @@ class Driver:
             await self._client.open_secure_channel(renew=True)
             self._client.uaclient.revolve_security_token()
 
-    def _shape(self, rows: Sequence[int], values: Sequence[Any], *, stamped: bool) -> Samples:
-        """Columns from decoded values; `stamped` False ignores the device's times."""
-        raw: list[float] = []
-        status: list[int] = []
-        source_ns: list[int] = []
-        types = self._types
-        for row, dv in zip(rows, values, strict=True):
-            variant, code, stamp = dv.Value, dv.StatusCode, dv.SourceTimestamp
-            number = variant.Value if variant is not None else None
-            code = code.value if code is not None else 0
-            if type(number) not in _SCALARS or variant.VariantType is not types[row]:
-                number = np.nan
-                code = code if code >= FIRST_BAD else TYPE_MISMATCH
-            raw.append(number)
-            status.append(code)
-            source_ns.append(0 if stamp is None else (stamp - _EPOCH) // _MICROSECOND * 1000)
-        return self._image.samples(rows, raw, status, source_ns, stamped=stamped)
+    def _shape(self, found: Changes, *, stamped: bool) -> Samples:
+        """Columns of samples; `stamped` False ignores the device's times."""
+        status, raw = found.status, found.values
+        wrong = found.kinds != self._kinds[found.rows]
+        if wrong.any():
+            raw = np.where(wrong, np.nan, raw)
+            status = np.where(wrong & (status < FIRST_BAD), np.uint32(TYPE_MISMATCH), status)
+        return self._image.samples(found.rows, raw, status, found.source_ns, stamped=stamped)
 
     def _protocol(self) -> UASocketProtocol:
         protocol = self._client.uaclient.protocol if self._client else None

@@ -96,7 +96,7 @@ class DeviceImage:
         self._heart_row = heart
         self._message = 0
         self._read_at_s = -CATCH_UP_S
-        self._read_ns: dict[int, int] = {}
+        self._read_ns = np.zeros(len(points), np.int64)
         self._clock = clock
         self._max_skew_s = max_skew_s
         self._start = (clock.utc_ns(), clock.link_s())
@@ -139,16 +139,16 @@ class DeviceImage:
         self.losses += lost
         return lost == 0
 
-    def has_heart(self, rows: Sequence[int]) -> bool:
+    def has_heart(self, rows: NDArray[np.int64]) -> bool:
         """True if the heartbeat is among these rows."""
-        return self._heart_row in rows
+        return bool((rows == self._heart_row).any())
 
     def samples(
         self,
-        rows: Sequence[int],
-        raw: Sequence[float],
-        status: Sequence[int],
-        source_ns: Sequence[int],
+        rows: NDArray[np.int64],
+        raw: NDArray[np.float64],
+        status: NDArray[np.uint32],
+        source_ns: NDArray[np.int64],
         *,
         stamped: bool,
     ) -> Samples:
@@ -159,36 +159,31 @@ class DeviceImage:
         """
         if not stamped:
             self._read_at_s = self._clock.link_s()
-            self._read_ns = dict(zip(rows, source_ns, strict=True))
+            self._read_ns[:] = 0
+            self._read_ns[rows] = source_ns
         elif self._clock.link_s() - self._read_at_s < CATCH_UP_S:
-            news = [
-                k for k, row in enumerate(rows) if not 0 < source_ns[k] <= self._read_ns.get(row, 0)
-            ]
-            rows, raw = [rows[k] for k in news], [raw[k] for k in news]
-            status, source_ns = [status[k] for k in news], [source_ns[k] for k in news]
+            news = (source_ns <= 0) | (source_ns > self._read_ns[rows])
+            rows, raw, status, source_ns = rows[news], raw[news], status[news], source_ns[news]
         now_ns = self._clock.utc_ns()
-        times = np.zeros(len(rows), dtype=np.int64)
-        quality = [GOOD if code == 0 else self._quality(code) for code in status]
-        if self._heart_row in rows:
-            k = len(rows) - 1 - rows[::-1].index(self._heart_row)
-            if quality[k] == GOOD:
-                self.heart = int(raw[k])
-                if stamped and source_ns[k]:
-                    self.clock_skew_s = (source_ns[k] - now_ns) / 1e9
-        if stamped and abs(self.clock_skew_s) <= self._max_skew_s * self._speed():
-            times[:] = source_ns
-        return self._columns.shape(
-            np.array(rows, dtype=np.int64),
-            np.array(raw, dtype=np.float64),
-            np.array(quality, dtype=np.uint8),
-            times,
-            now_ns,
-        )
+        quality = self._qualities(status)
+        beats = np.flatnonzero(rows == self._heart_row)
+        if len(beats) and quality[beats[-1]] == GOOD:
+            last = beats[-1]
+            self.heart = int(raw[last])
+            if stamped and source_ns[last]:
+                self.clock_skew_s = (int(source_ns[last]) - now_ns) / 1e9
+        believed = stamped and abs(self.clock_skew_s) <= self._max_skew_s * self._speed()
+        times = source_ns if believed else np.zeros(len(rows), np.int64)
+        return self._columns.shape(rows, raw, quality, times, now_ns)
 
-    def _quality(self, code: int) -> int:
-        if code & _OVERFLOW == _OVERFLOW:
-            self.losses += 1
-        return quality_of(code)
+    def _qualities(self, status: NDArray[np.uint32]) -> NDArray[np.uint8]:
+        """Quality of each; what the device's queues have lost is counted."""
+        quality = np.full(len(status), GOOD, np.uint8)
+        if status.any():
+            self.losses += int(((status & _OVERFLOW) == _OVERFLOW).sum())
+            for code in np.unique(status).tolist():
+                quality[status == code] = quality_of(code)
+        return quality
 
     def _speed(self) -> float:
         """Plant seconds per wall second since the start, at least 1."""

@@ -11,6 +11,7 @@ from controller.cli.children import Child, Children
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 QUIT = [sys.executable, "-c", "import sys; sys.exit(3)"]
+TOUCH = "import pathlib, sys, time; pathlib.Path(sys.argv[1]).touch(); time.sleep(60)"
 FINE = [sys.executable, "-c", ""]
 DEAF = [
     sys.executable,
@@ -109,3 +110,37 @@ def test_one_that_does_not_listen_is_killed(start, monkeypatch, tmp_path):
     until(ready.exists)
     group.end()
     assert deaf.code == -signal.SIGKILL
+
+
+def test_one_that_waits_for_another_comes_when_it_is_there(start, tmp_path):
+    there = tmp_path / "there"
+    first, second = Child("the plant", SLEEP), Child("the controller", SLEEP, after=there.exists)
+    group = start(first, second)
+    assert group.step()
+    assert first.process is not None
+    assert second.process is None
+    there.touch()
+    assert group.step()
+    assert second.process is not None
+    assert group.end()
+
+
+def test_what_never_comes_is_not_waited_for_for_ever(start, monkeypatch):
+    monkeypatch.setattr(module, "PATIENT_S", 0.0)
+    late = Child("the controller", SLEEP, after=lambda: False)
+    group = start(Child("the plant", SLEEP), late)
+    assert not group.watch_until(lambda: False)
+    assert group.step()
+    assert late.process is not None
+    assert group.end()
+
+
+def test_the_end_of_one_that_is_needed_ends_the_wait_for_another(start):
+    group = start(Child("the plant", QUIT), Child("other", SLEEP))
+    assert not group.watch_until(lambda: False)
+
+
+def test_what_is_waited_for_is_told(start, tmp_path):
+    group = start(Child("the plant", [sys.executable, "-c", TOUCH, str(tmp_path / "up")]))
+    assert group.watch_until((tmp_path / "up").exists)
+    assert group.end()

@@ -123,17 +123,23 @@ class Person:
 
 
 class ApiUnderTest:
-    """Use as a context. home: where `recipes` lies; words: further options."""
+    """Use as a context. home: where `recipes` lies; words: further options; module: the program."""
 
     def __init__(
-        self, line: Path, run: Path, *words: str, home: Path = ROOT, log: Path | None = None
+        self,
+        line: Path,
+        run: Path,
+        *words: str,
+        home: Path = ROOT,
+        log: Path | None = None,
+        module: str = "controller",
     ) -> None:
         self.port = free_ports(1)[0]
         self.run = run
         self.log = log or run.with_name("api.log")
         self.anchors = run.with_name("anchors")
         self._command = [
-            sys.executable, "-m", "controller", "api", "--line", str(line), "--run", str(run),
+            sys.executable, "-m", module, "api", "--line", str(line), "--run", str(run),
             "--listen", f"127.0.0.1:{self.port}", *words,
         ]  # fmt: skip
         self._home = home

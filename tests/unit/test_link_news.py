@@ -1,8 +1,11 @@
 """What a link must not believe, repeat late or keep to itself: restarts, lost writes, old news."""
 
+import numpy as np
+
 from controller.clock import ManualClock
 from controller.control.states import State
 from controller.core.event import EventKind, Verb
+from controller.core.sample import Samples
 from controller.drivers.memory import LinkFault
 from controller.drivers.opcua_image import CATCH_UP_S, DeviceImage
 from tests.support.opcua_peers import small_map
@@ -50,6 +53,13 @@ def test_what_loops_and_formulas_move_is_not_told_as_lost():
     assert not bench.told(EventKind.DEVICE)
 
 
+def taken(device: DeviceImage, rows, raw, status, source_ns, *, stamped: bool) -> Samples:
+    columns = (np.array(c, t) for c, t in zip(
+        (rows, raw, status, source_ns), (np.int64, np.float64, np.uint32, np.int64), strict=True
+    ))  # fmt: skip
+    return device.samples(*columns, stamped=stamped)
+
+
 def image() -> tuple[DeviceImage, ManualClock]:
     points = small_map()
     names = [tag.name for point in points for tag in point.tags()]
@@ -63,12 +73,12 @@ def test_news_from_before_a_full_read_is_left_out():
     device, clock = image()
     rows = range(len(device.points))
     read_ns = clock.utc_ns()
-    device.samples(rows, [1.0] * len(rows), [0] * len(rows), [read_ns] * len(rows), stamped=False)
+    taken(device, rows, [1.0] * len(rows), [0] * len(rows), [read_ns] * len(rows), stamped=False)
     clock.t_s += 0.1
     queued = [read_ns - NS // 10, read_ns, read_ns + NS // 10]
-    samples = device.samples([0, 0, 0], [9.0, 1.0, 2.0], [0] * 3, queued, stamped=True)
+    samples = taken(device, [0, 0, 0], [9.0, 1.0, 2.0], [0] * 3, queued, stamped=True)
     assert samples.values.tolist() == [2.0]
-    undated = device.samples([1], [3.0], [0], [0], stamped=True)
+    undated = taken(device, [1], [3.0], [0], [0], stamped=True)
     assert undated.values.tolist() == [3.0]
 
 
@@ -76,9 +86,9 @@ def test_a_clock_that_steps_back_does_not_silence_the_device_for_long():
     device, clock = image()
     rows = range(len(device.points))
     read_ns = clock.utc_ns()
-    device.samples(rows, [1.0] * len(rows), [0] * len(rows), [read_ns] * len(rows), stamped=False)
+    taken(device, rows, [1.0] * len(rows), [0] * len(rows), [read_ns] * len(rows), stamped=False)
     clock.t_s += CATCH_UP_S
-    samples = device.samples([0], [5.0], [0], [read_ns - 30 * NS], stamped=True)
+    samples = taken(device, [0], [5.0], [0], [read_ns - 30 * NS], stamped=True)
     assert samples.values.tolist() == [5.0]
     assert (samples.time_ns > read_ns).all()
 

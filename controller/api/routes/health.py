@@ -39,6 +39,7 @@ _FIGURES = {
     }},
     "controllers": [{"part": "", "stations": ["coater"], "pid": 4711, "since_ns": 0,
                      "software": "dryline 0.1.0", "record": "", "insecure": ["..."],
+                     "real_time": {"wanted": 0, "refused": ""},
                      "history": {"stored": 0, "queued": 0, "dropped": 0, "failing": False}}],
     "history": {"stored": 0, "queued": 0, "dropped": 0, "failing": False, "error": ""},
     "line": {"LINE.HISTORY.QUEUE": _FIGURE},

@@ -48,12 +48,13 @@ export function useStillOrder(rows) {
   return { rows: order.map((id) => byId.get(id) ?? gone(id)), handlers: { onPointerDown: down, onPointerUp: up, onPointerCancel: up, onPointerLeave: (e) => e.buttons && up() } };
 }
 
-/** "-41.8 > -45.0 °C": the value beside the limit, where there are numbers; a word or a switch as it is called. */
+/** "-41.8 > -45.0 °C": the value beside the limit, where there are numbers, or its word. Nothing of a switch:
+ * "off" beside an alarm would read as if the alarm were. */
 export function measured({ value, limit, tag, unit = metaOf(tag)?.u }) {
   if (value === null) return "";
   const meta = metaOf(tag), label = meta?.lb?.[Math.round(value)];
   if (label) return said(label);
-  if (meta?.k === "bool") return t(value ? "value.on" : "value.off");
+  if (meta?.k === "bool") return "";
   if (limit === null || !unit) return `${numberText(value, value % 1 ? digitsOf(value) : 0)} ${unitText(unit)}`.trim();
   const sign = value > limit ? ">" : value < limit ? "<" : "=";
   let digits = digitsOf(limit);

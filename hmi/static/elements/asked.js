@@ -13,10 +13,11 @@ import { ProblemBox } from "./confirm.js";
 /**
  * Ask whenever `key` changes, nothing while it is "". ask(ended): gives the answer, throws Problem;
  * everyMs: and again after so long. found: the newest answer, kept while it is asked again; at: server
- * time of it; old: the newest question was not answered.
+ * time of it; cameMs: when it came, by performance.now(), for a plant's time may run at another speed;
+ * old: the newest question was not answered.
  */
 export function useAsked(key, ask, everyMs = 0) {
-  const state = useSignal({ key, found: null, problem: null, at: 0 }), turn = useSignal(0);
+  const state = useSignal({ key, found: null, problem: null, at: 0, cameMs: 0 }), turn = useSignal(0);
   useEffect(() => {
     if (!key) return undefined;
     const ended = new AbortController();
@@ -24,11 +25,11 @@ export function useAsked(key, ask, everyMs = 0) {
     const run = async () => {
       try {
         const found = await ask(ended.signal);
-        if (!ended.signal.aborted) state.value = { key, found, problem: null, at: serverT.peek() || Date.now() };
+        if (!ended.signal.aborted) state.value = { key, found, problem: null, at: serverT.peek() || Date.now(), cameMs: performance.now() };
       } catch (error) {
         if (ended.signal.aborted) return;
         if (!(error instanceof Problem)) throw error;
-        state.value = { ...(state.peek().key === key ? state.peek() : { key, found: null, at: 0 }), problem: error };
+        state.value = { ...(state.peek().key === key ? state.peek() : { key, found: null, at: 0, cameMs: 0 }), problem: error };
       }
       if (everyMs && !ended.signal.aborted) timer = setTimeout(run, everyMs);
     };
@@ -38,7 +39,7 @@ export function useAsked(key, ask, everyMs = 0) {
       clearTimeout(timer);
     };
   }, [key, turn.value]);
-  const now = state.value.key === key ? state.value : { key, found: null, problem: null, at: 0 };
+  const now = state.value.key === key ? state.value : { key, found: null, problem: null, at: 0, cameMs: 0 };
   return { ...now, old: Boolean(now.problem && now.found), again: () => { turn.value += 1; } };
 }
 

@@ -25,7 +25,8 @@ export default function Energy() {
   const asked = useAsked("energy now", (signal) => get("/energy", { start: "-1m" }, { signal, ...wide }), NOW_MS);
   const past = useAsked(`energy ${span}`, (signal) => get("/energy", { start: `-${span}` }, { signal, ...wide }), WINDOW_MS);
   const found = asked.found;
-  const old = link.value !== "live" || Boolean(asked.problem) || serverT.value - (found?.t ?? 0) > OLD_MS;
+  // Looked at with each frame, but by the time of the browser: a simulated plant's may run at another speed.
+  const old = link.value !== "live" || Boolean(asked.problem) || (serverT.value > 0 && performance.now() - asked.cameMs > OLD_MS);
   return html`<h1 class="unseen">${t("screen.energy")}</h1><div class="energy-page">
     <section class="panel energy-now"><h2>${t("energy.now")} ${found && html`<small class="note">${t("energy.as_of", { time: clockText(found.t) })}</small>`}</h2><${Asking} asked=${asked} />${found && html`<${Powers} now=${found.now} baseline=${found.baseline} old=${old} />`}</section>
     <section class="panel energy-window"><div class="tools"><h2>${t("energy.window")}</h2><div class="spans" role="group" aria-label=${t("trend.span")}>${Object.keys(SPANS).map((s) => html`<button type="button" key=${s} aria-pressed=${s === span} onClick=${() => go(withQuery({ span: s }), { replace: true })}>${t(`energy.span.${s}`)}</button>`)}</div></div>
