@@ -90,8 +90,8 @@ class _Patience(H11Protocol):
 class _Socket(WebSocketsSansIOProtocol):
     """A WebSocket that reads on while little of what came waits to be looked at.
 
-    The library stops and resumes reading at every message, by two calls into the kernel: with
-    fifty windows that acknowledge ten frames a second a third of what they cost.
+    The library stops and resumes reading at every message, by two calls into the kernel, and
+    every window acknowledges ten frames a second.
     """
 
     def send_receive_event_to_app(self) -> None:
