@@ -1,0 +1,137 @@
+"""An OPC UA plant whose every value changes in each publishing interval.
+
+asyncua's server takes connections, sessions, subscriptions and monitored items. A server that
+makes objects of its values cannot send 100,000 of them a second, so what it would publish is
+replaced: the items of a notification are bytes that were laid out once and are filled by numpy.
+What a client receives is the same. Values and source times change each time; a part of them may
+carry a status.
+"""
+
+import asyncio
+import multiprocessing
+import struct
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from typing import Any
+
+import numpy as np
+from asyncua import ua
+from asyncua.server.internal_subscription import InternalSubscription
+
+from controller.core.point import Point, Wire
+from tests.support.opcua_peers import Bench, point, small_map
+
+_FORMS = {
+    Wire.DOUBLE: (11, "<f8"), Wire.FLOAT: (10, "<f4"), Wire.INT32: (6, "<i4"),
+    Wire.UINT32: (7, "<u4"), Wire.BOOL: (1, "u1"),
+}  # fmt: skip
+_VALUE, _STATUS, _SOURCE = 1, 2, 4
+_UNCERTAIN = 0x40900000
+_EPOCH = 116_444_736_000_000_000
+_ODD = (Wire.INT32, Wire.UINT32, Wire.BOOL, Wire.FLOAT)
+
+
+def points_of(count: int, *, mixed: bool) -> list[Point]:
+    """So many points: those of every PLC, and doubles; of a mixed plant each tenth is another."""
+    known = small_map()
+    found = list(known)
+    for k in range(count - len(known)):
+        wire = _ODD[k // 10 % len(_ODD)] if mixed and k % 10 == 0 else Wire.DOUBLE
+        found.append(point(f"X{k}", wire, scan_s=0.1))
+    return found
+
+
+class _Notification:
+    """The items of a DataChangeNotification as bytes, filled anew for each message."""
+
+    def __init__(self, handles: Sequence[int], points: Sequence[Point], *, mixed: bool) -> None:
+        parts, places, self._forms = [struct.pack("<i", len(handles))], [], []
+        at = len(parts[0])
+        for handle in handles:
+            kind, form = _FORMS[points[handle].wire]
+            told = mixed and handle % 40 == 7  # a status now and then
+            mask = _VALUE | _SOURCE | _STATUS * told
+            size = np.dtype(form).itemsize
+            part = struct.pack("<IBB", handle, mask, kind) + bytes(size)
+            parts.append(part + struct.pack("<I", _UNCERTAIN) * told + bytes(8))
+            places.append((at + 6, at + len(parts[-1]) - 8))
+            self._forms.append(form)
+            at += len(parts[-1])
+        parts.append(struct.pack("<i", -1))
+        self._bytes = np.frombuffer(b"".join(parts), np.uint8).copy()
+        self._value_at, self._source_at = np.array(places).T
+        self._turn = 0
+
+    def filled(self) -> bytes:
+        """The bytes with other values and the time of now."""
+        self._turn += 1
+        forms = np.array(self._forms)
+        for form in np.unique(forms).tolist():
+            (of,) = np.nonzero(forms == form)
+            value = (self._turn + of) % (2 if form == "u1" else 97)
+            self._put(self._value_at[of], value.astype(form))
+        now = time.time_ns() // 100 + _EPOCH
+        self._put(self._source_at, np.full(len(forms), now, "<i8"))
+        return self._bytes.tobytes()
+
+    def _put(self, at: Any, values: Any) -> None:
+        size = values.dtype.itemsize
+        self._bytes[at[:, None] + np.arange(size)] = values.view(np.uint8).reshape(-1, size)
+
+
+def _replace_publishing(points: Sequence[Point], *, mixed: bool) -> None:
+    made: dict[int, tuple[int, _Notification]] = {}
+
+    def always(_: InternalSubscription) -> bool:
+        return True
+
+    def fill(own: Any, result: ua.PublishResult) -> None:
+        own._triggered_datachanges = {}
+        items = own.monitored_item_srv._monitored_items.values()
+        if not items:
+            return
+        number = own.data.SubscriptionId
+        if made.get(number, (0,))[0] != len(items):
+            handles = [item.client_handle for item in items]
+            made[number] = (len(items), _Notification(handles, points, mixed=mixed))
+        told = ua.ExtensionObject(
+            ua.FourByteNodeId(ua.ObjectIds.DataChangeNotification_Encoding_DefaultBinary),
+            made[number][1].filled(),
+        )
+        result.NotificationMessage.NotificationData.append(told)
+
+    InternalSubscription.has_published_results = always  # type: ignore[method-assign]
+    InternalSubscription._pop_triggered_datachanges = fill  # type: ignore[method-assign]
+
+
+def _serve(pipe: Connection, count: int, mixed: bool) -> None:
+    async def run() -> None:
+        points = points_of(count, mixed=mixed)
+        _replace_publishing(points, mixed=mixed)
+        bench = Bench(points=points)
+        await bench.start()
+        assert bench._task is not None
+        bench._task.cancel()
+        pipe.send(bench.server.endpoint)
+        while not pipe.poll():  # noqa: ASYNC110 - until the other end is closed
+            await asyncio.sleep(0.2)
+
+    asyncio.run(run())
+
+
+@contextmanager
+def busy_plant(count: int, *, mixed: bool = False) -> Iterator[str]:
+    """Endpoint of such a plant in a process of its own."""
+    context = multiprocessing.get_context("spawn")
+    pipe, far = context.Pipe()
+    process = context.Process(target=_serve, args=(far, count, mixed), daemon=True)
+    process.start()
+    far.close()
+    try:
+        yield pipe.recv()
+    finally:
+        process.kill()
+        process.join()
+        pipe.close()
