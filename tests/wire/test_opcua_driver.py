@@ -13,7 +13,9 @@ from controller.core.errors import LinkLost, ProtocolFault, WriteFailed
 from controller.core.point import READ_BACK, Access, Wire
 from controller.core.sample import Quality, Samples
 from controller.core.table import TagTable
+from controller.drivers import opcua as module
 from controller.drivers.opcua import Driver, Settings
+from controller.drivers.opcua_bulk import Changes, changes
 from plc_sim.instruments import Status
 from tests.support.opcua_peers import PREFIX, Bench, connected, make_driver, point, small_map
 
@@ -364,3 +366,53 @@ async def test_a_fast_clock_keeps_the_devices_times() -> None:
             assert abs(driver.clock_skew_s) < 120
     finally:
         await bench.stop()
+
+
+class Spied:
+    """What `opcua_bulk` made of each message."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.found: list[Changes | None] = []
+
+        def look(body: bytes) -> Changes | None:
+            self.found.append(changes(body))
+            return self.found[-1]
+
+        monkeypatch.setattr(module, "changes", look)
+
+
+async def test_all_that_the_server_sends_of_values_is_decoded_in_bulk(
+    bench: Bench, driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spied, table = Spied(monkeypatch), table_of(bench)
+    bench.pv = 31.25
+    await until(driver, table, "PV", 31.25)
+    assert spied.found
+    assert None not in spied.found
+
+
+async def test_a_layout_that_changes_in_mid_stream_loses_nothing(
+    bench: Bench, driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spied, table = Spied(monkeypatch), table_of(bench)
+    bench.pv = 11.0
+    await until(driver, table, "PV", 11.0)
+    bench.pv, bench.pv_status = 12.0, Status.HELD
+    await until(driver, table, "PV", 12.0)
+    assert table.sample(f"{PREFIX}.PV").quality == Quality.UNCERTAIN_HELD
+    bench.pv, bench.pv_status = 13.0, Status.GOOD
+    await until(driver, table, "PV", 13.0)
+    assert table.sample(f"{PREFIX}.PV").quality == Quality.GOOD
+    assert None not in spied.found
+    assert driver.losses == 0
+
+
+async def test_what_is_not_decoded_in_bulk_comes_by_the_library(
+    bench: Bench, driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "changes", lambda body: None)
+    table = table_of(bench)
+    bench.pv, bench.pv_status = 14.5, Status.HELD
+    await until(driver, table, "PV", 14.5)
+    assert table.sample(f"{PREFIX}.PV").quality == Quality.UNCERTAIN_HELD
+    bench.pv_status = Status.GOOD

@@ -10,8 +10,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from controller.clock import WallClock
 from controller.core.errors import LinkLost, NotTrusted
-from controller.drivers import opcua_channel
+from controller.drivers import opcua, opcua_channel
 from controller.drivers.opcua import Driver
+from controller.drivers.opcua_bulk import Changes, changes
 from controller.drivers.opcua_settings import Security
 from controller.drivers.opcua_settings import Settings as OpcuaSettings
 from controller.pki import own
@@ -91,6 +92,28 @@ async def test_accepted_certificate_and_right_password_are_let_in(
 ) -> None:
     controller.trust.add(STATION, real.der)
     assert await talks(controller.driver(plc.endpoint))
+
+
+async def test_values_of_an_encrypted_session_are_decoded_in_bulk(
+    controller: Controller, plc: SecurePlc, real: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    controller.trust.add(STATION, real.der)
+    found: list[Changes | None] = []
+
+    def look(body: bytes) -> Changes | None:
+        found.append(changes(body))
+        return found[-1]
+
+    monkeypatch.setattr(opcua, "changes", look)
+    driver = controller.driver(plc.endpoint)
+    await driver.connect()
+    try:
+        samples = await driver.receive()  # all of them, once
+        assert len(samples) == len(small_map())
+    finally:
+        await driver.close()
+    assert found
+    assert None not in found
 
 
 async def test_pinned_certificate_needs_no_trust_list(
