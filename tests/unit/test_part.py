@@ -159,6 +159,7 @@ async def test_an_owner_is_not_disturbed_by_a_reader(tmp_path):
         reader = Apart(tmp_path / "b", ["calender"])
         reader.clock, reader.plcs, reader.wires = owner.clock, owner.plcs, owner.wires
         reader.take(["calender"])
+        await owner.pass_time(0.05)  # count from between two scans, with which outputs go out
         before = owner.held("coater", "COAT.SEQ")
         await owner.pass_time(10.0)
         alone = owner.held("coater", "COAT.SEQ") - before
