@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -100,12 +99,11 @@ def up(  # noqa: PLR0913, PLR0917 - an argument for each option
     common += ["--recipes", str(recipes)]
     started = [
         Child("the plant", [sys.executable, "-m", "plc_sim", "run", *plant]),
-        *(
-            _controller_child([*common, *p, *_shown_at(metrics, names, p)], p, plcs_listen(config))
-            for p in parts
-        ),
+        *(_controller_child([*common, *p, *_shown_at(metrics, names, p)], p) for p in parts),
         *([_api_child([*common, *at])] if api else []),
     ]
+    for child in started[1:]:  # until the plant is there they could only tell of silent PLCs
+        child.after = plcs_listen(config)
     children = Children(started, _told_plainly)
     children.start()
     with contextlib.suppress(KeyboardInterrupt):
@@ -152,12 +150,11 @@ def _told_plainly(text: str) -> None:
     errors.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _controller_child(words: list[str], part: list[str], plcs: Callable[[], bool]) -> Child:
-    """Of the whole line, or of a part: that one may end without the others. It comes when the plant
-    is there: until then it could only tell of PLCs that are silent."""
+def _controller_child(words: list[str], part: list[str]) -> Child:
+    """Of the whole line, or of a part: that one may end without the others."""
     name = f"the controller of {part[-1]}" if part else "the controller"
     command = [sys.executable, "-m", "controller", "controller", *words]
-    return Child(name, command, again=bool(part), after=plcs)
+    return Child(name, command, again=bool(part))
 
 
 def _api_child(words: list[str]) -> Child:

@@ -77,11 +77,8 @@ class Newcomer:
             return False
         transport = httpx.HTTPTransport(uds=str(self.run / "api.sock"))
         with httpx.Client(transport=transport, base_url=f"http://localhost{BASE}") as http:
-            answer = http.get("/stations")
-        if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
-            return False  # no controller yet: it waits for the PLCs
-        found = answer.json()["stations"].values()
-        return all(s.get("link_up") and s["heard"] for s in found)
+            found = http.get("/stations").json()["stations"].values()
+            return all(s.get("link_up") and s["heard"] for s in found)
 
     def stop(self) -> None:
         """Ctrl-C at the terminal."""
