@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -53,6 +54,8 @@ Stations = Annotated[
     list[str] | None,
     typer.Option("--station", help="Control only this station; may be given several times."),
 ]
+_ORDERS_TO_END = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, kill, a closed terminal
+
 Metrics = Annotated[
     str,
     typer.Option(help="Show figures at ADDRESS:PORT, or off; default: [metrics] of line.toml."),
@@ -106,8 +109,10 @@ def up(  # noqa: PLR0913, PLR0917 - an argument for each option
         child.after = plcs_listen(config)
     children = Children(started, _told_plainly)
     children.start()
-    with contextlib.suppress(KeyboardInterrupt):
-        signal.signal(signal.SIGTERM, _interrupt)
+    with _ended(children), contextlib.suppress(KeyboardInterrupt):
+        for order in _ORDERS_TO_END:
+            if signal.getsignal(order) is not signal.SIG_IGN:  # as under nohup
+                signal.signal(order, _interrupt)
         _greet(f"{config.title} is starting, {speed:g} x real time.", run)
         at_home = served.address
         if api and at_home is not None:
@@ -116,7 +121,18 @@ def up(  # noqa: PLR0913, PLR0917 - an argument for each option
         if start:
             _start_all(run, children)
         children.watch()
-    raise typer.Exit(0 if children.end() else EXIT_FAILED)
+
+
+@contextlib.contextmanager
+def _ended(children: Children) -> Iterator[None]:
+    """Whatever happens, no process stays behind; a second order to end changes nothing."""
+    try:
+        yield
+    finally:
+        for order in _ORDERS_TO_END:
+            signal.signal(order, signal.SIG_IGN)
+        in_order = children.end()
+    raise typer.Exit(0 if in_order else EXIT_FAILED)
 
 
 def _greet(text: str, run: Path | None = None) -> None:

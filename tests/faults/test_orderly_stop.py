@@ -139,6 +139,19 @@ def test_ctrl_c_ends_up_and_everything_below_it(up: Up) -> None:
     assert "Traceback" not in up.log.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("order", [signal.SIGTERM, signal.SIGHUP])
+def test_orders_to_end_that_come_again_and_again_leave_nobody_behind(
+    up: Up, order: signal.Signals
+) -> None:
+    up.wait_until_running(plcs_up=len(STATIONS))
+    for _ in range(20):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(up.process.pid, order)
+        time.sleep(0.02)
+    assert expect_all_gone(up, 2 * STOP_S) == 0
+    assert "Traceback" not in up.log.read_text(encoding="utf-8")
+
+
 def test_dead_controller_ends_up_with_an_error_and_leaves_no_plc_behind(up: Up) -> None:
     up.wait_until_running()
     os.kill(up.child("-m controller controller"), signal.SIGKILL)
