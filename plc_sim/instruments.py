@@ -5,7 +5,7 @@ station and steps them together; one seeded generator per rack makes a run repro
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from math import exp, inf, isfinite, nan
 
@@ -229,6 +229,14 @@ class Rack:
             c.failed = level != 0
         if c.contact:
             self.status[c.k] = _GOOD
+        for group in self._groups:
+            group.sort()
+
+    def scale_noise(self, factor: float) -> None:
+        """Multiply the noise of every chain, for a rack of better or worse instruments."""
+        for c in self._chains:
+            noise, relative = factor * c.spec.noise, factor * c.spec.noise_relative
+            c.spec = replace(c.spec, noise=noise, noise_relative=relative)
         for group in self._groups:
             group.sort()
 

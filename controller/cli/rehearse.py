@@ -62,8 +62,21 @@ def rehearse(  # noqa: PLR0913, PLR0917 - each is an option of the command
                      "rehearsals/KIND-NAME-VERSION if not given."),
     ] = None,
     workers: Annotated[
-        int, typer.Option(min=0, help="Processes at once; 0: one a core.")
+        int, typer.Option("--workers", "--jobs", min=0, help="Processes at once; 0: one a core.")
     ] = 0,
+    plants: Annotated[
+        int, typer.Option(min=0, max=100_000, help="So many plants that differ as --spread says: "
+                          "how sure is the recipe?")
+    ] = 0,
+    plant: Annotated[
+        int | None, typer.Option(min=0, help="One of them alone, by its seed.")
+    ] = None,
+    spread: Annotated[
+        str, typer.Option(help="How plants differ: a TOML file; if not given, the standard one.")
+    ] = "",
+    least: Annotated[
+        float, typer.Option(help="Share of plants that must pass, with 95 % confidence.")
+    ] = 0.9,
     recipes: Folder = RECIPES,
     line: LineFolder = SHIPPED_LINE,
     json: AsJson = False,
@@ -78,6 +91,7 @@ def rehearse(  # noqa: PLR0913, PLR0917 - each is an option of the command
         "operator_s": operator_delay, "neighbours": neighbours.value, "beside": beside or [],
         "out": str(out) if out else None, "json": json,
         "recipes": str(recipes), "line": str(line), "workers": workers, "tell": tell,
+        "plants": plants, "plant": plant, "spread": spread, "least": least,
     }  # fmt: skip
     command = [sys.executable, "-m", "plc_sim", "rehearse", json_text.dumps(wish)]
     os.execv(sys.executable, command)  # noqa: S606

@@ -40,7 +40,8 @@ class Case:
     line: folder of the line. master: None for the built-in procedure of the station. beside:
     station -> recipe for real neighbours; those not named follow their built-in procedure.
     minutes: of production. operator_s: how long a person takes to confirm or to clear a fault.
-    gains: of a loop, in place of those it begins with.
+    gains: of a loop, in place of those it begins with. drawn: what the plant has otherwise than its
+    design, by the names of `plc_sim.rehearsal.spread`.
     """
 
     line: Path
@@ -53,6 +54,7 @@ class Case:
     beside: Mapping[str, MasterRecipe] = field(default_factory=dict)
     upsets: tuple[Upset, ...] = ()
     gains: Gains | None = None
+    drawn: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def production_s(self) -> float:

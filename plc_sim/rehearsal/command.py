@@ -7,11 +7,12 @@ release takes.
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from math import inf
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter
 from rich.console import Console
@@ -22,16 +23,20 @@ from controller.core.errors import ConfigError, DrylineError, Refused
 from controller.core.recipe import RecipeId
 from controller.core.run import BUILT_IN, MasterRecipe
 from controller.recipe_diff import diff
-from controller.recipe_kind import recipe_kinds
+from controller.recipe_kind import RecipeKind, recipe_kinds
 from controller.recipe_library import RecipeLibrary, Stored
 from plc_sim.plant import STATIONS
 from plc_sim.rehearsal.case import Case, Neighbours
-from plc_sim.rehearsal.files import write
+from plc_sim.rehearsal.files import write, write_study
 from plc_sim.rehearsal.kinds import station_kind
+from plc_sim.rehearsal.many import Study
+from plc_sim.rehearsal.many_text import show_study, study_as_plain
 from plc_sim.rehearsal.plain import as_plain
 from plc_sim.rehearsal.report import Report
 from plc_sim.rehearsal.screen import show
 from plc_sim.rehearsal.seeds import Job, Outcome, run_all
+from plc_sim.rehearsal.spread import Spread
+from plc_sim.rehearsal.spread_file import STANDARD, read_spread
 from plc_sim.rehearsal.tuning import read_gains
 from plc_sim.rehearsal.upsets import read_upsets
 
@@ -42,7 +47,8 @@ OUT = Path("rehearsals")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
     """What the command line asks for. beside: KIND=NAME@VERSION each; out: None for the usual;
-    recipe: "built-in" for the procedure of the kind; tune: gains to look at, as ENC.L1=20,90,0;
+    recipe: "built-in" for the procedure of the kind; plants: so many, spread as `spread` says;
+    plant: the seed of one of them, alone; tune: gains to look at, as ENC.L1=20,90,0;
     present: those to compare with; tell: progress as lines of JSON on standard error."""
 
     kind: str
@@ -63,6 +69,10 @@ class Wish:
     line: Path
     workers: int = 0
     tell: bool = False
+    plants: int = 0
+    plant: int | None = None
+    spread: str = ""
+    least: float = 0.9
 
 
 def read_wish(text: str) -> Wish:
@@ -78,7 +88,8 @@ def run_command(wish: Wish) -> int:
         errors.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
 
     try:
-        report, notes = _rehearse(wish, errors)
+        task = _task(wish)
+        return _many(wish, task, errors) if wish.plants else _few(wish, task, errors)
     except ConfigError as error:
         for problem in error.problems:
             say(str(problem))
@@ -94,17 +105,23 @@ def run_command(wish: Wish) -> int:
     except KeyboardInterrupt:
         say("interrupted; nothing was written")
         return EXIT_INTERRUPTED
-    if wish.json:
-        sys.stdout.write(json.dumps(as_plain(report), indent=1, allow_nan=False) + "\n")
-    else:
-        screen = Console(emoji=False)
-        show(report, screen)
-        for note in notes:
-            screen.print(note, markup=False, highlight=False, soft_wrap=True)
-    return EXIT_PASSED if report.passed else EXIT_FAILED
 
 
-def _rehearse(wish: Wish, errors: Console) -> tuple[Report, list[str]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Task:
+    """What a wish comes to. folder: for the files."""
+
+    case: Case
+    new: Stored | None
+    old: Stored | None
+    spread: Spread | None
+    folder: Path
+    kinds: Mapping[str, RecipeKind]
+    prefix: str
+
+
+def _task(wish: Wish) -> _Task:
+    _check_plants(wish)
     config = load_line(wish.line)
     kinds = recipe_kinds(config)
     if not wish.recipes.is_dir():
@@ -121,26 +138,101 @@ def _rehearse(wish: Wish, errors: Console) -> tuple[Report, list[str]]:
         gains=read_gains(wish.tune) if wish.tune else None,
     )  # fmt: skip
     _check(case, config)
+    spread = _spread(wish, case)
+    if wish.plant is not None and spread is not None:
+        case = replace(case, seed=wish.plant, drawn=spread.draw(wish.plant))
     folder = wish.out or OUT / _folder_name(wish.kind, new)
     folder.mkdir(parents=True, exist_ok=True)  # now, not after an hour of work in vain
+    return _Task(case=case, new=new, old=old, spread=spread, folder=folder, kinds=kinds,
+                 prefix=config.station(station).prefix)  # fmt: skip
+
+
+def _check_plants(wish: Wish) -> None:
+    """Options that say something about other plants go with no others of another question."""
+    plants = "--plants" if wish.plants else "--plant" if wish.plant is not None else ""
+    if wish.plants and wish.plant is not None:
+        raise DrylineError("--plants and --plant: many plants, or one of them alone")
+    if wish.spread and not plants:
+        raise DrylineError("--spread: say how many plants with --plants, or which with --plant")
+    if not 0.0 < wish.least < 1.0:
+        raise DrylineError(f"--least {wish.least:g}: must be above 0 and below 1")
+    if plants and (wish.against or wish.tune or wish.seeds != 1):
+        raise DrylineError(f"{plants} does not go together with --against, --tune and --seeds")
+
+
+def _spread(wish: Wish, case: Case) -> Spread | None:
+    """What is spread of the stations that are simulated; None when no other plant is asked for."""
+    if not wish.plants and wish.plant is None:
+        return None
+    every = read_spread(wish.spread or STANDARD)
+    stations = STATIONS if case.neighbours is Neighbours.REAL else (case.station,)
+    spread = every.of(stations)
+    if not spread.rows:
+        raise DrylineError(f"{every.title}: spreads nothing of {', '.join(stations)}")
+    return spread
+
+
+def _few(wish: Wish, task: _Task, errors: Console) -> int:
+    """One seed or some, with the usual report."""
+    case, old, new = task.case, task.old, task.new
     jobs = _jobs(case, wish.seeds)
     if old is not None:
         jobs += _jobs(replace(case, master=_master(old)), wish.seeds)
     elif wish.tune and wish.present:
         jobs += _jobs(replace(case, gains=read_gains(wish.present)), wish.seeds)
-    run = _with_lines if wish.tell else _with_bar
-    outcomes = run(jobs, wish.workers, errors)
-    kind, prefix = station_kind(wish.kind), config.station(station).prefix
+    outcomes = _run(wish, jobs, errors)
+    kind, prefix = station_kind(wish.kind), task.prefix
     report = Report(
         outcomes=tuple(outcomes[: wish.seeds]), against=tuple(outcomes[wish.seeds :]),
-        diff=diff(old.recipe, new.recipe, kinds[wish.kind]) if old and new else None,
+        diff=diff(old.recipe, new.recipe, task.kinds[wish.kind]) if old and new else None,
         not_modelled=kind.NOT_MODELLED, software=version("dryline"),
         curves={
             title: [prefix + n if n.startswith(".") else n for n in names]
             for title, names in kind.CURVES
         },
     )  # fmt: skip
-    return report, write(report, folder, kind, prefix)
+    notes = write(report, task.folder, kind, prefix)
+    if wish.json:
+        _print_json(as_plain(report))
+    else:
+        screen = Console(emoji=False)
+        show(report, screen)
+        for note in notes:
+            screen.print(note, markup=False, highlight=False, soft_wrap=True)
+    return EXIT_PASSED if report.passed else EXIT_FAILED
+
+
+def _many(wish: Wish, task: _Task, errors: Console) -> int:
+    """Many plants; passed when the confidence says that enough of them pass."""
+    case, spread = task.case, task.spread
+    if spread is None:
+        raise ValueError("many plants need a spread")
+    seeds = range(wish.first_seed, wish.first_seed + wish.plants)
+    jobs = [Job(replace(case, seed=seed, drawn=spread.draw(seed))) for seed in seeds]
+    outcomes = _run(wish, jobs, errors)
+    study = Study(outcomes=tuple(outcomes), spread=spread, least=wish.least)
+    title, found = (str(case.master.recipe.id), case.master.content_hash) if case.master else (
+        BUILT_IN, "")  # fmt: skip
+    plain = study_as_plain(study, title, found, version("dryline"))
+    written = write_study(plain, task.folder)
+    if wish.json:
+        _print_json(plain)
+    else:
+        screen = Console(emoji=False)
+        again = f"dryline rehearse {wish.kind} {wish.recipe} --minutes {wish.minutes:g}"
+        again += f" --spread {wish.spread}" if wish.spread else ""
+        show_study(study, screen, again)
+        screen.print(written, markup=False, highlight=False, soft_wrap=True)
+    return EXIT_PASSED if study.enough else EXIT_FAILED
+
+
+def _run(wish: Wish, jobs: Sequence[Job], errors: Console) -> list[Outcome]:
+    run = _with_lines if wish.tell else _with_bar
+    return run(jobs, wish.workers, errors)
+
+
+def _print_json(plain: Mapping[str, Any]) -> None:
+    sys.stdout.write(json.dumps(plain, indent=1, allow_nan=False) + "\n")
 
 
 def _versions(library: RecipeLibrary, wish: Wish) -> tuple[Stored | None, Stored | None]:

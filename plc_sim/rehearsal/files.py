@@ -2,7 +2,9 @@
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +18,7 @@ from plc_sim.rehearsal.trace import TRUTH, Trace
 from plc_sim.rehearsal.verdict import Criteria
 
 RECORD, RECOVERY, TUNING = "rehearsal.json", "recovery.json", "tuning.json"
+PLANT, PLANTS = "plant.json", "plants.json"
 TRAJECTORY, PICTURE = "trajectory.csv", "trajectory.png"
 EACH_ROWS = 5  # seconds between two lines of the trajectory; figures are made from every second
 
@@ -44,6 +47,8 @@ def _record_name(report: Report) -> str:
     """A release takes the first of them only."""
     if report.tuned:
         return TUNING
+    if report.drawn:
+        return PLANT
     return RECOVERY if report.criteria is Criteria.RECOVERY else RECORD
 
 
@@ -58,6 +63,13 @@ def csv_text(trace: Trace) -> str:
 
 def _cell(value: float) -> str:
     return f"{value:.7g}" if value == value else ""  # noqa: PLR0124 - not a number: Bad
+
+
+def write_study(plain: Mapping[str, Any], folder: Path) -> str:
+    """Write what many plants came to; returns where. OSError when it cannot be."""
+    path = folder / PLANTS
+    _replace(path, json.dumps(plain, indent=1, allow_nan=False) + "\n")
+    return str(path)
 
 
 def _replace(path: Path, text: str) -> None:

@@ -19,8 +19,8 @@ def as_plain(report: Report) -> dict[str, Any]:
     """Everything but the trajectory, in an order that does not change.
 
     `passed`, `content_hash` and `summary` are what a release asks for. A rehearsal with faults
-    has `recovered` instead of `passed`, one with other gains `went_well`: they are no proof that
-    the recipe keeps its limits.
+    has `recovered` instead of `passed`, one with other gains or on a drawn plant `went_well`: they
+    are no proof that the recipe keeps its limits.
     """
     case = report.case
     verdict = _verdict(report)
@@ -56,14 +56,16 @@ def as_plain(report: Report) -> dict[str, Any]:
             "runs": [_run(r) for r in report.old],
             "diff": as_json(report.diff) if report.diff else None,
         }
+    if case.drawn:
+        plain["drawn"] = dict(case.drawn)
     if case.gains is not None:
         plain["tuning"] = _tuning(report)
-    finite: dict[str, Any] = _finite(plain)
-    return finite
+    shown: dict[str, Any] = finite(plain)
+    return shown
 
 
 def _verdict(report: Report) -> str:
-    if report.tuned:
+    if report.tuned or report.drawn:
         return "went_well"
     return "recovered" if report.criteria is Criteria.RECOVERY else "passed"
 
@@ -134,12 +136,12 @@ def _loop(loop: LoopFigures) -> dict[str, Any]:
     return plain
 
 
-def _finite(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+def finite(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     """JSON knows no infinity and no not-a-number: None in their place; numbers are rounded."""
     if isinstance(value, float):
         return float(f"{value:.{DIGITS}g}") if isfinite(value) else None
     if isinstance(value, dict):
-        return {k: _finite(v) for k, v in value.items()}
+        return {k: finite(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(v) for v in value]
+        return [finite(v) for v in value]
     return value

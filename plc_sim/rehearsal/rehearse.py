@@ -20,6 +20,7 @@ from plc_sim.rehearsal.kinds import StationKind, station_kind
 from plc_sim.rehearsal.loops import loop_figures
 from plc_sim.rehearsal.result import Result
 from plc_sim.rehearsal.scripted_operator import Operator
+from plc_sim.rehearsal.spread import parameters_of, scenario_of, set_instruments
 from plc_sim.rehearsal.trace import Recorder, Trace
 from plc_sim.rehearsal.tuning import course
 from plc_sim.rehearsal.verdict import Criteria, Evidence, judge
@@ -255,7 +256,11 @@ def _line(config: LineConfig, case: Case, names: tuple[str, ...], kind: StationK
         other = station_kind(config.station(name).kind)
         for section, values in other.parameters(master.recipe.formula).items():
             parameters.setdefault(section, {}).update(values)
-    plant = Plant(case.seed, Surroundings(case.seed), stations=names, parameters=parameters)
+    for section, values in parameters_of(case.drawn).items():
+        parameters.setdefault(section, {}).update(values)
+    around = Surroundings(case.seed, scenario_of(case.drawn))
+    plant = Plant(case.seed, around, stations=names, parameters=parameters)
+    set_instruments(plant, case.drawn)
     for upset in case.upsets:
         if upset.fault.station not in names:
             raise ValueError(f"{upset.fault.station} {upset.fault.name}: only stations that are "

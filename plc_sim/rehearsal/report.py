@@ -51,6 +51,11 @@ class Report:
         return self.case.gains is not None
 
     @property
+    def drawn(self) -> bool:
+        """The plant was another one than that of the design: no proof for a release."""
+        return bool(self.case.drawn)
+
+    @property
     def passed(self) -> bool:
         """All seeds came to an end and passed."""
         return all(o.result is not None and o.result.verdict.passed for o in self.outcomes)

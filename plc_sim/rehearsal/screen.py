@@ -27,6 +27,8 @@ def show(report: Report, console: Console) -> None:
     for warning in report.warnings():
         console.print(f"  note: {warning}", style="yellow", markup=False, highlight=False,
                       soft_wrap=True)  # fmt: skip
+    for name, value in report.case.drawn.items():
+        console.print(f"  drawn: {name} = {value:.4g}", markup=False, highlight=False)
     if report.diff is not None:
         _show_diff(report, console)
     if report.results:
@@ -44,7 +46,7 @@ def _setting(report: Report) -> str:
     return f"{text} ({beside})" if beside else text
 
 
-def _table(title: str, *columns: str) -> Table:
+def empty_table(title: str, *columns: str) -> Table:
     """The first column is text, numbers stand to the right and never wrap."""
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False,
                   padding=(0, 1, 0, 0))  # fmt: skip
@@ -56,7 +58,7 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def _phases(result: Result) -> Table:
-    table = _table(_seed("phases", result), "phase", "begins", "takes", "times out after")
+    table = empty_table(_seed("phases", result), "phase", "begins", "takes", "times out after")
     for p in result.facts.phases:
         took = f"{p.took_s:.0f} s" + ("" if p.done else ", not done")
         table.add_row(escape(f"{p.number} {p.name}"), clock(p.begun_s), took, f"{p.timeout_s:g} s")
@@ -67,7 +69,7 @@ def _phases(result: Result) -> Table:
 
 
 def _loops(result: Result) -> Table:
-    table = _table(_seed("loops", result), "loop", "unit", "band", "settled", "overshoot",
+    table = empty_table(_seed("loops", result), "loop", "unit", "band", "settled", "overshoot",
                    "mean error", "IAE, min", "at limit")  # fmt: skip
     for loop in result.loops:
         first = loop.first
@@ -88,7 +90,7 @@ def _loops(result: Result) -> Table:
 
 def _figures(report: Report) -> Table:
     many = len(report.results) > 1
-    table = _table("figures", "figure", "unit", "mean" if many else "value",
+    table = empty_table("figures", "figure", "unit", "mean" if many else "value",
                    *(("lowest", "highest") if many else ()))  # fmt: skip
     for row in over_seeds(report.results):
         if row.key.startswith("phase.") or ".L" in row.key:
@@ -101,7 +103,7 @@ def _figures(report: Report) -> Table:
 def _paired(report: Report) -> Table:
     many = len(report.results) > 1
     versions = (report.old_title.rpartition("@")[2], report.title.rpartition("@")[2])
-    table = _table("figures side by side", "figure", "unit", *versions, "difference",
+    table = empty_table("figures side by side", "figure", "unit", *versions, "difference",
                    *(("seed by seed",) if many else ()))  # fmt: skip
     table.caption = "* every seed moved the same way" if many else None
     for pair in paired(report.old, report.results):

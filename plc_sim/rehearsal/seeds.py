@@ -1,7 +1,7 @@
-"""Many rehearsals at once: one process each, as many as the machine has cores.
+"""Many rehearsals at once: as many processes as the machine has cores, one job after the other.
 
-A worker that dies is reported and not waited for; Ctrl-C ends all of them. The order in which
-they finish has no influence on any result.
+A worker that dies costs the job it was at, which is reported, and another takes its place; Ctrl-C
+ends all of them. The order in which they finish has no influence on any result.
 """
 
 import multiprocessing
@@ -9,6 +9,7 @@ import os
 import signal
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -42,9 +43,8 @@ class Outcome:
 
 @dataclass(slots=True)
 class _Worker:
-    job: int
     process: SpawnProcess
-    outcome: Outcome | None = None
+    job: int
 
 
 def run_all(jobs: Sequence[Job], progress: Progress, workers: int = 0) -> list[Outcome]:
@@ -79,7 +79,7 @@ class _Pool:
     def run(self) -> list[Outcome]:
         """Until every job has an outcome."""
         try:
-            while self._waiting or self._live:
+            while len(self._done) < len(self._jobs):
                 while self._waiting and len(self._live) < self._count:
                     self._begin(self._waiting.popleft())
                 for one in wait(list(self._live)):
@@ -87,20 +87,27 @@ class _Pool:
         finally:
             for worker in self._live.values():
                 worker.process.terminate()
-            for worker in self._live.values():
+            for connection, worker in self._live.items():
+                connection.close()
                 _end(worker.process)
         return [self._done[k] for k in range(len(self._jobs))]
 
     def _begin(self, number: int) -> None:
         context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe(duplex=False)
-        process = context.Process(target=_work, args=(self._jobs[number], theirs), daemon=True)
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_work, args=(theirs,), daemon=True)
         # Ctrl-C is for this process, which ends its workers; they inherit that it is blocked.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         process.start()
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()  # else the end of the worker would not be seen
-        self._live[ours] = _Worker(number, process)
+        self._live[ours] = _Worker(process, number)
+        self._give(ours, number)
+
+    def _give(self, connection: Connection, number: int) -> None:
+        self._live[connection].job = number
+        with suppress(OSError):  # it is dead: that is heard, and told, where it is waited for
+            connection.send(self._jobs[number])
 
     def _hear(self, connection: Connection) -> None:
         worker = self._live[connection]
@@ -110,23 +117,29 @@ class _Pool:
             del self._live[connection]
             connection.close()
             _end(worker.process)
-            self._done[worker.job] = worker.outcome or Outcome(
+            self._done[worker.job] = Outcome(
                 self._jobs[worker.job].case, None,
                 f"its process died (exit code {worker.process.exitcode})",
             )  # fmt: skip
             return
-        if isinstance(said, Outcome):
-            worker.outcome = said
-        else:
+        if not isinstance(said, Outcome):
             self._progress(worker.job, *said)
+            return
+        self._done[worker.job] = said
+        if self._waiting:
+            self._give(connection, self._waiting.popleft())
+        else:
+            del self._live[connection]
+            connection.close()  # the worker sees it and ends
+            _end(worker.process)
 
 
-def _work(job: Job, to_parent: Connection) -> None:
-    """In the worker: rehearse and say what came of it."""
-    try:
-        to_parent.send(_attempt(job, lambda done_s, all_s: to_parent.send((done_s, all_s))))
-    except BrokenPipeError:
-        return  # nobody is interested any more
+def _work(parent: Connection) -> None:
+    """In the worker: rehearse what comes and say what came of it, until nobody is there."""
+    with suppress(EOFError, OSError):
+        while True:
+            job: Job = parent.recv()
+            parent.send(_attempt(job, lambda done_s, all_s: parent.send((done_s, all_s))))
 
 
 def _end(process: SpawnProcess) -> None:
