@@ -123,8 +123,9 @@ class Rehearsals:
             )  # fmt: skip
 
     async def _do(self, job: Job) -> None:
-        job = self._keep(replace(job, state=JobState.RUNNING, begun_ns=self._now_ns()))
-        await asyncio.to_thread(self.files.note, job)
+        job = await self._tell(replace(job, state=JobState.RUNNING, begun_ns=self._now_ns()))
+        if job.state is not JobState.RUNNING:
+            return  # somebody ended it before it began
         words = job.wanted.words(self.files.of(job.id), self._recipes, self._line)
         command = [*PROGRAM, *words]
         log.info("rehearsal %s of %s begins", job.id, job.wanted.recipe)
@@ -151,9 +152,23 @@ class Rehearsals:
                 done_pct=100 if done else job.done_pct, said=() if done else tuple(said),
                 ended_ns=self._now_ns(),
             )  # fmt: skip
-        self._keep(job)
-        await asyncio.to_thread(self.files.note, job)
+        job = await self._tell(job)
         log.info("rehearsal %s: %s", job.id, job.state.value)
+
+    async def _tell(self, job: Job) -> Job:
+        """Note it, then tell it: what people have seen outlives this process. Who ends it while it
+        is being noted has the last word. What it is then."""
+        while True:
+            before = self._jobs[job.id].state
+            try:
+                await asyncio.to_thread(self.files.note, job)
+            except OSError:
+                self._keep(job)  # so that it is not begun again; _give_up says that it is over
+                raise
+            now = self._jobs[job.id]
+            if now.state is before:
+                return self._keep(job)
+            job = replace(job, state=now.state, ended_ns=now.ended_ns)
 
     async def _follow(self, own: str, process: asyncio.subprocess.Process) -> list[str]:
         """Progress as it is told; what else is said."""

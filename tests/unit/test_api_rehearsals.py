@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -193,6 +194,57 @@ async def test_what_ran_when_the_api_ended_is_over_after_a_restart(line, eva, se
     assert later.files.record(done["id"]) == RECORD
     ended = later.find(broken["id"])
     assert (ended.state, ended.said) == (JobState.ENDED, ("the API ended before it was done",))
+
+
+class _SlowDisk:
+    """A disk that writes the states of jobs when it is let."""
+
+    def __init__(self, files, monkeypatch):
+        self.asked, self._let, self._note = [], threading.Semaphore(0), files.note
+        monkeypatch.setattr(files, "note", self.note)
+
+    def note(self, job):
+        self.asked.append(job.state)
+        assert self._let.acquire(timeout=ENOUGH_S)
+        self._note(job)
+
+    def let(self, times=1):
+        self._let.release(times)
+
+    async def reached(self, state):
+        async def look():
+            return state in self.asked
+
+        await eventually(look)
+
+
+async def test_nobody_is_told_what_the_disk_does_not_know(line, eva, service, monkeypatch):
+    disk = _SlowDisk(line.parts.rehearsals.files, monkeypatch)
+    job = await begun(eva)
+    for noted, told_before, told in (
+        (JobState.RUNNING, "waiting", "running"), (JobState.DONE, "running", "done"),
+    ):  # fmt: skip
+        await disk.reached(noted)
+        assert (await eva.get(f"/rehearsals/{job['id']}")).json()["state"] == told_before
+        disk.let()
+        await until(eva, job["id"], told)
+
+
+@pytest.mark.parametrize("meanwhile", [JobState.RUNNING, JobState.DONE])
+async def test_ended_while_the_disk_writes_stays_ended(line, eva, service, monkeypatch, meanwhile):
+    files = line.parts.rehearsals.files
+    disk = _SlowDisk(files, monkeypatch)
+    job = await begun(eva)
+    if meanwhile is JobState.DONE:
+        disk.let()
+    await disk.reached(meanwhile)
+    assert (await eva.delete(f"/rehearsals/{job['id']}")).json()["state"] == "ended"
+    disk.let(2)
+    await disk.reached(JobState.ENDED)
+    disk.let(2)
+    assert (await until(eva, (await begun(eva))["id"], "done"))["record"] == RECORD
+    assert (await eva.get(f"/rehearsals/{job['id']}")).json()["state"] == "ended"
+    assert {j.id: j.state for j in files.left()}[job["id"]] is JobState.ENDED
 
 
 def test_a_file_that_is_no_job_is_left_alone(line):
