@@ -6,7 +6,7 @@ place.
 
 import math
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +21,13 @@ from controller.history.rows import unpack_chunk, unpack_quick, unpack_rollup, u
 from controller.history.schema import LEVELS_SINCE, QUICK_SINCE
 from controller.history.ten_seconds import TEN_S_NS
 
+# Whether there is such a blob. Of "IS NOT NULL" SQLite makes that it reads the whole blob (to
+# 3.40 at least); the type stands before it.
+RAW, TEN_S, QUICK = (f"(typeof({name}) <> 'null')" for name in ("samples", "ten_s", "quick"))
+
+
+MOST_KEPT = 8 * 2**20  # bytes of one-minute roll-ups: two months of a tag, whatever its rate
+
 
 class Lying(NamedTuple):
     """Where a chunk lies, and what it still has besides its one-minute roll-ups."""
@@ -29,6 +36,7 @@ class Lying(NamedTuple):
     t_min: int
     t_max: int
     n: int
+    rollup_crc: int
     raw: int  # 0: its samples were let go
     ten_s: int  # 1: there are ten-second roll-ups in their place
     quick: int = 0  # 1: there are ten-second roll-ups beside its samples
@@ -40,13 +48,15 @@ class Chunks:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._ten_s = self._quick = "0"
+        self._kept: dict[Lying, Minutes] = {}  # a row is never written anew: see its checksum
+        self._room = MOST_KEPT
         self.damaged = 0
 
     def begin(self) -> None:
         """Inside a new snapshot: the writer may have brought the store to another version."""
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-        self._ten_s = "samples IS NULL AND ten_s IS NOT NULL" if version >= LEVELS_SINCE else "0"
-        self._quick = "samples IS NOT NULL AND quick IS NOT NULL" if version >= QUICK_SINCE else "0"
+        self._ten_s = f"NOT {RAW} AND {TEN_S}" if version >= LEVELS_SINCE else "0"
+        self._quick = f"{RAW} AND {QUICK}" if version >= QUICK_SINCE else "0"
         self.damaged = 0
 
     def between(self, tag_id: int, start_ns: int, stop_ns: int) -> list[Lying]:
@@ -86,7 +96,7 @@ class Chunks:
 
     def _select(self, where: str, tag_id: int, *limits: int) -> list[Lying]:
         rows = self._connection.execute(
-            f"SELECT id, t_min, t_max, n, samples IS NOT NULL, {self._ten_s}, {self._quick}"  # noqa: S608
+            f"SELECT id, t_min, t_max, n, rollup_crc, {RAW}, {self._ten_s}, {self._quick}"  # noqa: S608
             f" FROM chunk WHERE tag = ? AND {where}",
             (tag_id, *limits),
         )
@@ -146,21 +156,35 @@ class Chunks:
 
     def minutes(self, tag_id: int, chunks: Sequence[Lying]) -> list[Minutes]:
         """One-minute roll-ups of chunks that follow one another in the order of their ends."""
-        if not chunks:
-            return []
-        found = self._connection.execute(
-            "SELECT id, rollup_crc, rollup FROM chunk WHERE tag = ? AND t_max BETWEEN ? AND ?",
-            (tag_id, chunks[0].t_max, chunks[-1].t_max),
-        )
-        packed = {chunk_id: (crc, rolled) for chunk_id, crc, rolled in found}
-        return [self._minutes(tag_id, chunk, *packed[chunk.chunk_id]) for chunk in chunks]
+        unread = [chunk for chunk in chunks if chunk not in self._kept]
+        packed: dict[int, bytes] = {}
+        if unread:
+            found = self._connection.execute(
+                "SELECT id, rollup FROM chunk WHERE tag = ? AND t_max BETWEEN ? AND ?",
+                (tag_id, unread[0].t_max, unread[-1].t_max),
+            )
+            packed = dict(found)
+        fresh = {chunk: self._minutes(tag_id, chunk, packed[chunk.chunk_id]) for chunk in unread}
+        rows = [self._kept.get(chunk) or fresh[chunk] for chunk in chunks]
+        self._keep(fresh)
+        return rows
 
-    def _minutes(self, tag_id: int, chunk: Lying, crc: int, rolled: bytes) -> Minutes:
+    def _minutes(self, tag_id: int, chunk: Lying, rolled: bytes) -> Minutes:
         try:
-            return unpack_rollup(tag_id, chunk.t_min, chunk.t_max, crc, rolled)
+            return unpack_rollup(tag_id, chunk.t_min, chunk.t_max, chunk.rollup_crc, rolled)
         except DamageError:
             self.damaged += 1
             return NO_MINUTES
+
+    def _keep(self, fresh: Mapping[Lying, Minutes]) -> None:
+        """Who looks at a month asks for it again; the oldest make room."""
+        for chunk, rows in fresh.items():
+            if rows:
+                self._kept[chunk] = rows
+                self._room -= len(rows.curve) + len(rows.shape)
+        while self._room < 0:
+            oldest = self._kept.pop(next(iter(self._kept)))
+            self._room += len(oldest.curve) + len(oldest.shape)
 
 
 def leading(chunks: list[Lying], start_ns: int) -> list[Lying]:

@@ -18,7 +18,7 @@ from controller.history.aggregates import Aggregates, aggregate, in_one, join
 from controller.history.chunks import Chunks, Lying, late
 from controller.history.codec import NO_SAMPLES, Columns, Ints, between, merge
 from controller.history.holding import Carried, over_buckets
-from controller.history.rollup import MINUTE_NS, joined, rows_of
+from controller.history.rollup import CURVE, MINUTE_NS, joined, rows_of
 from controller.history.ten_seconds import TEN_S_NS
 
 Mask = NDArray[np.bool_]
@@ -122,8 +122,9 @@ def _steps(
         packed, step_ns = stored.minutes(tag_id, chunks), MINUTE_NS
     else:
         packed, step_ns = stored.quick(tag_id, chunks, quick_hold_ns), TEN_S_NS
-    owner = np.repeat(np.arange(len(chunks)), [len(rows) for rows in packed])
     rows = rows_of(joined(packed), step_ns)
+    sizes = np.array([len(part.curve) for part in packed], np.intp)
+    owner = np.repeat(np.arange(len(chunks)), sizes // CURVE.itemsize)
     return _Rolled(rows, owner, np.full(len(rows), step_ns))
 
 

@@ -155,7 +155,9 @@ def unpack(blob: bytes) -> Minutes:
     try:
         curve_packing, shape_packing, length = HEADER.unpack_from(blob)
         at = HEADER.size + length
-        curve = unpacked(curve_packing, blob[HEADER.size : at], 0, CURVE)
+        curve = blob[HEADER.size : at]
+        if curve_packing:
+            curve = unpacked(curve_packing, curve, 0, CURVE)
         n = len(curve) // CURVE.itemsize
         shape = unpacked(shape_packing, blob[at:], n, SHAPE)
     except (struct.error, zlib.error, ValueError) as error:

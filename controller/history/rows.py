@@ -52,10 +52,9 @@ class Broken(NamedTuple):
     reason: str
 
 
-def checksum(blob: bytes, *identity: int) -> int:
+def checksum(blob: bytes, a: int, b: int = 0, c: int = 0, d: int = 0) -> int:
     """CRC-32 over a blob and what it claims to be, so that an exchanged blob is found too."""
-    padded = (*identity, 0, 0, 0, 0)[:4]
-    return zlib.crc32(blob, zlib.crc32(IDENTITY.pack(*padded)))
+    return zlib.crc32(blob, zlib.crc32(IDENTITY.pack(a, b, c, d)))
 
 
 def pack_batch(seq: int, samples: Samples) -> JournalRow:

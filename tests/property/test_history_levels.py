@@ -4,6 +4,7 @@ import math
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from controller.clock import NS
 from controller.history import Reader, Store, rollup, ten_seconds, thinning
+from controller.history import chunks as chunks_read
 from controller.history import seal as sealing
 from controller.history.codec import Columns, DamageError
 from controller.history.holding import hold_ns
@@ -34,6 +36,7 @@ from tests.support.history import (
     assert_buckets,
     batch,
     expected_buckets,
+    new_store,
     seal,
     to_minutes,
     to_ten_seconds,
@@ -172,6 +175,43 @@ def test_late_samples_in_thinned_stretches_are_counted_whatever_becomes_of_them(
         stretches = [t for t in series.thinned if t.from_ns <= time_ns < t.to_ns]
         assert kept.get(time_ns, value) == value
         assert time_ns in kept or stretches
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    histories(), windows(MINUTE_NS), st.sampled_from([to_ten_seconds(7200.0), to_minutes()]),
+    st.sampled_from([0, 400, 8 * 2**20]),
+)  # fmt: skip
+def test_a_reader_that_stays_open_answers_as_one_that_is_new(
+    steps: Steps, window: tuple[int, int, int], ages: Ages, room: int
+) -> None:
+    """What it has kept of earlier answers is never what is not so any more."""
+    asked = whole_steps(window, MINUTE_NS)
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        patch.setattr(chunks_read, "MOST_KEPT", room)
+        path = Path(folder) / "history.db"
+        store = new_store(path, "PV", "OTHER")
+        with Reader(path) as staying:
+            for rows in (*steps, None, ages, None):
+                if isinstance(rows, Ages):
+                    store.retain(2**62, rows)
+                elif rows is None:
+                    seal(store)
+                else:
+                    store.commit(batch(rows))
+                with Reader(path) as new:
+                    fresh = new.buckets("PV", *asked)
+                for _ in range(2):
+                    found = staying.buckets("PV", *asked)
+                    for column in fields(fresh):
+                        a, b = getattr(found, column.name), getattr(fresh, column.name)
+                        np.testing.assert_array_equal(a, b, column.name)
+                kept = staying._stored._kept.values()
+                assert room - staying._stored._room == sum(
+                    len(k.curve) + len(k.shape) for k in kept
+                )
+                assert staying._stored._room >= 0
+        store.close()
 
 
 @settings(max_examples=60, deadline=None)
