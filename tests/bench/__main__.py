@@ -21,8 +21,8 @@ from tests.bench.machine import about
 
 OUT = Path("bench-out/bench.json")
 NAMES = (
-    "lockstep", "line", "control", "cycle", "isolation", "push", "acquire", "opcua", "modbus",
-    "rehearsal", "historian", "queries", "sink", "alarms", "access", "screens",
+    "lockstep", "line", "control", "cycle", "isolation", "push", "acquire", "store", "opcua",
+    "modbus", "rehearsal", "historian", "queries", "sink", "alarms", "access", "screens",
 )  # fmt: skip
 LIMIT_S = 1800.0  # for one of them
 

@@ -9,6 +9,7 @@ it a scan every 100 ms, whose lateness is measured.
 
 import argparse
 import asyncio
+import os
 import statistics
 import sys
 import tempfile
@@ -31,6 +32,7 @@ from controller.historian import Historian
 from controller.history.several import MergedReader
 from controller.line import tag_table
 from controller.record import Record
+from tests.bench.machine import resident_mib
 
 LINE = Path(__file__).resolve().parents[2] / "controller" / "lines" / "pilot"
 PERIOD_S, PER_SCAN, QUIET_S = 0.1, 100, 5.0
@@ -98,7 +100,7 @@ async def flood(folder: Path, seconds: float, *, in_run: bool) -> dict[str, floa
     board, v, q = flooding_board()
     quiet: list[float] = []
     await _scans(clock, round(QUIET_S / PERIOD_S), quiet, lambda: None)
-    before_mb = rss_mb()
+    before_mb = resident_mib(os.getpid())
     told = 0
 
     def scan() -> None:
@@ -113,7 +115,7 @@ async def flood(folder: Path, seconds: float, *, in_run: bool) -> dict[str, floa
     late: list[float] = []
     start_ns = clock.utc_ns()
     await _scans(clock, round(seconds / PERIOD_S), late, scan)
-    grown_mb = rss_mb() - before_mb
+    grown_mb = resident_mib(os.getpid()) - before_mb
     begun_s = clock.link_s()
     await historian.flush_async(60.0)
     flushed_s = clock.link_s() - begun_s
@@ -150,12 +152,6 @@ async def _save(record: Record, clock: SystemClock) -> None:
     while True:
         await record.save({})
         await clock.sleep_link(0.05)
-
-
-def rss_mb() -> float:
-    """Memory of this process, as the kernel counts it."""
-    text = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(text.split("VmRSS:")[1].split()[0]) / 1024.0
 
 
 def _p99(values: list[float]) -> float:

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from controller.real_time import RealTime
 from tests.bench.goals import Figure
+from tests.bench.machine import cpu_s
 from tests.support.cycle_line import PERIOD_S, write_line
 from tests.support.cycle_plant import noted
 from tests.support.line_under_test import READY_S, ROOT, ConsoleClient, free_ports
@@ -173,11 +174,6 @@ def _quantiles(values: NDArray[np.float64]) -> tuple[float, float]:
     if not len(values):
         return float("nan"), float("nan")
     return float(np.percentile(values, 50)), float(np.percentile(values, 99))
-
-
-def cpu_s(pid: int) -> float:
-    """Of a process, until now."""
-    return time.clock_gettime(~pid << 3 | 2)  # the clock of all its threads, in Linux' numbering
 
 
 def one(protocol: str, stations: int, seconds: float, *, priority: int = 0) -> Cycle:

@@ -16,6 +16,7 @@ from controller.clock import SystemClock
 from controller.config import LineConfig
 from controller.historian import Historian
 from controller.line import Line, tag_table
+from controller.line_security import anchored
 from controller.run_store import STORE
 from controller.supervise import Supervisor
 from tests.support.line_under_test import LineUnderTest
@@ -27,7 +28,7 @@ def run(seconds: float = 20.0) -> dict[str, float]:
     """Lateness in ms over all stations, of a bare asyncio timer, and what the process cost."""
     with LineUnderTest() as line:
         line.start_plant()
-        return asyncio.run(_measure(line.config, seconds))
+        return asyncio.run(_measure(anchored(line.config, line.run), seconds))
 
 
 async def _measure(config: LineConfig, seconds: float) -> dict[str, float]:

@@ -19,8 +19,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from controller.access.roles import Role
-from tests.bench.bench_cycle import cpu_s
 from tests.bench.goals import Figure
+from tests.bench.machine import cpu_s, resident_mib
 from tests.support.api_process import ApiUnderTest
 from tests.support.line_under_test import ROOT, SHIPPED
 from tests.support.live_crowd import WINDOWS
@@ -52,18 +52,13 @@ def _watched(pid: int, windows: int, seconds: float, *words: str) -> Row:
     with _talking(*command) as (crowd, said):
         if said != "up":
             raise RuntimeError(f"the windows said {said!r}")
-        begun_s, cpu, grown = time.monotonic(), cpu_s(pid), _resident_mib(pid)
+        begun_s, cpu, grown = time.monotonic(), cpu_s(pid), resident_mib(pid)
         time.sleep(0.9 * seconds)
         used = (cpu_s(pid) - cpu) / (time.monotonic() - begun_s)
-        grown = _resident_mib(pid) - grown
+        grown = resident_mib(pid) - grown
         assert crowd.stdout is not None
         found: Row = json.loads(crowd.stdout.readline())
     return {**found, "server %": 100.0 * used, "server grown MiB": grown}
-
-
-def _resident_mib(pid: int) -> float:
-    text = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    return next(int(row.split()[1]) for row in text.splitlines() if row.startswith("VmRSS")) / 1024
 
 
 def measured(home: Path, seconds: float, crowds: Sequence[int]) -> dict[str, Row]:

@@ -24,9 +24,9 @@ from controller.access.roles import Role
 from controller.clock import NS
 from controller.core.sample import Samples
 from controller.history.store import Store
-from tests.bench.bench_cycle import cpu_s
 from tests.bench.bench_historian import DAY_S, HOUR_S, make_tags, signal
 from tests.bench.goals import Figure
+from tests.bench.machine import cpu_s
 from tests.support.api_process import ApiUnderTest
 from tests.support.influx_server import InfluxServer
 from tests.support.line_under_test import SHIPPED

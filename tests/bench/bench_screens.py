@@ -7,13 +7,11 @@ frame after it was drawn. The floor is a bare WebSocket client that waits for th
 
 import asyncio
 import json
-import os
 import statistics
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import websockets
@@ -22,6 +20,7 @@ from playwright.async_api import CDPSession, Page
 from controller.access.roles import Role
 from tests.bench import bench_dense
 from tests.bench.browser import SLOWER, metrics, page_of
+from tests.bench.machine import cpu_s, resident_mib
 from tests.support.first_look import first_look
 from tests.support.line_under_test import ROOT
 from tests.support.live_crowd import WINDOWS
@@ -121,9 +120,9 @@ async def _with_windows(hmi: ScreensUnderTest, windows: int) -> Mapping[str, obj
         await page.evaluate(FOLLOW, BACK)
         await asyncio.sleep(2.0)
         assert hmi.api.process is not None
-        begun = _cpu_s(hmi.api.process.pid), time.monotonic()
+        begun = cpu_s(hmi.api.process.pid), time.monotonic()
         seen = await _changes(hmi, page)
-        used = 100.0 * (_cpu_s(hmi.api.process.pid) - begun[0]) / (time.monotonic() - begun[1])
+        used = 100.0 * (cpu_s(hmi.api.process.pid) - begun[0]) / (time.monotonic() - begun[1])
         await hmi.close_windows()
     return {**seen, "server % of a processor": used, "server % a window": used / windows}
 
@@ -218,14 +217,14 @@ async def _soak(hmi: ScreensUnderTest, soak_s: float) -> Mapping[str, float]:
     await session.send("Performance.enable")
     assert hmi.api.process is not None
     await asyncio.sleep(min(60.0, soak_s))
-    heap, server = await _heap_mib(session), _resident_mib(hmi.api.process.pid)
+    heap, server = await _heap_mib(session), resident_mib(hmi.api.process.pid)
     nodes = (await metrics(session))["Nodes"]
     await asyncio.sleep(soak_s)
     found = {
         "seconds": soak_s, "heap MiB": heap, "heap growth MiB": await _heap_mib(session) - heap,
         "more nodes": (await metrics(session))["Nodes"] - nodes,
         "server MiB": server,
-        "server growth MiB": _resident_mib(hmi.api.process.pid) - server,
+        "server growth MiB": resident_mib(hmi.api.process.pid) - server,
     }  # fmt: skip
     await hmi.close_windows()
     return found
@@ -234,13 +233,3 @@ async def _soak(hmi: ScreensUnderTest, soak_s: float) -> Mapping[str, float]:
 async def _heap_mib(session: CDPSession) -> float:
     await session.send("HeapProfiler.collectGarbage")
     return (await metrics(session))["JSHeapUsedSize"] / 2**20
-
-
-def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _resident_mib(pid: int) -> float:
-    text = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    return next(int(row.split()[1]) for row in text.splitlines() if row.startswith("VmRSS")) / 1024

@@ -30,6 +30,7 @@ _FORMS = {
 _VALUE, _STATUS, _SOURCE = 1, 2, 4
 _UNCERTAIN = 0x40900000
 _EPOCH = 116_444_736_000_000_000
+_NOISE = np.random.default_rng(1).normal(0.0, 0.05, 10_007)
 _ODD = (Wire.INT32, Wire.UINT32, Wire.BOOL, Wire.FLOAT)
 
 
@@ -46,12 +47,13 @@ def points_of(count: int, *, mixed: bool) -> list[Point]:
 class _Notification:
     """The items of a DataChangeNotification as bytes, filled anew for each message."""
 
-    def __init__(self, handles: Sequence[int], points: Sequence[Point], *, mixed: bool) -> None:
-        parts, places, self._forms = [struct.pack("<i", len(handles))], [], []
+    def __init__(self, items: Sequence[tuple[int, Wire]], *, mixed: bool) -> None:
+        """items: handle and type of each."""
+        parts, places, self._forms = [struct.pack("<i", len(items))], [], []
         at = len(parts[0])
-        for handle in handles:
-            kind, form = _FORMS[points[handle].wire]
-            told = mixed and handle % 40 == 7  # a status now and then
+        for k, (handle, wire) in enumerate(items):
+            kind, form = _FORMS[wire]
+            told = mixed and k % 40 == 7  # a status now and then
             mask = _VALUE | _SOURCE | _STATUS * told
             size = np.dtype(form).itemsize
             part = struct.pack("<IBB", handle, mask, kind) + bytes(size)
@@ -70,11 +72,17 @@ class _Notification:
         forms = np.array(self._forms)
         for form in np.unique(forms).tolist():
             (of,) = np.nonzero(forms == form)
-            value = (self._turn + of) % (2 if form == "u1" else 97)
-            self._put(self._value_at[of], value.astype(form))
+            self._put(self._value_at[of], self._values(form, of).astype(form))
         now = time.time_ns() // 100 + _EPOCH
         self._put(self._source_at, np.full(len(forms), now, "<i8"))
         return self._bytes.tobytes()
+
+    def _values(self, form: str, of: Any) -> Any:
+        """Doubles as an instrument sends them: slow waves with noise, in steps of 0.001."""
+        if form != "<f8":
+            return (self._turn + of) % (2 if form == "u1" else 97)
+        noise = _NOISE[(self._turn * 7919 + of) % len(_NOISE)]
+        return np.rint(1000.0 * (50.0 + 5.0 * np.sin(self._turn / 600.0 + of) + noise)) / 1000.0
 
     def _put(self, at: Any, values: Any) -> None:
         size = values.dtype.itemsize
@@ -83,6 +91,7 @@ class _Notification:
 
 def _replace_publishing(points: Sequence[Point], *, mixed: bool) -> None:
     made: dict[int, tuple[int, _Notification]] = {}
+    wires = {point.address.removeprefix("s="): point.wire for point in points}
 
     def always(_: InternalSubscription) -> bool:
         return True
@@ -94,8 +103,8 @@ def _replace_publishing(points: Sequence[Point], *, mixed: bool) -> None:
             return
         number = own.data.SubscriptionId
         if made.get(number, (0,))[0] != len(items):
-            handles = [item.client_handle for item in items]
-            made[number] = (len(items), _Notification(handles, points, mixed=mixed))
+            known = [(i.client_handle, wires[i.read_value_id.NodeId.Identifier]) for i in items]
+            made[number] = (len(items), _Notification(known, mixed=mixed))
         told = ua.ExtensionObject(
             ua.FourByteNodeId(ua.ObjectIds.DataChangeNotification_Encoding_DefaultBinary),
             made[number][1].filled(),

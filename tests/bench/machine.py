@@ -32,3 +32,14 @@ def machine() -> str:
                 name = value.strip()
                 break
     return f"{name}, {os.cpu_count()} cores"
+
+
+def cpu_s(pid: int) -> float:
+    """CPU seconds of a process until now."""
+    return time.clock_gettime(~pid << 3 | 2)  # the clock of all its threads, in Linux' numbering
+
+
+def resident_mib(pid: int) -> float:
+    """Memory of a process."""
+    text = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return next(int(row.split()[1]) for row in text.splitlines() if row.startswith("VmRSS")) / 1024
