@@ -15,7 +15,7 @@ import logging
 import math
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,7 +42,8 @@ class Historian:
     """Recorder of a line. Safe to feed from any thread.
 
     tags: in the order of the line's tag table, whose indices the samples carry. sent: tells up to
-    which number every sink has sent the journal; None when there are no sinks.
+    which number every sink has sent the journal; None when there are no sinks. begun: called in
+    each of its threads when it begins.
     """
 
     def __init__(
@@ -52,9 +53,11 @@ class Historian:
         clock: Clock,
         settings: HistorianSettings | None = None,
         sent: Sent | None = None,
+        begun: Callable[[], None] | None = None,
     ) -> None:
         self.path = path
         self._sent = sent
+        self._begun = begun
         self._tags = tuple(tags)
         self._clock = clock
         self._settings = settings or HistorianSettings()
@@ -76,7 +79,9 @@ class Historian:
             raise StoreError(f"{self.path}: this historian was started before")
         store = Store.open(self.path)
         try:
-            self._writer = Writer(store, self._tags, self._clock, self._settings, self._sent)
+            self._writer = Writer(
+                store, self._tags, self._clock, self._settings, self._sent, self._begun
+            )
         except BaseException:
             store.close()
             raise
@@ -181,6 +186,8 @@ class Historian:
 
     def _run(self, writer: Writer) -> None:
         try:
+            if self._begun is not None:
+                self._begun()
             while self._step(writer):
                 pass
         finally:

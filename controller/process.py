@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,7 @@ from controller.line_security import Certificates, anchored
 from controller.live_stream import LiveStream
 from controller.metrics.figures import Shown
 from controller.metrics.settings import Endpoint
-from controller.real_time import ask_for
+from controller.real_time import ask_for, follow
 from controller.recipe_kind import recipe_kinds
 from controller.recipe_library import RecipeLibrary
 from controller.run_folder import history_path, live_path, socket_path
@@ -95,7 +96,10 @@ async def _run(
     settings = _settings(config)
     ledgers = ledgers_of(run, config.sinks, config.part)
     sent = SentByAll(ledgers) if ledgers else None
-    historian = Historian(history_path(config, run), history_tags(config), clock, settings, sent)
+    historian = Historian(
+        history_path(config, run), history_tags(config), clock, settings, sent,
+        begun=partial(follow, config.realtime_priority),
+    )  # fmt: skip
     shown.history = lambda: historian.status
     await historian.start_async()
     socket = socket_path(run, config.part)

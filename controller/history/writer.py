@@ -7,7 +7,7 @@ event and another try.
 import logging
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -42,10 +42,12 @@ class Writer:
         clock: Clock,
         settings: HistorianSettings,
         sent: Sent | None = None,
+        begun: Callable[[], None] | None = None,
     ) -> None:
         """Maps the line's tags to the store's; raises StoreError when that cannot be written.
 
-        sent: what sinks have sent, None when there is none.
+        sent: what sinks have sent, None when there is none. begun: called in the thread that packs
+        when it begins.
         """
         self._store = store
         self._clock = clock
@@ -67,7 +69,7 @@ class Writer:
         self._quarantined = 0
         self._commit_ms = 0.0
         self._error = ""
-        self._beside = ThreadPoolExecutor(1, "history-seal")
+        self._beside = ThreadPoolExecutor(1, "history-seal", begun)
         self._sealing: Future[Plan] | None = None  # never both: each counts on what it has read
         self._thinning: Future[Thinning] | None = None
         self._stop_sealing = threading.Event()
@@ -259,6 +261,8 @@ class Writer:
         self._seals += 1
         self._seal_due_s = self._clock.link_s() + self._settings.seal_interval_s
         self._tell_broken(len(plan.broken))
+        while plan.chunks:  # one by one: letting go of all of them at once makes scans late
+            plan.chunks.pop()
         self._outbox.keep_limit()
         self._retention.look_at_size()
 

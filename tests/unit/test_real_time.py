@@ -1,4 +1,5 @@
-"""Real-time priority: only where it is asked for and granted, only for the thread that scans."""
+"""Real-time priority: only where it is asked for and granted, for the thread that scans and, one
+behind it, those of the history."""
 
 import json
 import os
@@ -73,6 +74,62 @@ def test_the_thread_that_asks_has_it_and_neither_its_threads_nor_its_processes()
     assert found["priority"] == WANTED
     assert found["thread"] == os.SCHED_OTHER
     assert found["child"] == os.SCHED_OTHER
+
+
+# The threads of a history that packs, and a program that one of them starts.
+HISTORY = """
+import json, os, sys, threading
+from functools import partial
+from pathlib import Path
+from controller.clock import SystemClock
+from controller.historian import Historian, HistorianSettings
+from controller.real_time import follow
+from tests.support.history import T0_NS, batch, make_tag
+{before}
+settings = HistorianSettings(seal_samples=1, seal_per_tag=1, commit_interval_s=0.01)
+begun = partial(follow, {priority})
+historian = Historian(Path(sys.argv[1]), [make_tag("A")], SystemClock(), settings, begun=begun)
+historian.start()
+historian.record(batch([(0, 1.0, 0, T0_NS)]))
+while historian.status.seals == 0:
+    historian.flush()
+print(json.dumps({{
+    t.name.split("_")[0]: [os.sched_getscheduler(t.native_id),
+                           os.sched_getparam(t.native_id).sched_priority]
+    for t in threading.enumerate()
+}}))
+historian.close()
+"""
+
+
+def threads_of_a_history(folder: Path, priority: int, before: str = "") -> dict[str, list[int]]:
+    code = HISTORY.format(before=before, priority=priority)
+    command = [sys.executable, "-c", code, str(folder / "history.db")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    found: dict[str, list[int]] = json.loads(done.stdout)
+    assert set(found) == {"MainThread", "history-writer", "history-seal"}
+    return found
+
+
+@linux
+@pytest.mark.skipif(not is_granted(), reason="this user may not have it")
+def test_the_threads_of_the_history_are_one_behind(tmp_path: Path) -> None:
+    if told()["refused"]:
+        pytest.skip("not even root may have it here")
+    found = threads_of_a_history(tmp_path, WANTED)
+    behind = [os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, WANTED - 1]
+    assert found["history-writer"] == found["history-seal"] == behind
+    assert found["MainThread"] == [os.SCHED_OTHER, 0]
+
+
+@linux
+@pytest.mark.parametrize(("priority", "before"), [(0, ""), (1, ""), (WANTED, WITHOUT_RIGHTS)])
+def test_a_history_without_it_runs_as_usual(tmp_path: Path, priority: int, before: str) -> None:
+    tmp_path.chmod(0o777)
+    for folder in tmp_path.parents[:2]:
+        folder.chmod(0o755)
+    found = threads_of_a_history(tmp_path, priority, before)
+    assert all(each == [os.SCHED_OTHER, 0] for each in found.values())
 
 
 @linux
