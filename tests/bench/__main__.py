@@ -4,6 +4,7 @@ Nothing is asserted about the figures. Ratios inside one run are firm, absolute 
 the machine. A benchmark that fails or hangs is named at the end, and the exit code is then 1.
 
     python -m tests.bench [NAMES]              the benchmarks, or those named
+    python -m tests.bench --add NAMES          those named; figures of the others stay in the file
     python -m tests.bench --write-docs         the last figures into docs/explanation/benchmarks.md
     python -m tests.bench ratios [--keep]      the ratios that `make test` watches
 """
@@ -13,17 +14,19 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from tests.bench import last_figures, ratios
 from tests.bench.apart import Outcome, run_apart
 from tests.bench.goals import Figure, as_json, in_order, table
-from tests.bench.machine import about
+from tests.bench.machine import about, same
 
 OUT = Path("bench-out/bench.json")
 NAMES = (
     "lockstep", "line", "control", "cycle", "isolation", "push", "acquire", "store", "opcua",
     "modbus", "rehearsal", "historian", "queries", "sink", "alarms", "access", "screens",
 )  # fmt: skip
+Kept = dict[str, Any]  # what the file has
 LIMIT_S = 1800.0  # for one of them
 
 
@@ -40,27 +43,53 @@ def measure(name: str, msamples: float, limit_s: float) -> Outcome:
     return outcome
 
 
-def keep(path: Path, outcomes: dict[str, Outcome]) -> list[Figure]:
-    """Write what there is so far; the figures of the goals."""
+def keep(path: Path, outcomes: dict[str, Outcome], before: Kept) -> list[Figure]:
+    """Write what there is so far, and what there was of others; the figures of the goals."""
     goals = in_order(goal for outcome in outcomes.values() for goal in outcome.goals)
+    rows = [
+        {"benchmark": name, **row}
+        for name, outcome in outcomes.items()
+        for row in as_json(outcome.goals)
+    ]
+    stay = [row for row in before.get("goals", ()) if row["benchmark"] not in outcomes]
     found = {
-        "about": about(),
-        "figures": {name: each.figures for name, each in outcomes.items() if not each.failure},
-        "goals": as_json(goals),
-        "failed": {name: each.failure for name, each in outcomes.items() if each.failure},
+        "about": about(before.get("about")),
+        "figures": _others(before, "figures", outcomes)
+        | {name: each.figures for name, each in outcomes.items() if not each.failure},
+        "goals": sorted([*stay, *rows], key=lambda row: str(row["goal"])),
+        "failed": _others(before, "failed", outcomes)
+        | {name: each.failure for name, each in outcomes.items() if each.failure},
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     return goals
 
 
-def run_all(names: Sequence[str], msamples: float, limit_s: float, path: Path = OUT) -> int:
+def _others(before: Kept, part: str, outcomes: dict[str, Outcome]) -> Kept:
+    return {name: each for name, each in before.get(part, {}).items() if name not in outcomes}
+
+
+def kept_before(path: Path) -> Kept:
+    """What the file has; ValueError when it is of another machine or of other versions."""
+    if not path.exists():
+        return {}
+    found: Kept = json.loads(path.read_text(encoding="utf-8"))
+    if not same(found["about"], about()):
+        told = "another machine or other versions: take all of them anew, without --add"
+        raise ValueError(f"{path} has figures of {told}")
+    return found
+
+
+def run_all(
+    names: Sequence[str], msamples: float, limit_s: float, path: Path = OUT, *, add: bool = False
+) -> int:
     """Run benchmarks one after the other; 1 when one of them brought no figures."""
     outcomes: dict[str, Outcome] = {}
     goals: list[Figure] = []
+    before = kept_before(path) if add else {}
     for name in names:
         outcomes[name] = measure(name, msamples, limit_s)
-        goals = keep(path, outcomes)  # after each: nothing that comes later can lose it
+        goals = keep(path, outcomes, before)  # after each: nothing that comes later can lose it
     if goals:
         print("\n" + "\n".join(table(goals)))
     print(f"\nwritten to {path}")
@@ -80,6 +109,7 @@ def main() -> int:
     parser.add_argument("--limit-s", type=float, default=LIMIT_S, help="for one benchmark")
     parser.add_argument("--write-docs", action="store_true", help="table of the last figures")
     parser.add_argument("--keep", action="store_true", help="with ratios: take them as they are")
+    parser.add_argument("--add", action="store_true", help="figures of the others stay")
     chosen = parser.parse_args()
     if chosen.write_docs:
         return last_figures.write(OUT)
@@ -88,7 +118,11 @@ def main() -> int:
     unknown = set(chosen.names) - set(NAMES)
     if unknown:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(NAMES)}")
-    return run_all(chosen.names or NAMES, chosen.msamples, chosen.limit_s)
+    try:
+        names = chosen.names or NAMES
+        return run_all(names, chosen.msamples, chosen.limit_s, add=chosen.add)
+    except ValueError as error:
+        parser.error(str(error))
 
 
 if __name__ == "__main__":

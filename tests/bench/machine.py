@@ -3,16 +3,25 @@
 import os
 import platform
 import time
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
 PACKAGES = ("asyncua", "pymodbus", "numpy", "simple-pid")
+MOMENTARY = ("date", "load")
 
 
-def about() -> dict[str, str]:
-    """Machine, versions and day, as texts."""
+def same(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    """Whether figures may stand side by side: one machine, the same versions."""
+    return all(one.get(k) == other.get(k) for k in one.keys() | other.keys() if k not in MOMENTARY)
+
+
+def about(before: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Machine, versions and day, as texts; from the first day on when there were figures before."""
+    today = time.strftime("%Y-%m-%d", time.gmtime())
+    first = (before or {}).get("date", today).partition(" ")[0]
     return {
-        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "date": today if first == today else f"{first} to {today}",
         "machine": machine(),
         "load": f"{os.getloadavg()[0]:.1f}",
         "system": f"{platform.system()} {platform.release()}",

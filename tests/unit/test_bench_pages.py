@@ -1,10 +1,14 @@
 """The last figures in the page, and the ratios that are kept."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.bench import last_figures, ratios
+from tests.bench.__main__ import keep, kept_before
+from tests.bench.apart import Outcome
 from tests.bench.goals import Figure, as_json
 from tests.bench.ratio_pairs import PAIRS
 
@@ -34,6 +38,40 @@ def test_only_what_stands_between_the_marks_is_replaced_and_once_is_enough() -> 
     assert last_figures.between(once, iter(["new"])) == once
     with pytest.raises(ValueError, match="needs a line"):
         last_figures.between("before\n", iter([]))
+
+
+def test_added_figures_take_the_place_of_their_own_and_leave_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "bench.json"
+    first = {
+        "opcua": Outcome({"us": 1.0}, (GOALS[0],)), "sink": Outcome(failure="ended with 1"),
+        "rehearsal": Outcome({"x": 2.0}, (GOALS[2],)),
+    }  # fmt: skip
+    keep(path, first, {})
+    before = kept_before(path)
+    again = {"rehearsal": Outcome({"x": 3.0}, (replace(GOALS[2], value=7.0),)), "sink": Outcome()}
+    assert keep(path, again, before) == [again["rehearsal"].goals[0]]
+    found = json.loads(path.read_text(encoding="utf-8"))
+    assert found["figures"] == {"opcua": {"us": 1.0}, "rehearsal": {"x": 3.0}, "sink": {}}
+    assert [(row["goal"], row["value"]) for row in found["goals"]] == [("A1", 0.2), ("F1", 7.0)]
+    assert found["failed"] == {}
+
+
+def test_figures_of_two_machines_are_not_mixed(tmp_path: Path) -> None:
+    path = tmp_path / "bench.json"
+    assert kept_before(path) == {}
+    keep(path, {}, {})
+    found = json.loads(path.read_text(encoding="utf-8"))
+    found["about"]["date"] = "2001-02-03"
+    path.write_text(json.dumps(found), encoding="utf-8")
+    keep(path, {}, kept_before(path))
+    days = json.loads(path.read_text(encoding="utf-8"))["about"]["date"]
+    assert days.startswith("2001-02-03 to 20")
+    keep(path, {}, kept_before(path))
+    assert json.loads(path.read_text(encoding="utf-8"))["about"]["date"] == days
+    found["about"]["numpy"] = "1.0"
+    path.write_text(json.dumps(found), encoding="utf-8")
+    with pytest.raises(ValueError, match="without --add"):
+        kept_before(path)
 
 
 def test_without_figures_the_page_stays(tmp_path: Path) -> None:
