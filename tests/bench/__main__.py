@@ -23,8 +23,8 @@ from tests.bench.machine import about, same
 
 OUT = Path("bench-out/bench.json")
 NAMES = (
-    "lockstep", "line", "control", "cycle", "isolation", "push", "acquire", "store", "opcua",
-    "modbus", "rehearsal", "historian", "queries", "sink", "alarms", "access", "screens",
+    "lockstep", "line", "control", "cycle", "isolation", "push", "acquire", "reconnect", "store",
+    "opcua", "modbus", "rehearsal", "historian", "queries", "sink", "alarms", "access", "screens",
 )  # fmt: skip
 Kept = dict[str, Any]  # what the file has
 LIMIT_S = 1800.0  # for one of them

@@ -115,11 +115,11 @@ def _replace_publishing(points: Sequence[Point], *, mixed: bool) -> None:
     InternalSubscription._pop_triggered_datachanges = fill  # type: ignore[method-assign]
 
 
-def _serve(pipe: Connection, count: int, mixed: bool) -> None:
+def _serve(pipe: Connection, count: int, mixed: bool, port: int) -> None:
     async def run() -> None:
         points = points_of(count, mixed=mixed)
         _replace_publishing(points, mixed=mixed)
-        bench = Bench(points=points)
+        bench = Bench(points=points, port=port)
         await bench.start()
         assert bench._task is not None
         bench._task.cancel()
@@ -131,11 +131,11 @@ def _serve(pipe: Connection, count: int, mixed: bool) -> None:
 
 
 @contextmanager
-def busy_plant(count: int, *, mixed: bool = False) -> Iterator[str]:
-    """Endpoint of such a plant in a process of its own."""
+def busy_plant(count: int, *, mixed: bool = False, port: int = 0) -> Iterator[str]:
+    """Endpoint of such a plant in a process of its own; port: 0 for any that is free."""
     context = multiprocessing.get_context("spawn")
     pipe, far = context.Pipe()
-    process = context.Process(target=_serve, args=(far, count, mixed), daemon=True)
+    process = context.Process(target=_serve, args=(far, count, mixed, port), daemon=True)
     process.start()
     far.close()
     try:

@@ -105,7 +105,8 @@ class BenchLogic:
 class Bench:
     """A scanned PLC and its server. `pv` and `pv_status` are what its one sensor reads.
 
-    patient: a machine that stands still for a while makes no ticket late and loses no link.
+    patient: a machine that stands still for a while makes no ticket late and loses no link. port:
+    0 for any that is free.
     """
 
     def __init__(
@@ -114,6 +115,7 @@ class Bench:
         points: Sequence[Point] | None = None,
         *,
         patient: bool = False,
+        port: int = 0,
     ) -> None:
         self._wanted = {"timeout_s": PATIENCE_S} if patient else {}
         self.clock = clock or (EvenClock() if patient else SystemClock())
@@ -121,7 +123,7 @@ class Bench:
         self.plc = Plc(PREFIX, self.points, BenchLogic())
         self.server = Server(
             self.plc,
-            endpoint="opc.tcp://127.0.0.1:0/dryline/test",
+            endpoint=f"opc.tcp://127.0.0.1:{port}/dryline/test",
             namespace=NAMESPACE,
             clock=self.clock,
         )
