@@ -14,12 +14,14 @@ import signal
 import subprocess
 import sys
 import tempfile
+import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from tests.bench.goals import Figure, goals_of
 
+MARK = "DRYLINE_BENCH"
 GRACE_S = 10.0  # to die in, after the kill
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -52,19 +54,28 @@ def run_apart(target: str, arguments: Mapping[str, object], limit_s: float) -> O
         into = Path(folder) / "result.json"
         words = ("--arguments", json.dumps(arguments), "--into", str(into))
         command = (sys.executable, "-m", "tests.bench.apart", target, *words)
-        # A session of its own, so that its children can be found; some benches start servers.
-        with subprocess.Popen(command, cwd=ROOT, start_new_session=True) as process:
+        mark = f"{MARK}={uuid.uuid4().hex}"
+        environment = os.environ | dict([mark.split("=")])
+        with subprocess.Popen(command, cwd=ROOT, env=environment) as process:
             try:
                 code = process.wait(limit_s)
             except subprocess.TimeoutExpired:
                 return Outcome(failure=f"no result within {limit_s:g} s")
             finally:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
+                _end_all(mark.encode())
+                process.kill()
                 process.wait(GRACE_S)
         if code:
             return Outcome(failure=f"ended with {code}; its own words are above")
         return _read(into)
+
+
+def _end_all(mark: bytes) -> None:
+    """Kill every process whose environment has the mark: some have sessions of their own."""
+    for environment in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if mark in environment.read_bytes():
+                os.kill(int(environment.parent.name), signal.SIGKILL)
 
 
 def _read(into: Path) -> Outcome:
