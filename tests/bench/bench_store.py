@@ -252,7 +252,7 @@ def run(seconds: float = SECONDS) -> dict[str, object]:
         Figure("B2", "values stored a second", many.came / many.took_s, 12_000.0, "1/s", "above",
                note="ten times what FUXA's own store takes (300 to 1,200 rows a second)"),
         Figure("B2", "of a core", many.cpu_s / many.took_s, 0.3, "core",
-               note=f"for {many.took_s:.0f} s; {many.us:.2f} us a value"),
+               note=f"for {many.took_s:.0f} s of 3,600; {many.us:.2f} us a value"),
         Figure("B2", "most memory in the last quarter, to the second",
                many.rss_mib[1] / many.rss_mib[0], 1.1, note=f"{many.rss_mib[1]:.0f} MiB"),
         Figure("B2", "bytes a value, resolution 0.001", many.bytes_a_value, 3.0, "B"),
