@@ -18,13 +18,8 @@ from controller.history.codec import NO_SAMPLES, Columns, DamageError
 from controller.history.results import Thinned
 from controller.history.rollup import NO_MINUTES, Minutes, joined, pack_over, rows_of, unpack
 from controller.history.rows import unpack_chunk, unpack_quick, unpack_rollup, unpack_ten_s
-from controller.history.schema import LEVELS_SINCE, QUICK_SINCE
+from controller.history.schema import HAS_QUICK, HAS_SAMPLES, HAS_TEN_S, LEVELS_SINCE, QUICK_SINCE
 from controller.history.ten_seconds import TEN_S_NS
-
-# Whether there is such a blob. Of "IS NOT NULL" SQLite makes that it reads the whole blob (to
-# 3.40 at least); the type stands before it.
-RAW, TEN_S, QUICK = (f"(typeof({name}) <> 'null')" for name in ("samples", "ten_s", "quick"))
-
 
 MOST_KEPT = 8 * 2**20  # bytes of one-minute roll-ups: two months of a tag, whatever its rate
 
@@ -55,8 +50,8 @@ class Chunks:
     def begin(self) -> None:
         """Inside a new snapshot: the writer may have brought the store to another version."""
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-        self._ten_s = f"NOT {RAW} AND {TEN_S}" if version >= LEVELS_SINCE else "0"
-        self._quick = f"{RAW} AND {QUICK}" if version >= QUICK_SINCE else "0"
+        self._ten_s = f"NOT {HAS_SAMPLES} AND {HAS_TEN_S}" if version >= LEVELS_SINCE else "0"
+        self._quick = f"{HAS_SAMPLES} AND {HAS_QUICK}" if version >= QUICK_SINCE else "0"
         self.damaged = 0
 
     def between(self, tag_id: int, start_ns: int, stop_ns: int) -> list[Lying]:
@@ -66,13 +61,16 @@ class Chunks:
     def newest_raw(self, tag_id: int, time_ns: int) -> list[Lying]:
         """The last chunk with samples that begins at or before a time, if there is one."""
         return self._select(
-            "t_min <= ? AND samples IS NOT NULL ORDER BY t_max DESC LIMIT 1", tag_id, time_ns
+            f"t_min <= ? AND {HAS_SAMPLES} ORDER BY t_max DESC LIMIT 1", tag_id, time_ns
         )
 
     def last_rolled(self, tag_id: int, after_ns: int, time_ns: int) -> Sample | None:
         """The end of the newest roll-up without samples that ends after one time and by another."""
         thinned = self._select(
-            "t_max > ? AND t_min <= ? AND samples IS NULL ORDER BY t_max", tag_id, after_ns, time_ns
+            f"t_max > ? AND t_min <= ? AND NOT {HAS_SAMPLES} ORDER BY t_max",
+            tag_id,
+            after_ns,
+            time_ns,
         )
         newest: Sample | None = None
         ended = [chunk for chunk in thinned if chunk.t_max <= time_ns]
@@ -96,7 +94,7 @@ class Chunks:
 
     def _select(self, where: str, tag_id: int, *limits: int) -> list[Lying]:
         rows = self._connection.execute(
-            f"SELECT id, t_min, t_max, n, rollup_crc, {RAW}, {self._ten_s}, {self._quick}"  # noqa: S608
+            f"SELECT id, t_min, t_max, n, rollup_crc, {HAS_SAMPLES}, {self._ten_s}, {self._quick}"  # noqa: S608
             f" FROM chunk WHERE tag = ? AND {where}",
             (tag_id, *limits),
         )

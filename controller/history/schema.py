@@ -41,6 +41,11 @@ OLDEST = 3  # that can be read; a writer brings it to this version
 OUTBOX_SINCE = 4  # the version that brought the outbox and the marks
 LEVELS_SINCE = 5  # the version that brought the ten-second level
 QUICK_SINCE = 6  # the version that brought ten-second roll-ups beside samples
+# Whether a chunk has such a blob. For "IS NOT NULL" SQLite reads the whole blob (to 3.40 at least);
+# its type stands before it.
+HAS_SAMPLES, HAS_TEN_S, HAS_QUICK = (
+    f"(typeof({name}) <> 'null')" for name in ("samples", "ten_s", "quick")
+)
 PAGE_BYTES = 4096
 BUSY_MS = 5_000
 

@@ -22,6 +22,7 @@ from controller.history.exception_filter import by_tag, concatenate
 from controller.history.holding import hold_ns
 from controller.history.outbox import OutboxRow, rows_to_keep
 from controller.history.rows import Broken, ChunkRow, pack_chunk, read_journal, unpack_chunk
+from controller.history.schema import HAS_SAMPLES
 
 CHUNK_SAMPLES = 16_384  # 4.5 h at 1 Hz; decoding one takes about 0.2 ms
 ALWAYS_EXTENDED = 2048  # a chunk below this size is extended by what follows it
@@ -179,7 +180,7 @@ def _extends(chunk: Stored, gap: Columns) -> bool:
 
 def _neighbours(connection: sqlite3.Connection, tag: int, first: int, last: int) -> list[Stored]:
     """Chunks with samples that overlap [first, last], and the one before."""
-    select = "SELECT id, t_min, t_max, n FROM chunk WHERE tag = ? AND samples IS NOT NULL AND "
+    select = f"SELECT id, t_min, t_max, n FROM chunk WHERE tag = ? AND {HAS_SAMPLES} AND "  # noqa: S608
     overlapping = connection.execute(
         select + "t_max >= ? AND t_min <= ? ORDER BY t_min", (tag, first, last)
     ).fetchall()

@@ -38,6 +38,12 @@ PRIORITY = 10
 HOG = "import os\nos.sched_setaffinity(0, {0})\nwhile True: pass"
 PROTOCOLS = ("modbus", "opcua")
 MAY_COST = {"modbus": 0.2, "opcua": 0.35}  # of a core, 30 stations
+MAY_DIFFER_MS = 5.0
+QUEUED = (
+    "; one thread serves all stations, which scan at the same moment: likely the writes wait for "
+    "each other. Spread over the period they took half as much CPU again, with p99 7 to 10 ms "
+    "above the floor; next step: a controller a station (--split)"
+)
 LEAVE = {True: 1.0, False: 3.0}  # ms above the floor, with real-time priority and without
 
 
@@ -212,8 +218,8 @@ def _of_many(protocol: str, stations: int, cycle: Cycle, seconds: float) -> list
     return [
         Figure("C2", f"{what}: cycles missed", cycle.missed, 0.0, "",
                note=f"in {seconds:g} s of 600: --long measures all of them"),
-        Figure("C2", f"{what}: p99 jitter above floor", above, 5.0, "ms",
-               note=f"floor's p99 {cycle.floor_ms[1]:.2f} ms"),
+        Figure("C2", f"{what}: p99 jitter above floor", above, MAY_DIFFER_MS, "ms",
+               note=f"floor's p99 {cycle.floor_ms[1]:.2f} ms" + QUEUED * (above > MAY_DIFFER_MS)),
         Figure("C2", f"{what}: controller", cycle.core, MAY_COST[protocol], "core",
                note="the whole controller: alarms, history, live values, not the bare loops"),
     ]  # fmt: skip

@@ -18,7 +18,7 @@ def _cell(text: str) -> str:
 def _number(value: float | None, unit: str) -> str:
     if value is None:
         return "not measured"
-    shown = f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.3g}"
+    shown = f"{value:,.0f}" if abs(value) >= 1e3 else f"{value:.3g}"
     return f"{shown} {unit}".strip()
 
 
