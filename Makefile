@@ -66,10 +66,11 @@ check: setup
 	$(BIN)/python -m hmi.vendoring --check
 	$(BIN)/dryline check
 
-# Prints figures and writes bench-out/bench.json; asserts nothing.
+# Prints figures and writes bench-out/bench.json; asserts nothing. WHAT="push store" measures some of
+# them, WHAT=--help tells what else there is.
 bench: setup
 	$(BIN)/python -m tests.support.install
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench $(WHAT)
 
 format: setup
 	$(BIN)/ruff format .
