@@ -35,6 +35,7 @@ def gains(by: Person) -> dict[str, float]:
 
 async def test_a_command_is_marked_and_one_tap_shows_its_text(hmi: ScreensUnderTest) -> None:
     hmi.person("mori").do("coater", "SET", target=SP, value=31.5)
+    hmi.line.wait_for_history()  # the newest mark is else one of a test before
     page = await hmi.open(f"/trends?pens={SP}&min=10&marks=commands")
     mark = page.locator(".event-mark").last
     await expect(mark).to_be_visible()

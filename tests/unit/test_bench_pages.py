@@ -1,9 +1,6 @@
 """The last figures in the page, and the ratios that are kept."""
 
 import json
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +8,7 @@ import pytest
 
 from tests.bench import last_figures, ratios
 from tests.bench.__main__ import keep, kept_before
-from tests.bench.apart import Outcome, run_apart
+from tests.bench.apart import Outcome
 from tests.bench.goals import Figure, as_json
 from tests.bench.ratio_pairs import PAIRS
 
@@ -57,35 +54,6 @@ def test_added_figures_take_the_place_of_their_own_and_leave_the_others(tmp_path
     assert found["figures"] == {"opcua": {"us": 1.0}, "rehearsal": {"x": 3.0}, "sink": {}}
     assert [(row["goal"], row["value"]) for row in found["goals"]] == [("A1", 0.2), ("F1", 7.0)]
     assert found["failed"] == {}
-
-
-def leaves_a_program_behind(told: str) -> dict[str, float]:
-    """As benchmarks do that start a line, and fail."""
-    program = subprocess.Popen(["sleep", "600"], start_new_session=True)
-    Path(told).write_text(str(program.pid), encoding="ascii")
-    raise RuntimeError("without an end in order")
-
-
-def _lives(pid: int) -> bool:
-    try:
-        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    except OSError:
-        return False
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows environments")
-def test_a_benchmark_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
-    told = tmp_path / "pid"
-    target = f"{__name__}:leaves_a_program_behind"
-    outcome = run_apart(target, {"told": str(told)}, limit_s=100.0)
-    assert outcome.failure == "ended with 1; its own words are above"
-    pid = int(told.read_text(encoding="ascii"))
-    until_s = time.monotonic() + 20.0
-    while (
-        Path(f"/proc/{pid}").exists() and "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    ):
-        assert time.monotonic() < until_s
-        time.sleep(0.02)
 
 
 def test_figures_of_two_machines_are_not_mixed(tmp_path: Path) -> None:

@@ -27,9 +27,12 @@ def bad() -> Mapping[str, object]:
 
 
 def hanging(told: str) -> Mapping[str, object]:
-    """Starts a process, as benches start servers, tells of it and never ends."""
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-    Path(told).write_text(str(child.pid), encoding="ascii")
+    """Starts processes, as benches start servers, tells of them and never ends."""
+    command = [sys.executable, "-c", "import time; time.sleep(600)"]
+    children = [subprocess.Popen(command, start_new_session=own) for own in (False, True)]
+    part = Path(told).with_suffix(".part")
+    part.write_text(" ".join(str(child.pid) for child in children), encoding="ascii")
+    part.rename(told)
     while True:
         time.sleep(1)
 
@@ -66,11 +69,11 @@ def test_one_that_hangs_is_ended_with_all_it_started(tmp_path: Path) -> None:
         limit_s *= 2
         outcome = run_apart(f"{HERE}:hanging", {"told": str(told)}, limit_s)
     assert outcome.failure == f"no result within {limit_s:g} s"
-    child = int(told.read_text(encoding="ascii"))
+    children = [int(pid) for pid in told.read_text(encoding="ascii").split()]
     end_s = time.monotonic() + LIMIT_S
-    while not _gone(child) and time.monotonic() < end_s:  # killed, and dead a moment later
-        time.sleep(0.01)
-    assert _gone(child)
+    while not all(map(_gone, children)) and time.monotonic() < end_s:
+        time.sleep(0.01)  # killed, and dead a moment later
+    assert [_gone(child) for child in children] == [True, True]
 
 
 def test_what_fails_in_the_middle_loses_no_figure_and_is_told_at_the_end(
@@ -84,7 +87,7 @@ def test_what_fails_in_the_middle_loses_no_figure_and_is_told_at_the_end(
     }
     monkeypatch.setattr(bench, "run_apart", lambda target, _arguments, _limit_s: made[target])
     path = tmp_path / "out" / "bench.json"
-    assert bench.run_all(("opcua", "sink", "line"), 1.0, 5.0, path) == 1
+    assert bench.run_all(("opcua", "sink", "line"), bench.Wish(1.0, 5.0), path) == 1
     kept = json.loads(path.read_text(encoding="utf-8"))
     assert kept["figures"] == {"opcua": {"cpu": 1.0}, "line": {"late": 2.0}}
     assert kept["failed"] == {"sink": "no result within 5 s"}
