@@ -57,6 +57,12 @@ class Children:
     def __init__(self, children: Sequence[Child], say: Callable[[str], None]) -> None:
         self._children, self._say = tuple(children), say
         self._begun_s = 0.0
+        self.ending = False
+
+    def order_to_end(self, *_: object) -> None:
+        """Takes a signal: no step is done any more. It raises nothing: an exception in the middle
+        of `Popen.poll` leaves its lock taken, and nobody could wait for that process again."""
+        self.ending = True
 
     def start(self) -> None:
         """Start every one that waits for nothing."""
@@ -67,7 +73,9 @@ class Children:
 
     def step(self) -> bool:
         """Start what has waited for another, and again what has ended and may; False when one has
-        ended that may not."""
+        ended that may not, or all are to end."""
+        if self.ending:
+            return False
         for child in self._children:
             if child.process is None:
                 if child.after is None or child.after() or self._waited_enough():
@@ -96,7 +104,7 @@ class Children:
         return time.monotonic() - self._begun_s >= PATIENT_S
 
     def watch(self) -> None:
-        """Return when a process has ended that is not started again."""
+        """Return when a process has ended that is not started again, or all are to end."""
         while self.step():
             time.sleep(PERIOD_S)
 

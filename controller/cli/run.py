@@ -108,16 +108,17 @@ def up(  # noqa: PLR0913, PLR0917 - an argument for each option
     for child in started[1:]:  # until the plant is there they could only tell of silent PLCs
         child.after = plcs_listen(config)
     children = Children(started, _told_plainly)
-    children.start()
-    with _ended(children), contextlib.suppress(KeyboardInterrupt):
+    with _ended(children):
         for order in _ORDERS_TO_END:
             if signal.getsignal(order) is not signal.SIG_IGN:  # as under nohup
-                signal.signal(order, _interrupt)
+                signal.signal(order, children.order_to_end)
+        children.start()
         _greet(f"{config.title} is starting, {speed:g} x real time.", run)
         at_home = served.address
         if api and at_home is not None:
             children.watch_until(lambda: listens(at_home.host, at_home.port))
-            _greet(f"Screens:   {served.home}\n{login}")
+            if not children.ending:
+                _greet(f"Screens:   {served.home}\n{login}")
         if start:
             _start_all(run, children)
         children.watch()
@@ -204,10 +205,6 @@ def _shown_at(metrics: str, stations: list[str], part: list[str]) -> list[str]:
     if metrics in ("", OFF):
         return ["--metrics", metrics] if metrics else []
     return ["--metrics", str(of_part(parse_address(metrics), stations, part[-1:]))]
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
 
 
 def _start_all(run: Path, children: Children) -> None:

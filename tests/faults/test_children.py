@@ -144,3 +144,31 @@ def test_what_is_waited_for_is_told(start, tmp_path):
     group = start(Child("the plant", [sys.executable, "-c", TOUCH, str(tmp_path / "up")]))
     assert group.watch_until((tmp_path / "up").exists)
     assert group.end()
+
+
+def test_orders_to_end_in_the_middle_of_a_look_leave_every_process_to_be_waited_for(start):
+    """Thousands of signals, most of them while the group looks at its processes."""
+    plant, other = Child("the plant", SLEEP), Child("other", SLEEP, again=True)
+    group = start(plant, other)
+    orders = 0
+
+    def order(*_):
+        nonlocal orders
+        orders += 1
+        group.order_to_end()
+        group.ending = orders >= 3000  # as if each were the first
+
+    before = signal.signal(signal.SIGALRM, order)
+    signal.setitimer(signal.ITIMER_REAL, 0.0002, 0.0002)
+    try:
+        while group.step():
+            pass
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, before)
+    assert orders >= 3000
+    assert group.ending
+    begun_s = time.monotonic()
+    assert group.end()
+    assert time.monotonic() - begun_s < module.STOP_S
+    assert plant.code == other.code == -signal.SIGTERM
