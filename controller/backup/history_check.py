@@ -20,6 +20,7 @@ from controller.history.rows import (
     unpack_rollup,
     unpack_ten_s,
 )
+from controller.history.shared_times import SharedTimes, unpack_times
 
 SPOT = 20  # every so many chunks have their minutes made again from their samples
 CHUNKS = (
@@ -47,6 +48,7 @@ def check_history(connection: sqlite3.Connection, told: Progress) -> Found:
     found = Found()
     found.damage += _journal(connection, found.figures)
     found.damage += _outbox(connection, found.figures)
+    found.damage += _times(connection)
     found.damage += _chunks(connection, found.figures, told)
     for tag, t_min, before in connection.execute(OVERLAPS):
         found.damage.append(
@@ -82,11 +84,24 @@ def _outbox(connection: sqlite3.Connection, figures: dict[str, int]) -> Iterator
             yield f"outbox: {error}"
 
 
+def _times(connection: sqlite3.Connection) -> Iterator[str]:
+    """A chunk can be read while one copy of its times is sound; that the other is not is told."""
+    if not _has_table(connection, "times"):
+        return
+    for number, *copies in connection.execute("SELECT id, packed, spare FROM times"):
+        for copy in copies:
+            try:
+                unpack_times(number, copy, copy)
+            except DamageError as error:
+                yield str(error)
+
+
 def _chunks(
     connection: sqlite3.Connection, figures: dict[str, int], told: Progress
 ) -> Iterator[str]:
     figures |= {"chunks": 0, "samples in chunks": 0, "roll-ups made again": 0}
     raw_chunks = 0
+    shared = SharedTimes(connection)
     columns = {row[0] for row in connection.execute("SELECT name FROM pragma_table_info('chunk')")}
     ten_s = "ten_s_crc, ten_s" if "ten_s" in columns else "NULL, NULL"
     quick = "quick_crc, quick" if "quick" in columns else "NULL, NULL"
@@ -103,7 +118,7 @@ def _chunks(
                 unpack_quick(tag, t_min, t_max, crc, *fine[2:])
             if samples is None:
                 continue
-            raw = unpack_chunk(tag, t_min, t_max, n, crc, samples)
+            raw = unpack_chunk(tag, t_min, t_max, n, crc, samples, shared)
         except DamageError as error:
             yield f"chunk {number}: {error}"
             continue

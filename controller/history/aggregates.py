@@ -63,7 +63,10 @@ class Aggregates:
 
 
 class _Sections:
-    """Neighbouring stretches of columns, [bounds[k], bounds[k + 1]) each; some may be empty."""
+    """Neighbouring stretches of columns, [bounds[k], bounds[k + 1]) each; some may be empty.
+
+    They lie along the last axis: a column may be those of several tags, tags x samples.
+    """
 
     def __init__(self, bounds: NDArray[np.integer[Any]]) -> None:
         self._begins, self._ends = bounds[:-1], bounds[1:]
@@ -72,11 +75,11 @@ class _Sections:
 
     def sums(self, column: NDArray[Any]) -> NDArray[Any]:
         """Sum of each; 0 of an empty one."""
-        return self._reduced(np.add, column, np.zeros(len(self.lengths), column.dtype))
+        return self._reduced(np.add, column, self._filled_with(0, column))
 
     def extremes(self, ufunc: np.ufunc, column: Floats) -> Floats:
         """Minimum or maximum of each; NaN of an empty one."""
-        return self._reduced(ufunc, column, np.full(len(self.lengths), np.nan))
+        return self._reduced(ufunc, column, self._filled_with(np.nan, column))
 
     def firsts(self, column: Floats) -> Floats:
         """First of each; NaN of an empty one."""
@@ -87,22 +90,27 @@ class _Sections:
         return self._picked(column, self._ends - 1)
 
     def _picked(self, column: Floats, places: NDArray[np.integer[Any]]) -> Floats:
-        out = np.full(len(self.lengths), np.nan)
-        out[self._filled] = column[places[self._filled]]
+        out = self._filled_with(np.nan, column)
+        out[..., self._filled] = column[..., places[self._filled]]
         return out
+
+    def _filled_with(self, value: float, column: NDArray[Any]) -> NDArray[Any]:
+        return np.full((*column.shape[:-1], len(self.lengths)), value, column.dtype)
 
     def _reduced(self, ufunc: np.ufunc, column: NDArray[Any], out: NDArray[Any]) -> NDArray[Any]:
         if len(self._filled):
             # Empty ones are left out: reduceat would repeat a neighbour.
-            inside = column[: self._ends[-1]]
-            out[self._filled] = ufunc.reduceat(inside, self._begins[self._filled])
+            inside = column[..., : self._ends[-1]]
+            out[..., self._filled] = ufunc.reduceat(inside, self._begins[self._filled], axis=-1)
         return out
 
 
 def aggregate(columns: Columns, marks_ns: Ints, hold_ns: int) -> Aggregates:
     """Aggregates of sorted samples over [marks[k], marks[k + 1]), for every k that has samples.
 
-    hold_ns: how long a sample holds at most.
+    hold_ns: how long a sample holds at most. Values and quality may be those of several tags, tags
+    x samples, if all of them are Good and finite; so are then minimum, maximum, total, integral,
+    first and last, while the other columns are the same for all.
     """
     bounds = np.searchsorted(columns.time_ns, marks_ns)
     time_ns, values, quality = columns.rows(slice(int(bounds[0]), int(bounds[-1])))
@@ -116,7 +124,9 @@ def aggregate(columns: Columns, marks_ns: Ints, hold_ns: int) -> Aggregates:
     held_ns[ends] = 0  # what follows the last sample of a stretch lies between rows
     sections = good = _Sections(bounds)
     uncertain = bad = np.zeros(len(starts), np.int64)
+    held = np.ones(len(starts), np.bool_)
     if not usable.all():
+        held = usable[ends]
         doubtful = (quality >= FIRST_UNCERTAIN) & (quality < FIRST_BAD)
         uncertain = sections.sums(doubtful.astype(np.int64))
         good = _Sections(np.searchsorted(np.flatnonzero(usable), bounds))
@@ -124,8 +134,7 @@ def aggregate(columns: Columns, marks_ns: Ints, hold_ns: int) -> Aggregates:
         values, held_ns = values[usable], held_ns[usable]
     known_ns = good.sums(held_ns).astype(np.int64)
     with np.errstate(over="ignore", invalid="ignore"):  # close to the largest float64
-        np.multiply(values, held_ns, out=held_ns)
-        total, integral = good.sums(values), good.sums(held_ns)
+        total, integral = good.sums(values), good.sums(values * held_ns)
     return Aggregates(
         good=good.lengths,
         uncertain=uncertain,
@@ -139,7 +148,7 @@ def aggregate(columns: Columns, marks_ns: Ints, hold_ns: int) -> Aggregates:
         known_ns=known_ns,
         first_ns=time_ns[starts],
         last_ns=time_ns[ends],
-        held=usable[ends],
+        held=held,
     )
 
 

@@ -19,6 +19,7 @@ from controller.history.results import Thinned
 from controller.history.rollup import NO_MINUTES, Minutes, joined, pack_over, rows_of, unpack
 from controller.history.rows import unpack_chunk, unpack_quick, unpack_rollup, unpack_ten_s
 from controller.history.schema import HAS_QUICK, HAS_SAMPLES, HAS_TEN_S, LEVELS_SINCE, QUICK_SINCE
+from controller.history.shared_times import SharedTimes
 from controller.history.ten_seconds import TEN_S_NS
 
 MOST_KEPT = 8 * 2**20  # bytes of one-minute roll-ups: two months of a tag, whatever its rate
@@ -42,6 +43,7 @@ class Chunks:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._shared = SharedTimes(connection)
         self._ten_s = self._quick = "0"
         self._kept: dict[Lying, Minutes] = {}  # a row is never written anew: see its checksum
         self._room = MOST_KEPT
@@ -108,7 +110,9 @@ class Chunks:
             "SELECT crc, samples FROM chunk WHERE id = ?", (chunk.chunk_id,)
         ).fetchone()
         try:
-            return unpack_chunk(tag_id, chunk.t_min, chunk.t_max, chunk.n, crc, samples)
+            return unpack_chunk(
+                tag_id, chunk.t_min, chunk.t_max, chunk.n, crc, samples, self._shared
+            )
         except DamageError:
             self.damaged += 1
             return NO_SAMPLES

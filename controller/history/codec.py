@@ -4,27 +4,38 @@ A chunk holds samples of one tag in strictly increasing time. Every column is re
 (NaN payloads and -0.0 included). The codec is chosen per chunk from what the numbers are: decimal
 values become scaled integers, and integers become deltas in the narrowest type that holds them,
 split into byte planes and deflated. What a codec cannot say exactly is kept beside it as a patch.
+
+Tags that were sampled together share one column of times, which lies beside their chunks (see
+`shared_times`): of an instrument with 16 bits the times would else take more room than the values.
 """
 
 import math
 import struct
 import zlib
+from collections.abc import Callable, Iterator
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from controller.core.errors import StoreError
+from controller.history.planes import (
+    LEVEL,
+    WIDTHS,
+    pack_ints,
+    shuffle,
+    shuffle_each,
+    unpack_ints,
+    unshuffle,
+)
 
 FORMAT = 1
-LEVEL = 1  # deflate level: higher ones cost 3x the time for 10 % of the size
 EXACT_INTEGER = 2.0**52  # scaled integers stay below this, so that float64 holds them exactly
 PATCHED_SHARE = 32  # up to one sample in so many may be a patch
 PROBE = 64  # values tried before a whole chunk is scaled
 
 HEADER = struct.Struct("<BBBBIqqqqIIII")
-WIDTHS = (np.int8, np.int16, np.int32, np.int64)
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -40,6 +51,7 @@ class TimeCodec(IntEnum):
 
     REGULAR = 0  # start and step
     DELTA = 1  # start, unit and the intervals as multiples of the unit
+    SHARED = 2  # the number of a column of times; start is its first
 
 
 class ValueCodec(IntEnum):
@@ -60,7 +72,10 @@ class QualityCodec(IntEnum):
 
 
 class Columns(NamedTuple):
-    """Samples of one tag in columns: UTC nanoseconds, values, quality bytes."""
+    """Samples of one tag in columns: UTC nanoseconds, values, quality bytes.
+
+    Of several tags sampled at the same times, values and quality are tags x samples.
+    """
 
     time_ns: Ints
     values: Floats
@@ -68,7 +83,7 @@ class Columns(NamedTuple):
 
     def rows(self, which: slice | NDArray[np.bool_] | NDArray[np.intp]) -> "Columns":
         """Some of the samples."""
-        return Columns(self.time_ns[which], self.values[which], self.quality[which])
+        return Columns(self.time_ns[which], self.values[..., which], self.quality[..., which])
 
 
 class EncodedValues(NamedTuple):
@@ -79,6 +94,14 @@ class EncodedValues(NamedTuple):
     first: int
     packed: bytes
     patches: bytes = b""
+
+
+class EncodedTimes(NamedTuple):
+    """A column of times: codec, unit (or number of a shared column), packed intervals."""
+
+    codec: TimeCodec
+    unit: int
+    packed: bytes
 
 
 NO_SAMPLES = Columns(np.empty(0, np.int64), np.empty(0, np.float64), np.empty(0, np.uint8))
@@ -100,31 +123,49 @@ def scale_of(resolution: float) -> tuple[ValueCodec, float] | None:
 
 def encode(columns: Columns, resolution: float) -> bytes:
     """Bytes of a non-empty chunk. `resolution` is only a hint for the choice of codec."""
-    time_codec, unit, time_bytes = _encode_time(columns.time_ns)
-    quality_codec, quality_bytes = _encode_quality(columns.quality)
     values = _encode_values(columns.values, resolution)
+    return _assembled(columns.time_ns, encode_time(columns.time_ns), columns.quality, values)
+
+
+def encode_each(columns: Columns, times: EncodedTimes, resolution: float) -> Iterator[bytes]:
+    """Bytes of the chunk of each of several tags, as `encode` makes them, at two or more times."""
+    values = _encode_values_of_each(columns.values, resolution)
+    for quality, encoded in zip(columns.quality, values, strict=True):
+        yield _assembled(columns.time_ns, times, quality, encoded)
+
+
+def _assembled(time_ns: Ints, times: EncodedTimes, quality: Octets, values: EncodedValues) -> bytes:
+    quality_codec, quality_bytes = _encode_quality(quality)
     header = HEADER.pack(
         FORMAT,
-        time_codec,
+        times.codec,
         values.codec,
         quality_codec,
-        len(columns.time_ns),
-        int(columns.time_ns[0]),
-        unit,
+        len(time_ns),
+        int(time_ns[0]),
+        times.unit,
         values.parameter,
         values.first,
-        len(time_bytes),
+        len(times.packed),
         len(quality_bytes),
         len(values.packed),
         len(values.patches),
     )
-    return b"".join((header, time_bytes, quality_bytes, values.packed, values.patches))
+    return b"".join((header, times.packed, quality_bytes, values.packed, values.patches))
 
 
-def decode(blob: bytes) -> Columns:
-    """The columns of a chunk; DamageError when the bytes do not add up."""
+def not_shared(number: int) -> Ints:
+    """Where there are no shared columns of times."""
+    raise DamageError(f"chunk shares the times of column {number}, which is not there")
+
+
+def decode(blob: bytes, shared: Callable[[int], Ints] = not_shared) -> Columns:
+    """The columns of a chunk; DamageError when the bytes do not add up.
+
+    shared: the times of a shared column by its number; it raises DamageError where there are none.
+    """
     try:
-        return _decode(blob)
+        return _decode(blob, shared)
     except (struct.error, zlib.error, ValueError, TypeError, IndexError, OverflowError) as error:
         raise DamageError(f"chunk cannot be decoded: {error}") from error
 
@@ -134,7 +175,7 @@ def value_codec_of(blob: bytes) -> ValueCodec:
     return ValueCodec(blob[2])
 
 
-def _decode(blob: bytes) -> Columns:
+def _decode(blob: bytes, shared: Callable[[int], Ints]) -> Columns:
     fields = HEADER.unpack_from(blob)
     version, time_codec, value_codec, quality_codec, n, start, unit, parameter, first = fields[:9]
     if version != FORMAT:
@@ -147,8 +188,14 @@ def _decode(blob: bytes) -> Columns:
     if at != len(blob):
         raise DamageError(f"chunk has {len(blob)} bytes instead of {at}")
     time_bytes, quality_bytes, value_bytes, patches = sections
+    if time_codec == TimeCodec.SHARED:
+        time_ns = shared(unit)
+        if len(time_ns) != n or time_ns[0] != start:
+            raise DamageError(f"chunk does not fit the times of column {unit}")
+    else:
+        time_ns = decode_time(EncodedTimes(TimeCodec(time_codec), unit, time_bytes), n, start)
     return Columns(
-        _decode_time(TimeCodec(time_codec), time_bytes, n, start, unit),
+        time_ns,
         _decode_values(
             EncodedValues(ValueCodec(value_codec), parameter, first, value_bytes, patches), n
         ),
@@ -156,50 +203,22 @@ def _decode(blob: bytes) -> Columns:
     )
 
 
-def shuffle(array: NDArray[Any]) -> bytes:
-    """The bytes of an array as planes: all first bytes, then all second bytes, and so on."""
-    planes = array.view(np.uint8).reshape(len(array), array.itemsize).T
-    return np.ascontiguousarray(planes).tobytes()
-
-
-def unshuffle(planes: bytes, n: int, dtype: "np.dtype[Any]") -> NDArray[Any]:
-    """The array that was shuffled."""
-    rows = np.frombuffer(planes, np.uint8).reshape(dtype.itemsize, n).T
-    return np.ascontiguousarray(rows).reshape(-1).view(dtype)
-
-
-def pack_ints(numbers: Ints) -> bytes:
-    """Integers in the narrowest type that holds them, deflated; nothing of none."""
-    if len(numbers) == 0:
-        return b""
-    low, high = int(numbers.min()), int(numbers.max())
-    width = next(w for w in WIDTHS if np.iinfo(w).min <= low and high <= np.iinfo(w).max)
-    narrow = numbers.astype(width)
-    return bytes((narrow.itemsize,)) + zlib.compress(shuffle(narrow), LEVEL)
-
-
-def unpack_ints(packed: bytes, n: int) -> NDArray[Any]:
-    """The n integers that were packed."""
-    if n == 0:
-        return np.empty(0, np.int64)
-    dtype = np.dtype(f"<i{packed[0]}")
-    return unshuffle(zlib.decompress(packed[1:]), n, dtype)
-
-
-def _encode_time(time_ns: Ints) -> tuple[TimeCodec, int, bytes]:
+def encode_time(time_ns: Ints) -> EncodedTimes:
+    """A non-empty, increasing column of times."""
     steps = np.diff(time_ns)
     if len(steps) == 0:
-        return TimeCodec.REGULAR, 0, b""
+        return EncodedTimes(TimeCodec.REGULAR, 0, b"")
     if (steps == steps[0]).all():
-        return TimeCodec.REGULAR, int(steps[0]), b""
+        return EncodedTimes(TimeCodec.REGULAR, int(steps[0]), b"")
     unit = int(np.gcd.reduce(steps))
-    return TimeCodec.DELTA, unit, pack_ints(steps // unit)
+    return EncodedTimes(TimeCodec.DELTA, unit, pack_ints(steps // unit))
 
 
-def _decode_time(codec: TimeCodec, packed: bytes, n: int, start: int, unit: int) -> Ints:
-    if codec is TimeCodec.REGULAR:
-        return np.arange(n, dtype=np.int64) * unit + start
-    return _running(start, packed, n, unit)
+def decode_time(times: EncodedTimes, n: int, start: int) -> Ints:
+    """The n times from `start` on that were encoded."""
+    if times.codec is TimeCodec.REGULAR:
+        return np.arange(n, dtype=np.int64) * times.unit + start
+    return _running(start, times.packed, n, times.unit)
 
 
 def _encode_quality(quality: Octets) -> tuple[QualityCodec, bytes]:
@@ -234,6 +253,44 @@ def _encode_values(values: Floats, resolution: float) -> EncodedValues:
     if same:
         return EncodedValues(ValueCodec.FLOAT32, 0, 0, zlib.compress(shuffle(single), LEVEL))
     return EncodedValues(ValueCodec.FLOAT64, 0, 0, zlib.compress(shuffle(values), LEVEL))
+
+
+def _encode_values_of_each(values: Floats, resolution: float) -> list[EncodedValues]:
+    """Values of several tags (tags x samples), each as `_encode_values` makes it.
+
+    Those that are multiples of the resolution without exception are worked out at once.
+    """
+    choice = scale_of(resolution)
+    found: dict[int, EncodedValues] = {}
+    if choice is not None:
+        bits = values.view(np.int64)
+        numbers, exact = integers(values, bits, *choice)
+        plain = exact.all(axis=1) & (bits != bits[:, :1]).any(axis=1)
+        found = _deltas_of_each(np.flatnonzero(plain), numbers, *choice)
+    return [
+        found[k] if k in found else _encode_values(values[k], resolution)
+        for k in range(len(values))
+    ]
+
+
+def _deltas_of_each(
+    which: NDArray[np.intp], numbers: Ints, codec: ValueCodec, scale: float
+) -> dict[int, EncodedValues]:
+    deltas = np.diff(numbers[which], axis=1)
+    low, high = deltas.min(axis=1, initial=0), deltas.max(axis=1, initial=0)
+    parameter = int(np.float64(scale).view(np.int64))
+    found = {}
+    left = np.ones(len(which), np.bool_)
+    for width in WIDTHS:
+        limits = np.iinfo(width)
+        fits = left & (limits.min <= low) & (high <= limits.max)
+        left &= ~fits
+        of = np.flatnonzero(fits)
+        narrow = deltas[of].astype(width)
+        for k, shuffled in zip(which[of].tolist(), shuffle_each(narrow), strict=True):
+            packed = bytes((narrow.itemsize,)) + zlib.compress(shuffled, LEVEL)
+            found[k] = EncodedValues(codec, parameter, int(numbers[k, 0]), packed)
+    return found
 
 
 def _scaled(values: Floats, bits: Ints, codec: ValueCodec, scale: float) -> EncodedValues | None:
@@ -312,8 +369,7 @@ def merge(parts: list[Columns]) -> Columns:
 def in_order(columns: Columns) -> Columns:
     """Sorted by time; of samples with equal times the one that stands last in `columns`."""
     time_ns = columns.time_ns
-    steps = np.diff(time_ns)
-    if (steps > 0).all():
+    if (time_ns[1:] > time_ns[:-1]).all():
         return columns
     order = np.argsort(time_ns, kind="stable")
     ordered = time_ns[order]

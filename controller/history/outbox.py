@@ -8,7 +8,8 @@ import sqlite3
 import zlib
 from typing import NamedTuple
 
-from controller.history.codec import LEVEL, DamageError
+from controller.history.codec import DamageError
+from controller.history.planes import LEVEL
 
 AT_ONCE = 2000  # rows taken out in one transaction
 

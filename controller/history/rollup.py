@@ -11,6 +11,7 @@ shape, which is then stored once.
 
 import struct
 import zlib
+from collections.abc import Iterator
 from dataclasses import replace
 from enum import IntEnum
 from typing import Any, NamedTuple
@@ -19,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controller.history.aggregates import Aggregates, aggregate, combine
-from controller.history.codec import LEVEL, Columns, DamageError, Floats, Ints, shuffle, unshuffle
+from controller.history.codec import Columns, DamageError, Floats, Ints
+from controller.history.planes import LEVEL, shuffle, unshuffle
 
 MINUTE_NS = 60_000_000_000
 WORTH_DEFLATING = 0.6  # share of the plain size; above it reading speed is worth more than bytes
@@ -102,7 +104,7 @@ def _to_edges(rows: Aggregates, marks_ns: Ints, step_ns: int, hold_ns: int) -> A
     before_ns = np.where(near, starts_ns[:-1] + step_ns - rows.last_ns[:-1], 0)
     after_ns = np.where(near, rows.first_ns[1:] - starts_ns[1:], 0)
     held = rows.held[:-1]
-    value = np.where(held, rows.last[:-1], 0.0)
+    value = np.where(held, rows.last[..., :-1], 0.0)
     first_ns, last_ns = rows.first_ns.copy(), rows.last_ns.copy()
     first_ns[1:] -= after_ns
     last_ns[:-1] += before_ns
@@ -110,8 +112,8 @@ def _to_edges(rows: Aggregates, marks_ns: Ints, step_ns: int, hold_ns: int) -> A
     known_ns[:-1] += before_ns * held
     known_ns[1:] += after_ns * held
     with np.errstate(over="ignore", invalid="ignore"):  # close to the largest float64
-        integral[:-1] += value * before_ns
-        integral[1:] += value * after_ns
+        integral[..., :-1] += value * before_ns
+        integral[..., 1:] += value * after_ns
     return replace(rows, first_ns=first_ns, last_ns=last_ns, integral=integral, known_ns=known_ns)
 
 
@@ -122,15 +124,24 @@ def pack_over(columns: Columns, step_ns: int, hold_ns: int) -> bytes:
 
 def pack(rows: Aggregates, step_ns: int = MINUTE_NS) -> bytes:
     """Bytes of roll-ups."""
-    curve_packing, curve_bytes = packed(curve_of(rows, step_ns))
-    shape_packing, shape_bytes = packed(shape_of(rows, step_ns))
-    header = HEADER.pack(curve_packing, shape_packing, len(curve_bytes))
-    return b"".join((header, curve_bytes, shape_bytes))
+    return _assembled(packed(curve_of(rows, step_ns)), packed(shape_of(rows, step_ns)))
+
+
+def pack_each(rows: Aggregates, step_ns: int) -> Iterator[bytes]:
+    """Bytes of the roll-ups of each of several tags, which have the same shape (`aggregate`)."""
+    shape = packed(shape_of(rows, step_ns))
+    for curve in curve_of(rows, step_ns):
+        yield _assembled(packed(curve), shape)
+
+
+def _assembled(curve: tuple["Packing", bytes], shape: tuple["Packing", bytes]) -> bytes:
+    header = HEADER.pack(curve[0], shape[0], len(curve[1]))
+    return b"".join((header, curve[1], shape[1]))
 
 
 def curve_of(rows: Aggregates, step_ns: int) -> NDArray[Any]:
     """What changes from row to row, as CURVE; its "minute" counts steps."""
-    curve = np.empty(len(rows), CURVE)
+    curve = np.empty(rows.first.shape, CURVE)
     curve["minute"] = rows.first_ns // step_ns
     for name in CURVE_COLUMNS:
         curve[name] = getattr(rows, name)

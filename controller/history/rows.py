@@ -3,18 +3,28 @@
 import sqlite3
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from controller.core.sample import Samples
+from controller.core.sample import FIRST_UNCERTAIN, Samples
 from controller.history import rollup, ten_seconds
 from controller.history.aggregates import Aggregates
-from controller.history.codec import Columns, DamageError, decode, encode
+from controller.history.codec import (
+    Columns,
+    DamageError,
+    EncodedTimes,
+    Ints,
+    TimeCodec,
+    decode,
+    encode,
+    encode_each,
+)
 
 BYTES_PER_SAMPLE = 21  # int32 tag + float64 value + uint8 quality + int64 time
 WORTH_QUICK = 20  # samples a ten-second row must stand for: 2 Hz and faster
+QUICK_FROM = 1024  # samples of a chunk: a smaller one still grows, and is read in no time
 IDENTITY = struct.Struct("<qqqq")
 
 
@@ -30,7 +40,11 @@ class JournalRow(NamedTuple):
 
 
 class ChunkRow(NamedTuple):
-    """One sealed chunk; quick: ten-second roll-ups beside its samples, None of a slow tag."""
+    """One sealed chunk.
+
+    quick: ten-second roll-ups beside its samples, None of a slow tag. times: number of the column
+    of times that it shares, None when it has its own.
+    """
 
     tag: int
     t_min: int
@@ -42,6 +56,7 @@ class ChunkRow(NamedTuple):
     samples: bytes
     quick_crc: int | None
     quick: bytes | None
+    times: int | None
 
 
 class Broken(NamedTuple):
@@ -88,26 +103,65 @@ def unpack_batch(row: JournalRow) -> Samples:
 
 def pack_chunk(tag: int, columns: Columns, resolution: float, hold_ns: int) -> ChunkRow:
     """Sorted, non-empty samples of one tag, each of which holds so long, as a chunk row."""
-    t_min, t_max = int(columns.time_ns[0]), int(columns.time_ns[-1])
-    n = len(columns.time_ns)
     samples = encode(columns, resolution)
-    minutes = rollup.rows_over(columns, rollup.MINUTE_NS, hold_ns)
-    rollup_crc, rolled = pack_rollup(tag, t_min, t_max, minutes)
+    rolled = rollup.pack_over(columns, rollup.MINUTE_NS, hold_ns)
+    quick = None
+    if _is_fast(columns.time_ns):
+        quick = rollup.pack_over(columns, ten_seconds.TEN_S_NS, hold_ns)
+    return _chunk_row(tag, columns.time_ns, samples, rolled, quick, None)
+
+
+def pack_chunks(
+    tags: Sequence[int], columns: Columns, times: EncodedTimes, resolution: float, hold_ns: int
+) -> list[ChunkRow]:
+    """Samples of several tags at the same two or more times as chunk rows.
+
+    columns: values and quality are tags x samples. times: how their times are to be kept.
+    """
+    m, time_ns = len(tags), columns.time_ns
+    number = times.unit if times.codec is TimeCodec.SHARED else None
+    rolled = _rolled_up(columns, rollup.MINUTE_NS, hold_ns)
+    fast = _is_fast(time_ns)
+    quick = _rolled_up(columns, ten_seconds.TEN_S_NS, hold_ns) if fast else [None] * m
+    return [
+        _chunk_row(tag, time_ns, samples, rolled[k], quick[k], number)
+        for k, (tag, samples) in enumerate(
+            zip(tags, encode_each(columns, times, resolution), strict=True)
+        )
+    ]
+
+
+def _rolled_up(columns: Columns, step_ns: int, hold_ns: int) -> list[bytes]:
+    """Bytes of the roll-ups of each of several tags; those that are Good throughout at once."""
+    time_ns, values, quality = columns
+    plain = ((quality < FIRST_UNCERTAIN) & np.isfinite(values)).all(axis=1)
+    rolled = [b""] * len(values)
+    if plain.any():
+        rows = rollup.rows_over(Columns(time_ns, values[plain], quality[plain]), step_ns, hold_ns)
+        blobs = rollup.pack_each(rows, step_ns)
+        for k, blob in zip(np.flatnonzero(plain).tolist(), blobs, strict=True):
+            rolled[k] = blob
+    for k in np.flatnonzero(~plain).tolist():
+        rolled[k] = rollup.pack_over(Columns(time_ns, values[k], quality[k]), step_ns, hold_ns)
+    return rolled
+
+
+def _is_fast(time_ns: Ints) -> bool:
+    """Whether ten-second roll-ups of samples at such times spare reading the samples."""
+    if len(time_ns) < QUICK_FROM:
+        return False
+    steps = 1 + np.count_nonzero(np.diff(time_ns // ten_seconds.TEN_S_NS))
+    return bool(len(time_ns) >= WORTH_QUICK * steps)
+
+
+def _chunk_row(
+    tag: int, time_ns: Ints, samples: bytes, rolled: bytes, quick: bytes | None, times: int | None
+) -> ChunkRow:
+    t_min, t_max, n = int(time_ns[0]), int(time_ns[-1]), len(time_ns)
+    rollup_crc = checksum(rolled, tag, t_min, t_max)
     crc = checksum(samples, tag, t_min, t_max, n)
-    quick_crc, quick = _pack_quick(tag, columns, crc, hold_ns)
-    return ChunkRow(tag, t_min, t_max, n, rollup_crc, crc, rolled, samples, quick_crc, quick)
-
-
-def _pack_quick(
-    tag: int, columns: Columns, crc: int, hold_ns: int
-) -> tuple[int, bytes] | tuple[None, None]:
-    """Checksum and bytes of ten-second roll-ups that spare reading samples; None if too few."""
-    t_min, t_max = int(columns.time_ns[0]), int(columns.time_ns[-1])
-    steps = 1 + np.count_nonzero(np.diff(columns.time_ns // ten_seconds.TEN_S_NS))
-    if len(columns.time_ns) < WORTH_QUICK * steps:
-        return None, None
-    blob = rollup.pack_over(columns, ten_seconds.TEN_S_NS, hold_ns)
-    return checksum(blob, tag, t_min, t_max, crc), blob
+    quick_crc = None if quick is None else checksum(quick, tag, t_min, t_max, crc)
+    return ChunkRow(tag, t_min, t_max, n, rollup_crc, crc, rolled, samples, quick_crc, quick, times)
 
 
 def unpack_quick(
@@ -141,11 +195,22 @@ def unpack_ten_s(tag: int, t_min: int, t_max: int, crc: int, blob: bytes) -> Agg
     return ten_seconds.unpack(blob)
 
 
-def unpack_chunk(tag: int, t_min: int, t_max: int, n: int, crc: int, samples: bytes) -> Columns:
-    """The samples of a chunk; DamageError when they are not what was written."""
+def unpack_chunk(
+    tag: int,
+    t_min: int,
+    t_max: int,
+    n: int,
+    crc: int,
+    samples: bytes,
+    shared: Callable[[int], Ints],
+) -> Columns:
+    """The samples of a chunk; DamageError when they are not what was written.
+
+    shared: the columns of times of the store (see `decode`).
+    """
     if checksum(samples, tag, t_min, t_max, n) != crc:
         raise DamageError(f"chunk of tag {tag} from {t_min} fails its checksum")
-    columns = decode(samples)
+    columns = decode(samples, shared)
     if len(columns.time_ns) != n:
         raise DamageError(f"chunk of tag {tag} from {t_min} holds {len(columns.time_ns)} of {n}")
     return columns

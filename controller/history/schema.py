@@ -17,6 +17,9 @@ While a chunk of a fast tag has its samples, `quick` has ten-second roll-ups bes
 minutes then need not decode every sample. They are only a short cut, bound to the samples by their
 checksum; where they are missing (in chunks of older versions) or damaged, the samples are read.
 
+`times` holds columns of times, each for all chunks whose `times` is its number. It goes with the
+last of them, by a trigger: so whatever lets a chunk or its samples go needs not think of it.
+
 `outbox` keeps the rows that sealing took out of the journal while a sink still has to send them,
 packed, under their own numbers; a row of it without a row in `outbox_columns` was let go unsent.
 `mark` holds single numbers: `identity` tells this store from every other, `used` is the number of
@@ -27,7 +30,7 @@ import fcntl
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -36,11 +39,12 @@ from controller.core.errors import StoreError
 from controller.durable import write_ahead
 
 APPLICATION_ID = 0x44524C48  # "DRLH"
-VERSION = 6
+VERSION = 7
 OLDEST = 3  # that can be read; a writer brings it to this version
 OUTBOX_SINCE = 4  # the version that brought the outbox and the marks
 LEVELS_SINCE = 5  # the version that brought the ten-second level
 QUICK_SINCE = 6  # the version that brought ten-second roll-ups beside samples
+TIMES_SINCE = 7  # the version that brought columns of times that chunks share
 # Whether a chunk has such a blob. For "IS NOT NULL" SQLite reads the whole blob (to 3.40 at least);
 # its type stands before it.
 HAS_SAMPLES, HAS_TEN_S, HAS_QUICK = (
@@ -90,6 +94,20 @@ CREATE INDEX chunk_minutes ON chunk (t_max) WHERE samples IS NULL AND ten_s IS N
 SINCE_6 = """
 ALTER TABLE chunk ADD COLUMN quick_crc INTEGER;
 ALTER TABLE chunk ADD COLUMN quick BLOB;
+"""
+_NO_LONGER_SHARED = """
+BEGIN
+    DELETE FROM times
+    WHERE id = OLD.times AND NOT EXISTS (SELECT 1 FROM chunk WHERE times = OLD.times);
+END;
+"""
+SINCE_7 = f"""
+ALTER TABLE chunk ADD COLUMN times INTEGER;
+CREATE TABLE times (id INTEGER PRIMARY KEY, packed BLOB NOT NULL, spare BLOB NOT NULL);
+CREATE INDEX chunk_times ON chunk (times) WHERE times IS NOT NULL;
+CREATE TRIGGER chunk_went AFTER DELETE ON chunk WHEN OLD.times IS NOT NULL {_NO_LONGER_SHARED}
+CREATE TRIGGER samples_went AFTER UPDATE OF times ON chunk
+    WHEN OLD.times IS NOT NULL AND OLD.times IS NOT NEW.times {_NO_LONGER_SHARED}
 """
 IDENTITY_BITS = 62
 
@@ -178,27 +196,28 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
 
 def create(connection: sqlite3.Connection) -> None:
     """All tables and the version, in one transaction: a store is whole or not there."""
-    _carry_out(connection, TABLES + SINCE_4 + SINCE_5 + SINCE_6, with_identity=True)
+    _carry_out(connection, [TABLES, SINCE_4, SINCE_5, SINCE_6, SINCE_7], with_identity=True)
 
 
 def _upgrade(connection: sqlite3.Connection) -> None:
     """Bring a readable store to this version, in one transaction; its samples are not touched."""
     version = _number(connection, "PRAGMA user_version")
-    if version < OUTBOX_SINCE:
-        _carry_out(connection, SINCE_4 + SINCE_5 + SINCE_6, with_identity=True)
-    elif version < LEVELS_SINCE:
-        _carry_out(connection, SINCE_5 + SINCE_6, with_identity=False)
-    elif version < QUICK_SINCE:
-        _carry_out(connection, SINCE_6, with_identity=False)
+    steps = {
+        OUTBOX_SINCE: SINCE_4, LEVELS_SINCE: SINCE_5, QUICK_SINCE: SINCE_6, TIMES_SINCE: SINCE_7
+    }  # fmt: skip
+    missing = [statements for since, statements in steps.items() if version < since]
+    if missing:
+        _carry_out(connection, missing, with_identity=version < OUTBOX_SINCE)
 
 
-def _carry_out(connection: sqlite3.Connection, statements: str, *, with_identity: bool) -> None:
+def _carry_out(
+    connection: sqlite3.Connection, steps: Sequence[str], *, with_identity: bool
+) -> None:
     """Add tables and bring the store to this version, or leave it as it was."""
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for statement in statements.split(";"):
-            if statement.strip():
-                connection.execute(statement)
+        for statement in _single("".join(steps)):
+            connection.execute(statement)
         if with_identity:
             renew_identity(connection)
         connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
@@ -208,6 +227,16 @@ def _carry_out(connection: sqlite3.Connection, statements: str, *, with_identity
         if connection.in_transaction:
             connection.rollback()
         raise
+
+
+def _single(statements: str) -> Iterator[str]:
+    """Statement by statement; those of a trigger stay inside it."""
+    one = ""
+    for part in statements.split(";")[:-1]:
+        one += part + ";"
+        if sqlite3.complete_statement(one):
+            yield one
+            one = ""
 
 
 def renew_identity(connection: sqlite3.Connection) -> None:

@@ -11,7 +11,6 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 
@@ -21,20 +20,15 @@ from controller.history.codec import NO_SAMPLES, Columns, DamageError, in_order,
 from controller.history.exception_filter import by_tag, concatenate
 from controller.history.holding import hold_ns
 from controller.history.outbox import OutboxRow, rows_to_keep
-from controller.history.rows import Broken, ChunkRow, pack_chunk, read_journal, unpack_chunk
+from controller.history.packing import Packer, Rule
+from controller.history.rows import Broken, ChunkRow, read_journal, unpack_chunk
 from controller.history.schema import HAS_SAMPLES
+from controller.history.shared_times import SharedTimes, TimesRow
 
 CHUNK_SAMPLES = 16_384  # 4.5 h at 1 Hz; decoding one takes about 0.2 ms
 ALWAYS_EXTENDED = 2048  # a chunk below this size is extended by what follows it
 EXTENDED_RATIO = 4  # a larger one only if the new part is not much smaller: bounds rewriting
 LONGEST_NS = 24 * 3600 * NS  # retention lets whole chunks go, so they must not span weeks
-
-
-class Rule(NamedTuple):
-    """What sealing needs to know of a tag."""
-
-    resolution: float
-    hold_ns: int
 
 
 UNKNOWN = Rule(0.0, hold_ns(0.0))
@@ -44,13 +38,14 @@ UNKNOWN = Rule(0.0, hold_ns(0.0))
 class Plan:
     """What sealing would change.
 
-    Chunks to put in, chunks they replace, journal rows they cover, and which of these rows go to
-    the outbox because a sink has not sent them.
+    Chunks to put in with the columns of times they share, chunks they replace, journal rows they
+    cover, and which of these rows go to the outbox because a sink has not sent them.
     """
 
     upto_seq: int = -1
     samples: int = 0
     chunks: list[ChunkRow] = field(default_factory=list)
+    times: list[TimesRow] = field(default_factory=list)
     replaced: list[int] = field(default_factory=list)
     broken: list[Broken] = field(default_factory=list)
     unsent: list[OutboxRow] = field(default_factory=list)
@@ -107,12 +102,20 @@ def _plan(
     plan.samples = len(samples)
     if not len(samples):
         return
-    rules = rules_of(connection)
+    rules, newest = rules_of(connection), _newest_of_each(connection)
+    shared = SharedTimes(connection)
+    packer = Packer(plan.chunks, plan.times)
     for tag, columns in split(samples):
         if stop is not None and stop.is_set():
             raise InterruptedError("sealing was stopped")
-        for piece in _pieces(connection, tag, in_order(columns)):
-            _finish(connection, tag, piece, rules.get(tag, UNKNOWN), plan)
+        new = in_order(columns)
+        chunks = _neighbours(connection, tag, new, newest.get(tag))
+        for piece in _pieces(chunks, new):
+            parts = [_load(connection, tag, chunk, plan, shared) for chunk in piece.old]
+            merged = merge([*parts, *piece.new])
+            for lo, hi in _bounds(merged):
+                packer.add(tag, merged.rows(slice(lo, hi)), rules.get(tag, UNKNOWN))
+    packer.finish()
 
 
 def rules_of(connection: sqlite3.Connection) -> dict[int, Rule]:
@@ -134,9 +137,11 @@ def split(samples: Samples) -> Iterator[tuple[int, Columns]]:
         )
 
 
-def _pieces(connection: sqlite3.Connection, tag: int, new: Columns) -> list[Piece]:
-    """Where sorted new samples of a tag go: into existing chunks, behind them, or on their own."""
-    chunks = _neighbours(connection, tag, int(new.time_ns[0]), int(new.time_ns[-1]))
+def _pieces(chunks: list[Stored], new: Columns) -> list[Piece]:
+    """Where sorted new samples of a tag go: into existing chunks, behind them, or on their own.
+
+    chunks: those that they overlap, and the one before.
+    """
     pieces: list[Piece] = []
     before: Stored | None = None
     last: Piece | None = None  # the piece that ends with chunk `before`
@@ -178,8 +183,22 @@ def _extends(chunk: Stored, gap: Columns) -> bool:
     )
 
 
-def _neighbours(connection: sqlite3.Connection, tag: int, first: int, last: int) -> list[Stored]:
-    """Chunks with samples that overlap [first, last], and the one before."""
+def _newest_of_each(connection: sqlite3.Connection) -> dict[int, Stored]:
+    """The last chunk with samples of each tag that has one."""
+    rows = connection.execute(
+        "SELECT tag.id, chunk.id, t_min, t_max, n FROM tag JOIN chunk ON chunk.id ="  # noqa: S608
+        f" (SELECT id FROM chunk WHERE tag = tag.id AND {HAS_SAMPLES} ORDER BY t_max DESC LIMIT 1)"
+    )
+    return {tag: Stored(*fields) for tag, *fields in rows}
+
+
+def _neighbours(
+    connection: sqlite3.Connection, tag: int, new: Columns, newest: Stored | None
+) -> list[Stored]:
+    """Chunks with samples that overlap sorted new ones, and the one before."""
+    first, last = int(new.time_ns[0]), int(new.time_ns[-1])
+    if newest is None or newest.t_max < first:  # as nearly always
+        return [newest] if newest else []
     select = f"SELECT id, t_min, t_max, n FROM chunk WHERE tag = ? AND {HAS_SAMPLES} AND "  # noqa: S608
     overlapping = connection.execute(
         select + "t_max >= ? AND t_min <= ? ORDER BY t_min", (tag, first, last)
@@ -190,17 +209,12 @@ def _neighbours(connection: sqlite3.Connection, tag: int, first: int, last: int)
     return [Stored(*fields) for fields in (*before, *overlapping)]
 
 
-def _finish(connection: sqlite3.Connection, tag: int, piece: Piece, rule: Rule, plan: Plan) -> None:
-    """Merge a piece and cut it into chunks."""
-    parts = [_load(connection, tag, chunk, plan) for chunk in piece.old]
-    merged = merge([*parts, *piece.new])
-    for lo, hi in _bounds(merged):
-        columns = merged.rows(slice(lo, hi))
-        plan.chunks.append(pack_chunk(tag, columns, rule.resolution, rule.hold_ns))
-
-
 def _bounds(columns: Columns) -> Iterator[tuple[int, int]]:
     """Where to cut: no chunk has more than CHUNK_SAMPLES or spans more than LONGEST_NS."""
+    n = len(columns.time_ns)
+    if 0 < n <= CHUNK_SAMPLES and columns.time_ns[-1] - columns.time_ns[0] < LONGEST_NS:
+        yield 0, n
+        return
     spans = (columns.time_ns - columns.time_ns[0]) // LONGEST_NS
     cuts = np.flatnonzero(np.append(True, spans[1:] != spans[:-1])).tolist()
     for start, stop in zip(cuts, [*cuts[1:], len(spans)], strict=True):
@@ -209,13 +223,15 @@ def _bounds(columns: Columns) -> Iterator[tuple[int, int]]:
         yield from itertools.pairwise(edges)
 
 
-def _load(connection: sqlite3.Connection, tag: int, chunk: Stored, plan: Plan) -> Columns:
+def _load(
+    connection: sqlite3.Connection, tag: int, chunk: Stored, plan: Plan, shared: SharedTimes
+) -> Columns:
     """Samples of a chunk that is to be replaced; a damaged one goes to quarantine instead."""
     crc, samples = connection.execute(
         "SELECT crc, samples FROM chunk WHERE id = ?", (chunk.chunk_id,)
     ).fetchone()
     try:
-        columns = unpack_chunk(tag, chunk.t_min, chunk.t_max, chunk.n, crc, samples)
+        columns = unpack_chunk(tag, chunk.t_min, chunk.t_max, chunk.n, crc, samples, shared)
     except DamageError as error:
         plan.broken.append(Broken("chunk", chunk.chunk_id, str(error)))
         return NO_SAMPLES

@@ -31,6 +31,7 @@ from controller.history.rows import (
     unpack_ten_s,
 )
 from controller.history.seal import Plan, plan_load
+from controller.history.shared_times import SharedTimes
 from controller.history.thinning import DEFAULT_AGES, Ages, LetGo, Level, Thinning
 
 NEWEST_CHECKED = 256  # chunks whose checksum is tried at every opening
@@ -40,8 +41,9 @@ RETURNED_PAGES = 256  # at once after thinning: moving them takes about 5 ms
 KEPT_FREE_PAGES = 2048  # not worth returning: sealing will need them soon
 ADD_CHUNK = (
     "INSERT INTO chunk (tag, t_min, t_max, n, rollup_crc, crc, rollup, samples,"
-    " quick_crc, quick) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " quick_crc, quick, times) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+ADD_TIMES = "INSERT OR IGNORE INTO times (id, packed, spare) VALUES (?, ?, ?)"  # by its content
 NEWEST_EVENT = "SELECT coalesce(max(id), 0) FROM event"
 USED = (
     "INSERT INTO mark VALUES ('used', ?)"
@@ -241,6 +243,7 @@ class Store:
             self._connection.executemany(
                 "DELETE FROM chunk WHERE id = ?", [(chunk_id,) for chunk_id in plan.replaced]
             )
+            self._connection.executemany(ADD_TIMES, plan.times)
             self._connection.executemany(ADD_CHUNK, plan.chunks)
             if plan.upto_seq >= 0:
                 self._connection.execute("DELETE FROM journal WHERE seq <= ?", (plan.upto_seq,))
@@ -281,6 +284,7 @@ class Store:
         broken: list[Broken] = []
         for _ in read_journal(self._connection, broken):
             pass
+        shared = SharedTimes(self._connection)
         limit = -1 if chunks is None else chunks
         chunks_left = self._connection.execute(
             "SELECT id, tag, t_min, t_max, n, crc, samples, ten_s_crc, ten_s FROM chunk"
@@ -290,7 +294,7 @@ class Store:
         for chunk_id, tag, t_min, t_max, n, crc, samples, ten_s_crc, ten_s in chunks_left:
             try:
                 if samples is not None:
-                    unpack_chunk(tag, t_min, t_max, n, crc, samples)
+                    unpack_chunk(tag, t_min, t_max, n, crc, samples, shared)
                 else:
                     unpack_ten_s(tag, t_min, t_max, ten_s_crc, ten_s)
             except DamageError as error:
@@ -366,7 +370,7 @@ class Store:
         sound = checksum(rolled, tag, t_min, t_max) == crc
         to_minutes = (
             "UPDATE chunk SET samples = NULL, ten_s_crc = NULL, ten_s = NULL,"
-            " quick_crc = NULL, quick = NULL"
+            " quick_crc = NULL, quick = NULL, times = NULL"
         )
         change = to_minutes if sound else "DELETE FROM chunk"
         self._connection.execute(f"{change} WHERE id = ?", (broken.row_id,))

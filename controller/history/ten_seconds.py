@@ -23,11 +23,10 @@ from controller.history.codec import (
     Ints,
     ValueCodec,
     integers,
-    pack_ints,
     restored,
     scale_of,
-    unshuffle,
 )
+from controller.history.planes import pack_ints, unshuffle
 
 TEN_S_NS = 10_000_000_000
 STEPS = 16  # first byte of rows in steps; below it lies the packing of a curve

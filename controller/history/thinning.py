@@ -18,6 +18,7 @@ from controller.clock import NS
 from controller.history import rollup, ten_seconds
 from controller.history.aggregates import Aggregates
 from controller.history.codec import DamageError
+from controller.history.packing import Rule
 from controller.history.rows import (
     Broken,
     checksum,
@@ -26,7 +27,8 @@ from controller.history.rows import (
     unpack_chunk,
     unpack_ten_s,
 )
-from controller.history.seal import UNKNOWN, Rule, rules_of
+from controller.history.seal import UNKNOWN, rules_of
+from controller.history.shared_times import SharedTimes
 
 PIECE_CHUNKS = 64
 PIECE_SAMPLES = 250_000  # decoding and packing these takes about 0.1 s
@@ -178,7 +180,11 @@ def carry_out(connection: sqlite3.Connection, thinning: Thinning) -> None:
             connection.execute(
                 "UPDATE chunk SET rollup_crc = ?, rollup = ? WHERE id = ?", (*renewed, chunk_id)
             )
-        gone = "" if keeps_samples else "samples = NULL, quick_crc = NULL, quick = NULL, "
+        gone = (
+            ""
+            if keeps_samples
+            else "samples = NULL, quick_crc = NULL, quick = NULL, times = NULL, "
+        )
         connection.execute(
             f"UPDATE chunk SET {gone}ten_s_crc = ?, ten_s = ? WHERE id = ?",  # noqa: S608
             (crc, ten_s, chunk_id),
@@ -229,6 +235,7 @@ def _piece(
     """As many of the chunks as make one piece, or as free enough bytes."""
     piece = Thinning(to)
     rules = rules_of(connection)
+    shared = SharedTimes(connection)
     samples = rewritten = freed = 0
     for chunk in chunks:
         if to is Level.NOTHING:
@@ -236,7 +243,7 @@ def _piece(
             piece.gone += LetGo(1, chunk.n, chunk.t_min, chunk.t_max)
             freed += chunk.rollup_bytes
         else:
-            freed += _thin(connection, chunk, rules.get(chunk.tag, UNKNOWN), piece)
+            freed += _thin(connection, shared, chunk, rules.get(chunk.tag, UNKNOWN), piece)
         samples += chunk.n
         rewritten += chunk.rollup_bytes + chunk.bytes
         if samples >= PIECE_SAMPLES or rewritten >= PIECE_BYTES:
@@ -246,10 +253,13 @@ def _piece(
     return piece
 
 
-def _thin(connection: sqlite3.Connection, chunk: _Chunk, rule: Rule, piece: Thinning) -> int:
+def _thin(
+    connection: sqlite3.Connection, shared: SharedTimes, chunk: _Chunk, rule: Rule, piece: Thinning
+) -> int:
     """Add one chunk to the piece; bytes that it frees."""
+    to = _to_ten_s if piece.level is Level.TEN_S else _to_minutes
     try:
-        change = (_to_ten_s if piece.level is Level.TEN_S else _to_minutes)(connection, chunk, rule)
+        change = to(connection, shared, chunk, rule)
     except DamageError as error:
         piece.broken.append(Broken("chunk", chunk.chunk_id, str(error)))
         return chunk.bytes
@@ -260,11 +270,13 @@ def _thin(connection: sqlite3.Connection, chunk: _Chunk, rule: Rule, piece: Thin
     return chunk.bytes - len(change.ten_s or b"")
 
 
-def _to_ten_s(connection: sqlite3.Connection, chunk: _Chunk, rule: Rule) -> Change:
+def _to_ten_s(
+    connection: sqlite3.Connection, shared: SharedTimes, chunk: _Chunk, rule: Rule
+) -> Change:
     crc, samples, rolled = connection.execute(
         "SELECT crc, samples, rollup FROM chunk WHERE id = ?", (chunk.chunk_id,)
     ).fetchone()
-    columns = unpack_chunk(chunk.tag, chunk.t_min, chunk.t_max, chunk.n, crc, samples)
+    columns = unpack_chunk(chunk.tag, chunk.t_min, chunk.t_max, chunk.n, crc, samples, shared)
     rows = rollup.rows_over(columns, ten_seconds.TEN_S_NS, rule.hold_ns)
     ten_s_crc, ten_s = pack_ten_s(chunk.tag, chunk.t_min, chunk.t_max, rows, rule.resolution)
     keeps = worth_keeping(samples, ten_s)
@@ -278,7 +290,9 @@ def worth_keeping(samples: bytes, ten_s: bytes) -> bool:
     return len(samples) <= len(ten_s)
 
 
-def _to_minutes(connection: sqlite3.Connection, chunk: _Chunk, rule: Rule) -> Change:
+def _to_minutes(
+    connection: sqlite3.Connection, shared: SharedTimes, chunk: _Chunk, rule: Rule
+) -> Change:
     crc, samples, ten_s_crc, ten_s, rolled = connection.execute(
         "SELECT crc, samples, ten_s_crc, ten_s, rollup FROM chunk WHERE id = ?", (chunk.chunk_id,)
     ).fetchone()
@@ -286,7 +300,7 @@ def _to_minutes(connection: sqlite3.Connection, chunk: _Chunk, rule: Rule) -> Ch
     if _is_sound(chunk, rolled):
         return change
     if samples is not None:
-        columns = unpack_chunk(chunk.tag, chunk.t_min, chunk.t_max, chunk.n, crc, samples)
+        columns = unpack_chunk(chunk.tag, chunk.t_min, chunk.t_max, chunk.n, crc, samples, shared)
         rows = rollup.rows_over(columns, ten_seconds.TEN_S_NS, rule.hold_ns)
     else:
         rows = unpack_ten_s(chunk.tag, chunk.t_min, chunk.t_max, ten_s_crc, ten_s)

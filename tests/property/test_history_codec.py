@@ -8,7 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.history import rollup
-from controller.history.codec import Columns, DamageError, decode, encode, in_order, merge
+from controller.history.codec import (
+    Columns,
+    DamageError,
+    decode,
+    encode,
+    in_order,
+    merge,
+    not_shared,
+)
 from controller.history.rows import pack_batch, pack_chunk, unpack_batch, unpack_chunk
 from tests.support.history import MINUTE_NS, batch
 
@@ -56,7 +64,7 @@ def test_any_changed_bit_of_a_chunk_is_found(chunk: Columns, data: st.DataObject
     changed = bytearray(row.samples)
     changed[place // 8] ^= 1 << (place % 8)
     with pytest.raises(DamageError):
-        unpack_chunk(7, row.t_min, row.t_max, row.n, row.crc, bytes(changed))
+        unpack_chunk(7, row.t_min, row.t_max, row.n, row.crc, bytes(changed), not_shared)
 
 
 @settings(deadline=None)

@@ -13,8 +13,11 @@ from controller.clock import NS
 from controller.core.sample import Samples
 from controller.core.tag import HistoryRule, Tag, Writer
 from controller.history import Buckets, Store
+from controller.history.codec import encode
+from controller.history.rows import checksum, unpack_chunk
 from controller.history.schema import open_for_reading
 from controller.history.seal import plan_seal
+from controller.history.shared_times import SharedTimes
 from controller.history.thinning import Ages
 
 T0_NS = 1_767_225_600 * NS
@@ -75,7 +78,12 @@ def as_version(path: Path, version: int) -> None:
     """Make a store look as an earlier Dryline left it."""
     connection = sqlite3.connect(path)
     with connection:
-        for column in ("quick_crc", "quick"):
+        give_own_times(connection)
+        for what in ("TRIGGER chunk_went", "TRIGGER samples_went", "INDEX chunk_times"):
+            connection.execute(f"DROP {what}")
+        connection.execute("DROP TABLE times")
+        connection.execute("ALTER TABLE chunk DROP COLUMN times")
+        for column in ("quick_crc", "quick") if version < 6 else ():
             connection.execute(f"ALTER TABLE chunk DROP COLUMN {column}")
         if version < 5:
             for index in ("chunk_raw", "chunk_ten_s", "chunk_minutes"):
@@ -87,6 +95,23 @@ def as_version(path: Path, version: int) -> None:
             connection.execute(f"DROP TABLE {table}")
         connection.execute(f"PRAGMA user_version={version}")
     connection.close()
+
+
+def give_own_times(connection: sqlite3.Connection) -> None:
+    """Write chunks that share a column of times as those that do not."""
+    shared = SharedTimes(connection)
+    chunks = connection.execute(
+        "SELECT chunk.id, tag, t_min, t_max, n, crc, samples, quick, resolution FROM chunk"
+        " JOIN tag ON tag.id = chunk.tag WHERE times IS NOT NULL"
+    ).fetchall()
+    for number, tag, t_min, t_max, n, crc, samples, quick, resolution in chunks:
+        columns = unpack_chunk(tag, t_min, t_max, n, crc, samples, shared)
+        blob = encode(columns, resolution)
+        renewed = checksum(blob, tag, t_min, t_max, n)
+        connection.execute(
+            "UPDATE chunk SET times = NULL, samples = ?, crc = ?, quick_crc = ? WHERE id = ?",
+            (blob, renewed, quick and checksum(quick, tag, t_min, t_max, renewed), number),
+        )
 
 
 def new_store(path: Path, *names: str, resolution: float = 0.01, interval_s: float = 60.0) -> Store:

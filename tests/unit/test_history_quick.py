@@ -169,7 +169,7 @@ def test_they_go_when_the_samples_come_to_quarantine(path: Path) -> None:
     assert told(path, "SELECT samples, quick_crc, quick FROM chunk") == [(None, None, None)]
 
 
-@pytest.mark.parametrize("version", [3, 4, 5])
+@pytest.mark.parametrize("version", [3, 4, 5, 6])
 def test_an_earlier_version_is_read_as_it_is_and_brought_up(path: Path, version: int) -> None:
     rows = fast(stop_s=400)
     put(path, rows)
@@ -181,7 +181,7 @@ def test_an_earlier_version_is_read_as_it_is_and_brought_up(path: Path, version:
     store.commit(batch(fast(start_s=400)))
     seal(store)
     store.close()
-    assert told(path, "PRAGMA user_version") == [(6,)]
+    assert told(path, "PRAGMA user_version") == [(7,)]
     assert [q for (q,) in told(path, "SELECT quick IS NOT NULL FROM chunk ORDER BY t_min")][-1] == 1
     check(path, [*rows, *fast(start_s=400)])
     after = reader.raw("FAST", 0, FAR)  # there before: it sees what came

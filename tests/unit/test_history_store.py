@@ -83,7 +83,7 @@ def test_a_second_writer_is_refused_and_told_why(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("version", "told"),
-    [(7, r"a newer Dryline .*version 7.*upgrade"), (1, r"an older Dryline .*version 1.*move it")],
+    [(8, r"a newer Dryline .*version 8.*upgrade"), (1, r"an older Dryline .*version 1.*move it")],
 )
 def test_a_store_of_another_version_is_refused_for_writing_and_reading(
     path: Path, version: int, told: str

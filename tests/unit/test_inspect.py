@@ -118,9 +118,11 @@ def test_roll_ups_that_are_not_those_of_the_samples_are_found(run: Path) -> None
         connection.execute("UPDATE chunk SET id = 1")
     from controller.history import rollup  # noqa: PLC0415
     from controller.history.rows import pack_rollup, unpack_chunk  # noqa: PLC0415
+    from controller.history.shared_times import SharedTimes  # noqa: PLC0415
 
     _, samples, crc, n, t_min, t_max, tag = other
-    raw = unpack_chunk(tag, t_min, t_max, n, crc, samples)
+    with closing(sqlite3.connect(run / "history.db")) as connection:
+        raw = unpack_chunk(tag, t_min, t_max, n, crc, samples, SharedTimes(connection))
     rows = rollup.rows_over(raw, rollup.MINUTE_NS, rollup.MINUTE_NS)
     rows.maximum[0] += 1.0
     renewed = pack_rollup(tag, t_min, t_max, rows)
