@@ -10,7 +10,7 @@ the filter. A step back by more than the maximum interval is taken for a set-bac
 starts again from there.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from controller.core.tag import Tag
 NEVER = -(2**62)  # so far back that the maximum interval is over, without overflow
 MANY = 2**17  # values; to copy so many takes a fraction of a millisecond
 RADIX_LIMIT = 2**16  # numpy sorts 16-bit integers in linear time
+LONG_RUN = 64  # tags in rising order: from so many on it is not worth sorting them
 
 Mask = NDArray[np.bool_]
 
@@ -68,15 +69,11 @@ class ExceptionFilter:
         """The samples to store. Per tag they stay in the order in which they came."""
         if len(samples) == 0:
             return samples
-        order, ends = _rounds(samples.tags, len(self._value))
         kept: list[Samples] = []
-        start = 0
         # NaN compares as "not moved"; inf - inf is NaN, and what overflows has moved.
         with np.errstate(invalid="ignore", over="ignore"):
-            for end in ends:
-                rows = order[start:end]
+            for rows in _rounds(samples.tags, len(self._value)):
                 self._round(_rows(samples, rows), kept)
-                start = end
         return concatenate(kept)
 
     def _round(self, batch: Samples, kept: list[Samples]) -> None:
@@ -115,7 +112,7 @@ class ExceptionFilter:
         return Samples(tags, self._held_value[tags], self._quality[tags], self._held_time_ns[tags])
 
 
-def _rows(samples: Samples, rows: Mask | NDArray[np.intp]) -> Samples:
+def _rows(samples: Samples, rows: slice | Mask | NDArray[np.intp]) -> Samples:
     return Samples(
         samples.tags[rows], samples.values[rows], samples.quality[rows], samples.time_ns[rows]
     )
@@ -127,18 +124,19 @@ def by_tag(tags: NDArray[np.int32], limit: int) -> NDArray[np.intp]:
     return np.argsort(keys, kind="stable")
 
 
-def _rounds(tags: NDArray[np.int32], limit: int) -> tuple[NDArray[np.intp], list[int]]:
-    """Row order and ends of rounds: round k holds the k-th sample of each tag that has one."""
+def _rounds(tags: NDArray[np.int32], limit: int) -> Iterator[slice] | Iterator[NDArray[np.intp]]:
+    """Rows of each round, in which a tag occurs at most once; what it has more comes later on."""
     n = len(tags)
-    if n == 1 or (tags[1:] > tags[:-1]).all():
-        return np.arange(n), [n]
+    begins = [0, *(np.flatnonzero(tags[1:] <= tags[:-1]) + 1).tolist()]
+    if len(begins) == 1 or n >= LONG_RUN * len(begins):  # polls of a line, one after the other
+        return map(slice, begins, [*begins[1:], n])
     order = by_tag(tags, limit)
     grouped = tags[order]
     starts = np.flatnonzero(np.append(True, grouped[1:] != grouped[:-1]))
     lengths = np.diff(np.append(starts, n))
     nth = np.arange(n) - np.repeat(starts, lengths)
     ends = np.cumsum(np.bincount(nth))
-    return order[np.argsort(nth, kind="stable")], ends.tolist()
+    return iter(np.split(order[np.argsort(nth, kind="stable")], ends[:-1]))
 
 
 def concatenate(batches: Collection[Samples]) -> Samples:

@@ -22,7 +22,7 @@ class HistorianSettings:
     commit_interval_s: float = 0.5
     queue_samples: int = 2_000_000
     queue_events: int = 100_000
-    seal_samples: int = 300_000
+    seal_samples: int = 600_000
     seal_per_tag: int = 300
     seal_interval_s: float = 600.0
     raw_days: float = 30.0

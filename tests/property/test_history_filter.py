@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -109,3 +110,26 @@ def test_batching_makes_no_difference(batches: list[list[Row]]) -> None:
     single = [[row] for rows in batches for row in rows]
     joined = [[row for rows in batches for row in rows]]
     assert sorted(map(str, run(single))) == sorted(map(str, run(joined)))
+
+
+LONG = [make_tag(f"L{k}", deadband=DEADBAND, interval_s=INTERVAL_S) for k in range(80)]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=4), st.integers(0, 2**32 - 1))
+def test_polls_of_a_long_line_as_the_model(polls: list[int], seed: int) -> None:
+    """Several polls a batch, each with nearly all tags in rising order."""
+    noise, now_ns = np.random.default_rng(seed), 0
+    chosen, given_rows, found = ExceptionFilter(LONG), [], []
+    for count in polls:
+        rows: list[Row] = []
+        for _ in range(count):
+            now_ns += int(noise.integers(1, 12)) * NS
+            tags = np.flatnonzero(noise.random(80) < 0.95).tolist()
+            values = (noise.integers(-8, 9, 80) / 4).tolist()
+            rows += [(tag, values[tag], int(noise.choice([0, 0, 64])), now_ns) for tag in tags]
+        found += rows_of(chosen.apply(batch(rows)))
+        given_rows += rows
+    found += rows_of(chosen.flush())
+    for tag in range(80):
+        assert [r for r in found if r[0] == tag] == model([r for r in given_rows if r[0] == tag])
