@@ -6,7 +6,7 @@ here, and what all of them say is put together as if it came from one.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from controller.console import ANSWER_S, Json, nobody_answers, reply_in, talk
@@ -54,7 +54,7 @@ async def line_status(run: Path) -> Json:
     """
     answers, silent = await ask_all(run, {"op": "status"})
     if not answers:
-        path = sockets(run)[silent[0]] if silent else run / SOCKET
+        path = next(iter(silent.values()), run / SOCKET)
         raise nobody_answers(path, TimeoutError() if silent else FileNotFoundError())
     stations = {name: s for answer in answers for name, s in answer["stations"].items()}
     line = list(dict.fromkeys(name for answer in answers for name in _line(answer)))
@@ -65,7 +65,7 @@ async def line_status(run: Path) -> Json:
         "history": _history([answer["history"] for answer in answers]),
         "controllers": [c for answer in answers for c in answer.get("controllers", ())],
         "uncontrolled": [n for n in line if n not in stations and not _hidden(n, silent)],
-        "silent": silent,
+        "silent": list(silent),
         "line_stations": line,
     }
 
@@ -101,20 +101,23 @@ def _uncontrolled(station: str, state: Json) -> DrylineError:
     )
 
 
-async def ask_all(run: Path, request: Json) -> tuple[list[Json], list[str]]:
-    """All at once: the answers, and the parts whose controller did not answer in time."""
+async def ask_all(run: Path, request: Json) -> tuple[list[Json], dict[str, Path]]:
+    """All at once: the answers, and the sockets by part of the controllers that did not answer.
+
+    Such a socket may be gone by now, when its controller was ending.
+    """
     places = sockets(run)
     lines = await asyncio.gather(
         *(talk(path, request, ANSWER_S) for path in places.values()), return_exceptions=True
     )
-    answers, silent = [], []
+    answers, silent = [], {}
     for (part, path), line in zip(places.items(), lines, strict=True):
-        if isinstance(line, bytes):
+        if isinstance(line, bytes) and line:
             answers.append(reply_in(path, line))
         elif not isinstance(line, _GONE):
-            if not isinstance(line, OSError | TimeoutError):
+            if not isinstance(line, bytes | OSError | TimeoutError):
                 raise line
-            silent.append(part)
+            silent[part] = path
     return answers, silent
 
 
@@ -122,7 +125,7 @@ def _covers(part: str, station: str) -> bool:
     return not part or station in part.split(JOINT)
 
 
-def _hidden(station: str, silent: Sequence[str]) -> bool:
+def _hidden(station: str, silent: Iterable[str]) -> bool:
     return any(_covers(part, station) for part in silent)
 
 

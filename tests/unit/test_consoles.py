@@ -1,8 +1,10 @@
 """Which controller answers: of the whole line or of a part; what several say becomes one answer."""
 
 import asyncio
+import select
 import socket
 import threading
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -231,6 +233,50 @@ def test_a_controller_that_is_there_and_mute_hides_no_other(two, monkeypatch):
             controlled(found, "coater")
         with pytest.raises(DrylineError, match=r"nobody answers at .*controller-coater.sock"):
             ask_station(two, "coater", {"op": "command"}, timeout_s=0.2)
+
+
+@contextmanager
+def ending_while_asked(run, part, *, reads):
+    """A controller that takes a question, removes its socket and ends, as one does that is told to.
+
+    reads: whether it had read the question; whoever asked then finds the end of the connection,
+    else a reset.
+    """
+    path = socket_path(run, part)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen(4)
+
+        def end():
+            asker, _ = listener.accept()
+            with asker:
+                select.select([asker], [], [], 10.0)
+                if reads:
+                    asker.recv(4096)
+                path.unlink()
+
+        thread = threading.Thread(target=end)
+        thread.start()
+        yield
+        thread.join(10.0)
+
+
+@pytest.mark.parametrize("reads", [True, False])
+def test_a_controller_that_ends_while_it_is_asked_is_told_of(run, reads):
+    with ending_while_asked(run, "", reads=reads):
+        with pytest.raises(DrylineError, match=r"nobody answers at .*controller.sock"):
+            status(run)
+        assert sockets(run) == {}
+
+
+@pytest.mark.parametrize("reads", [True, False])
+def test_a_controller_that_ends_while_it_is_asked_hides_no_other(run, reads):
+    with (
+        Controllers(run, {"calender": ["calender"]}),
+        ending_while_asked(run, "coater", reads=reads),
+    ):
+        found = status(run)
+    assert (list(found["stations"]), found["silent"]) == (["calender"], ["coater"])
 
 
 # -- the command line ----------------------------------------------------------------------------
