@@ -59,6 +59,9 @@ class WriteAnswer:
     tag: str = ""
 
 
+_ACCEPTED = WriteAnswer(Verdict.ACCEPTED)  # the usual one; making it anew costs as much as judging
+
+
 class Image:
     """The PLC's memory as the wire shows it: one slot a point, value and instrument status.
 
@@ -243,7 +246,7 @@ class Plc:
         feeds the watchdog.
         """
         answer = self._judge(link_s, sequence, beat, items)
-        if answer.verdict is not Verdict.ACCEPTED:
+        if answer is not _ACCEPTED:
             self._rejected = (self._rejected + 1) % WORD
             self.image.value[self._rejects] = float(self._rejected)
             return answer
@@ -275,4 +278,4 @@ class Plc:
                 return WriteAnswer(Verdict.UNKNOWN, point.tag)
             if not isfinite(value) or not point.low <= value <= point.high:
                 return WriteAnswer(Verdict.OUT_OF_RANGE, point.tag)
-        return WriteAnswer(Verdict.ACCEPTED)
+        return _ACCEPTED

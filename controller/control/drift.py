@@ -1,6 +1,6 @@
 """Drift: set points of a run that are no longer what its recipe asked for, at the PLC or here."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,11 +11,17 @@ from controller.core.point import READ_BACK
 from controller.core.sample import FIRST_BAD
 
 if TYPE_CHECKING:
+    from controller.control.loop import Loop
     from controller.control.station import Station
 
 AFTER_S = 3.0  # seconds of the wires: a write, and the slowest point read back
 EVERY_S = 1.0
 SP_TOLERANCE = 1e-6  # of set points of loops and of settings, which no wire rounds
+
+
+# How a set point is read (None: it is not the recipe's to say now), its unit and its tolerance.
+_Place = tuple[Callable[[], float | None], str, float]
+_NOWHERE: _Place = (lambda: None, "", 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,7 @@ class DriftWatch:
         self.found: dict[str, Drift] = {}
         self.set_by: dict[str, tuple[str, float]] = {}
         self._since_s: dict[str, float] = {}
+        self._places: dict[str, _Place] = {}
         self._due_s = 0.0
         self._after_s = AFTER_S * max(1.0, station.setup.speed)
 
@@ -70,7 +77,8 @@ class DriftWatch:
         for tag, wanted in expected.items():
             seen = self._seen(tag, wanted)
             if seen is None:
-                self._over(tag, "is as the recipe says again")
+                if tag in self._since_s or tag in self.found:
+                    self._over(tag, "is as the recipe says again")
             elif now_s - self._since_s.setdefault(tag, now_s) >= self._after_s:
                 known = self.found.get(tag)
                 self.found[tag] = seen
@@ -85,36 +93,50 @@ class DriftWatch:
             self._s.tell(EventKind.RECIPE, tag, f"{tag} {text}")
 
     def _seen(self, tag: str, wanted: float) -> Drift | None:
-        s = self._s
-        k = s.offset.get(tag, -1)
-        key = tag.removeprefix(f"{s.prefix}.SET.")
-        if key in s.settings:
-            return self._judge(tag, wanted, s.setting(key), s.SETTINGS[key][3], SP_TOLERANCE)
-        if k not in s.writable:
-            return self._loop(tag, wanted)
-        loop = s.owner.get(tag)
-        procedural = tag == f"{s.prefix}.CMD" or tag.removeprefix(s.prefix) in s.COMPUTED
-        if procedural or (loop is not None and loop.wanted is not LoopMode.MAN):
-            return None
-        held = s.offset[tag + READ_BACK]
-        point = s.writable[k]
-        if s.q[held] >= FIRST_BAD or s.takeover.stage.on_its_way(k):
-            return None
-        return self._judge(tag, wanted, s.v[held], point.unit, point.resolution)
-
-    def _loop(self, tag: str, wanted: float) -> Drift | None:
-        for loop in self._s.loops.values():
-            by_cascade = LoopMode.CAS in (loop.wanted, loop.pid.mode)
-            if tag == f"{loop.name}.SP" and not by_cascade:
-                unit = loop.pid.config.pv_unit
-                return self._judge(tag, wanted, loop.pid.sp_target, unit, SP_TOLERANCE)
-        return None
-
-    def _judge(
-        self, tag: str, wanted: float, found: float, unit: str, tolerance: float
-    ) -> Drift | None:
-        if abs(found - wanted) <= tolerance:
+        place = self._places.get(tag)
+        if place is None:
+            place = self._places[tag] = self._place(tag)
+        read, unit, tolerance = place
+        found = read()
+        if found is None or abs(found - wanted) <= tolerance:
             return None
         actor, value = self.set_by.get(tag, ("", wanted))
         who = actor if abs(found - value) <= tolerance else ""  # else the PLC was changed since
         return Drift(tag, wanted, found, unit, tolerance, who)
+
+    def _place(self, tag: str) -> _Place:
+        """Where a tag is read, its unit and its tolerance; none of it changes with time."""
+        s = self._s
+        k = s.offset.get(tag, -1)
+        key = tag.removeprefix(f"{s.prefix}.SET.")
+        if key in s.settings:
+            at = s.settings[key]
+            return (lambda: s.v[at]), s.SETTINGS[key][3], SP_TOLERANCE
+        if k not in s.writable:
+            return self._of_loop(tag)
+        if tag == f"{s.prefix}.CMD" or tag.removeprefix(s.prefix) in s.COMPUTED:
+            return _NOWHERE
+        point, held, loop = s.writable[k], s.offset[tag + READ_BACK], s.owner.get(tag)
+
+        def read() -> float | None:
+            if loop is not None and loop.wanted is not LoopMode.MAN:
+                return None
+            if s.q[held] >= FIRST_BAD or s.takeover.stage.on_its_way(k):
+                return None
+            return s.v[held]
+
+        return read, point.unit, point.resolution
+
+    def _of_loop(self, tag: str) -> _Place:
+        for loop in self._s.loops.values():
+            if tag == f"{loop.name}.SP":
+                return _set_point(loop), loop.pid.config.pv_unit, SP_TOLERANCE
+        return _NOWHERE
+
+
+def _set_point(loop: "Loop") -> Callable[[], float | None]:
+    def read() -> float | None:
+        by_cascade = LoopMode.CAS in (loop.wanted, loop.pid.mode)
+        return None if by_cascade else loop.pid.sp_target
+
+    return read

@@ -211,7 +211,8 @@ class RecipeDesk:
             return _NO_RUN
         phase = prompt = 0.0
         if self._s.procedure.state is not State.EXECUTE:  # there all phases are done
-            phase, prompt = float(run.phase_number()), float(run.asking() is not None)
+            number, asks = run.shown()
+            phase, prompt = float(number), float(asks)
         drifted = float(len(self.drift.found))
         return run.state.time_s, phase, prompt, drifted, float(self.pending)
 

@@ -142,13 +142,23 @@ class Run:
 
     def asking(self) -> PhaseStep | None:
         """The phase under way that waits for a person; not before it has said so."""
-        left = self._s.procedure.under_way()
-        phase = self.phases[left.phase - 1] if left.begun else None
-        return phase if phase is not None and phase.asks else None
+        return self._asking(self._s.procedure.under_way())
 
     def phase_number(self) -> int:
         """The phase under way, or the one to go on with; 0 when all are done."""
-        number = self._s.procedure.under_way().phase or self.state.phase or self.state.reached
+        return self._number(self._s.procedure.under_way())
+
+    def shown(self) -> tuple[int, bool]:
+        """Both at once: the number of the phase, and whether it asks."""
+        left = self._s.procedure.under_way()
+        return self._number(left), self._asking(left) is not None
+
+    def _asking(self, left: Left) -> PhaseStep | None:
+        phase = self.phases[left.phase - 1] if left.begun else None
+        return phase if phase is not None and phase.asks else None
+
+    def _number(self, left: Left) -> int:
+        number = left.phase or self.state.phase or self.state.reached
         return number if number <= len(self.phases) else 0
 
     def executes(self) -> None:
