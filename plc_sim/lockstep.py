@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from math import nan
 from struct import Struct
 
+import numpy as np
+import numpy.typing as npt
+
 from controller.clock import ManualClock
 from controller.config import LineConfig
 from controller.control.states import State
@@ -63,6 +66,7 @@ class _Cell:
     pack: Callable[..., None]  # packing beats numpy's conversion of a list threefold
     readings: list[float]  # of the instruments, updated in place
     status: list[int]
+    times: npt.NDArray[np.int64]  # of what the PLC writes, in the table
     sequence: int = 0
     written: list[float] = field(default_factory=list)
     status_seen: list[int] = field(default_factory=list)
@@ -105,11 +109,13 @@ class Lockstep:
         sc = config.station(name)
         plc = Plc(sc.prefix, sc.points, logic_of(sc.kind))
         readings, status = self.plant.readings(name)
+        region = self.table.region(name)
         return _Cell(
             name=name,
             plc=plc,
             station=build_station(sc, self.table, self.log),
-            region=self.table.region(name),
+            region=region,
+            times=self.table.time_ns[region.start : region.split],
             pack=Struct(f"{len(sc.points)}d").pack_into,
             readings=readings,
             status=status,
@@ -225,13 +231,13 @@ class Lockstep:
     def _read(self, cell: _Cell, utc_ns: int) -> None:
         if not cell.linked:
             return
-        image, region, table = cell.plc.image, cell.region, self.table
+        image, region = cell.plc.image, cell.region
         cell.pack(self._memory, 8 * region.start, *image.value)
         if image.status != cell.status_seen:
             cell.status_seen = list(image.status)
             quality = [_QUALITY[s] for s in image.status]
-            table.quality[region.start : region.split] = quality
-        table.time_ns[region.start : region.split] = utc_ns
+            self.table.quality[region.start : region.split] = quality
+        cell.times.fill(utc_ns)
 
     def _time_link(self, cell: _Cell, now_s: float) -> None:
         """The figures that the link of a station gives."""

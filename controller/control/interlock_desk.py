@@ -59,6 +59,8 @@ class InterlockDesk:
 
     def expire(self, utc_ns: int) -> None:
         """Put back in force what was bypassed until now."""
+        if not self.bypassed:
+            return
         for group in self._groups:
             for bypass in group.expire(utc_ns):
                 self._ended(bypass, "its time is over", "")

@@ -94,7 +94,12 @@ class Station:
         self.offset = {name: k for k, name in enumerate(names)}
         self.v = [0.0] * len(names)
         self.q = [int(Quality.BAD_NO_DATA)] * len(names)
-        self._q_seen = self.q[: self._own]
+        self._q_read = self._q_seen = bytes(self.q[: self._own])  # bytes compare at a glance
+        self._value_in, self._quality_in = (
+            column[self._start : self._split] for column in (table.value, table.quality)
+        )
+        self._time_out = table.time_ns[self._split : self._stop]
+        self._memory = table.value.data
         self._q_shown: list[int] = []
         self.now_s, self.utc_ns = 0.0, 0
         p = self.prefix
@@ -168,14 +173,14 @@ class Station:
     def scan(self, now_s: float, utc_ns: int) -> None:
         """One scan. Raises only for mistakes of the program itself."""
         table = self.table
-        q = self._snapshot()
+        self._snapshot()
         if self._foreign_index:
             self._fv = [table.value.item(k) for k in self._foreign_index]
             self._fq = [table.quality.item(k) for k in self._foreign_index]
         self.now_s, self.utc_ns = now_s, utc_ns
         try:
-            if q != self._q_seen:
-                self._tell_quality(q)
+            if self._q_read != self._q_seen:
+                self._tell_quality()
             self.takeover.watch()
             while self._queue:
                 command, reply = self._queue.popleft()
@@ -193,23 +198,24 @@ class Station:
         self.timing.count += 1
         self._commit()
 
-    def _snapshot(self) -> list[int]:
-        """Copy what the device wrote into the image; returns the qualities."""
-        table, own = self.table, self._own
-        self.v[:own] = table.value[self._start : self._split].tolist()
-        q: list[int] = table.quality[self._start : self._split].tolist()
-        self.q[:own] = q
-        return q
+    def _snapshot(self) -> None:
+        """Copy what the device wrote, values and qualities, into the image."""
+        own = self._own
+        self.v[:own] = self._value_in.tolist()
+        q = self._quality_in.tobytes()
+        if q != self._q_read:
+            self._q_read = q
+            self.q[:own] = q
 
     def _commit(self) -> None:
         v, t, h = self.v, self.timing, self._health
         procedure = self.procedure
-        state = procedure.state
+        state, step = procedure.state, procedure.step
         v[h : h + HEALTH] = (
             state,
             TABLE[state].packml,
-            procedure.step_index + 1 if procedure.step else 0,
-            procedure.step_left_s(self.now_s),
+            procedure.step_index + 1 if step else 0,
+            procedure.step_left_s(self.now_s) if step else 0.0,
             t.count,
             t.late_ms,
             t.took_ms,
@@ -224,14 +230,14 @@ class Station:
             self.interlock_desk.bypassed,
             *self.recipes.figures(),
         )
-        table, own = self.table, self._own
-        self._pack(table.value.data, 8 * self._split, *v[own:])
+        own = self._own
+        self._pack(self._memory, 8 * self._split, *v[own:])
         self.q[self._trip_times] = _KNOWN if t.round_trip_worst_ms else _UNKNOWN
         quality = self.q[own:]
         if quality != self._q_shown:
-            table.quality[self._split : self._stop] = quality
+            self.table.quality[self._split : self._stop] = quality
             self._q_shown = quality
-        table.time_ns[self._split : self._stop] = self.utc_ns
+        self._time_out.fill(self.utc_ns)
 
     def fault(self, error: Exception, utc_ns: int) -> None:
         """Called by the shell when `scan` raised: own tags go Bad and nothing more is written."""
@@ -323,13 +329,13 @@ class Station:
         else:
             self.procedure.reason = reason
 
-    def _tell_quality(self, q: list[int]) -> None:
+    def _tell_quality(self) -> None:
         names = self._names[: self._own]
-        for quality, tags, text in changed_severity(names, q, self._q_seen):
+        for quality, tags, text in changed_severity(names, self._q_read, self._q_seen):
             self.tell(
                 EventKind.QUALITY, tags[0], f"{text}: {quality_text(quality)}", tags=len(tags)
             )
-        self._q_seen = q
+        self._q_seen = self._q_read
 
     # -- commands --------------------------------------------------------------------------------
 

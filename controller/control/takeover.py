@@ -12,7 +12,7 @@ from controller.control.states import State
 from controller.control.station_parts import DOWN, QUIET, AfterLinkLoss
 from controller.core.event import EventKind
 from controller.core.point import READ_BACK
-from controller.core.sample import GOOD, quality_text
+from controller.core.sample import FIRST_BAD, GOOD, quality_text
 
 if TYPE_CHECKING:
     from controller.control.station import Station
@@ -111,33 +111,36 @@ class Takeover:
     def watch(self) -> None:
         """Once a scan, before commands."""
         s = self._s
-        up = self.adopted and s.usable(self._heart)
+        v, q = s.v, s.q
+        up = self.adopted and q[self._heart] < FIRST_BAD
         if up != self.up:
             self.up = up
             why = quality_text(s.q[self._heart])
             s.tell(EventKind.LINK, s.name, "link up" if up else f"link lost ({why})")
             if not up:
                 self._lost(why)
-        if up and s.usable(self._remote):
-            self._switch(local=s.v[self._remote] == 0.0)
-        if up and s.usable(self._trip) and s.v[self._trip]:
-            self._tripped(int(s.v[self._trip]))
+        if not up:
+            return
+        if q[self._remote] < FIRST_BAD and (v[self._remote] == 0.0) is not self.local:
+            self._switch()
+        if v[self._trip] and q[self._trip] < FIRST_BAD:
+            self._tripped(int(v[self._trip]))
 
     def _lost(self, why: str) -> None:
         s = self._s
         if s.setup.after_link_loss is AfterLinkLoss.HOLD:
             s.hold(f"link to the PLC lost ({why})")
 
-    def _switch(self, *, local: bool) -> None:
-        if local != self.local:
-            self.local = local
-            s = self._s
-            where = "local" if local else "remote"
-            s.tell(EventKind.DEVICE, f"{s.prefix}.REMOTE", f"station switched to {where}")
-            if not local:
-                s.procedure.enter_again()
-            elif s.setup.after_link_loss is AfterLinkLoss.HOLD:
-                s.hold("station switched to local")
+    def _switch(self) -> None:
+        """To local, or back to remote."""
+        self.local = local = not self.local
+        s = self._s
+        where = "local" if local else "remote"
+        s.tell(EventKind.DEVICE, f"{s.prefix}.REMOTE", f"station switched to {where}")
+        if not local:
+            s.procedure.enter_again()
+        elif s.setup.after_link_loss is AfterLinkLoss.HOLD:
+            s.hold("station switched to local")
 
     def _tripped(self, code: int) -> None:
         s = self._s
