@@ -37,6 +37,7 @@ LOOPS = range(1, 5)
 PERIOD_S = 0.1
 GAIN = 2.0
 MIDDLE = 50.0
+SHAKEN, SHAKE = "L4", 0.5  # of the output; clear of resolution and deadband
 NEVER_S = 1e6
 _WORDS = ("HEART", "BOOT", "STATE", "MAP", "TRIP", "SEQ", "REJECTS")
 _ABOUT = ("tag", "station", "description", "unit", "low", "high", "type", "access", "address")
@@ -47,7 +48,10 @@ _MODES = "stop|warm-up|thread|run|hold"
 
 class FourLoops(Station):
     """Four loops. Of the first MV = 50 + GAIN * (50 - PV), so that it tells which PV it has seen;
-    the others integrate, so that every scan has something to write."""
+    the others integrate; the last is shaken as well, so that every scan has something to write,
+    whether the PLC has shown a new PV since the one before or not."""
+
+    _shaken = SHAKE
 
     @classmethod
     def loops_of(cls, prefix: str) -> dict[str, Loop]:
@@ -68,8 +72,9 @@ class FourLoops(Station):
 
     def control(self, now_s: float) -> None:
         """All loops."""
-        for loop in self.loops.values():
-            loop.scan(now_s, self.v, self.q)
+        self._shaken = -self._shaken
+        for name, loop in self.loops.items():
+            loop.scan(now_s, self.v, self.q, ff=self._shaken if name == SHAKEN else 0.0)
 
 
 def _loop(prefix: str, k: int) -> Loop:

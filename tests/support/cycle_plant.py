@@ -1,8 +1,9 @@
 """PLCs that note when each write came: python -m tests.support.cycle_plant LINE FILE PRIORITY
 
 All stations of a line of `tests.support.cycle_line` in one process, with the servers of the
-simulator. Every 100 ms their PVs move by a known step, so that every cycle of a controller has
-something to write, and what it writes tells what it had seen. The file holds rows of ROW: station,
+simulator. Every 100 ms their PVs move by a known step, so that what a controller writes tells what
+it had seen. PLCs are not in step with each other: their scans are spread evenly, or this program
+would not take writes while it shows the values of all. The file holds rows of ROW: station,
 when the write came, and when the PV behind it was shown (monotonic time; 0 where nothing tells).
 """
 
@@ -21,7 +22,7 @@ from controller.config import StationConfig, load_line
 from controller.exact_loop import run_exactly
 from controller.real_time import ask_for
 from plc_sim.plc import SCAN_S, Image, Mode, Plc, Verdict, WriteAnswer
-from plc_sim.station_process import PUBLISH_SCANS, build_server
+from plc_sim.station_process import PUBLISH_SCANS, Server, build_server
 from tests.support import cycle_line
 from tests.support.cycle_line import GAIN, LOOPS, MIDDLE
 
@@ -67,7 +68,7 @@ class Noting(Plc):
 
     def __init__(self, k: int, own: StationConfig, notes: "Notes") -> None:
         super().__init__(own.prefix, own.points, Moving(own.prefix))
-        self._k, self._notes = k, notes
+        self._k, self._notes, self._ramp = k, notes, Ramp()
         self._mv = self.image.slot(f"{own.prefix}.MV1")
         self._running_s = 0.0
 
@@ -79,22 +80,31 @@ class Noting(Plc):
         answer = super().write(now_s, sequence, beat, items)
         if answer.verdict is Verdict.ACCEPTED and items:
             mv = next((value for slot, value in items if slot == self._mv), MIDDLE)
-            self._notes.add(self._k, came_ns, mv if self.pv(now_s) != MIDDLE else MIDDLE)
+            tells = mv != MIDDLE and self._pv(now_s) != MIDDLE
+            self._notes.add(self._k, came_ns, self._ramp.shown_ns(mv) if tells else 0)
         return answer
 
-    def pv(self, now_s: float) -> float:
+    async def turn(self, link_s: float, now_s: float, server: Server | None) -> None:
+        """One scan; with a server its PVs move and are shown there."""
+        if server is not None:
+            self._ramp.move()
+        self.scan(link_s, now_s, [self._pv(link_s)] * len(LOOPS), [0] * len(LOOPS))
+        if server is not None:
+            if (shown := server.publish()) is not None:
+                await shown
+            self._ramp.note()
+
+    def _pv(self, now_s: float) -> float:
         """What all its sensors show now."""
         if self.logic.mode is not Mode.RUN:
             self._running_s = now_s
-        return MIDDLE if now_s - self._running_s < REST_S else self._notes.pv
+        return MIDDLE if now_s - self._running_s < REST_S else self._ramp.pv
 
 
-class Notes:
-    """The file, and when each step of the PVs was shown last."""
+class Ramp:
+    """The steps of the PVs, and when each was shown last."""
 
-    def __init__(self, path: Path) -> None:
-        self._rows = np.memmap(path, ROW, "w+", shape=(ROWS,))
-        self._row = itertools.count()
+    def __init__(self) -> None:
         self._shown_ns = [0] * STEPS
         self._step = 0
 
@@ -107,15 +117,26 @@ class Notes:
         """The next step."""
         self._step = (self._step + 1) % STEPS
 
-    def shown(self) -> None:
+    def note(self) -> None:
         """The present step stands on the wire."""
         self._shown_ns[self._step] = time.monotonic_ns()
 
-    def add(self, station: int, came_ns: int, mv: float) -> None:
-        """A write. mv: the middle when it tells nothing."""
+    def shown_ns(self, mv: float) -> int:
+        """When the PV was shown that the first loop has answered with this; 0 for none."""
         step = round((MIDDLE - (mv - MIDDLE) / GAIN - MIDDLE) / STEP + STEPS // 2 - 0.5)
-        tells = mv != MIDDLE and 0 <= step < STEPS
-        self._rows[next(self._row)] = (station, came_ns, self._shown_ns[step] if tells else 0)
+        return self._shown_ns[step] if 0 <= step < STEPS else 0
+
+
+class Notes:
+    """The file."""
+
+    def __init__(self, path: Path) -> None:
+        self._rows = np.memmap(path, ROW, "w+", shape=(ROWS,))
+        self._row = itertools.count()
+
+    def add(self, station: int, came_ns: int, shown_ns: int) -> None:
+        """A write. shown_ns: when the PV behind it was shown; 0 when nothing tells."""
+        self._rows[next(self._row)] = (station, came_ns, shown_ns)
 
 
 def noted(path: Path) -> NDArray[np.void]:
@@ -140,21 +161,14 @@ async def run(folder: Path, path: Path) -> None:
     gc.collect()
     gc.freeze()
     print("up", flush=True)
-    due_s, turn = clock.now_s(), 0
-    while True:
-        await clock.sleep_until(due_s)
-        turn += 1
-        shows = turn % PUBLISH_SCANS == 0
-        if shows:
-            notes.move()
-        for plc, server in zip(plcs, servers, strict=True):
-            now_s = clock.link_s()
-            plc.scan(now_s, due_s, [plc.pv(now_s)] * len(LOOPS), [0] * len(LOOPS))
-            if shows and (shown := server.publish()) is not None:
-                await shown
-        if shows:
-            notes.shown()
-        due_s = max(due_s + SCAN_S, clock.now_s())
+    due_s, apart_s = clock.now_s(), SCAN_S / len(plcs)
+    for turn in itertools.count():
+        for k, (plc, server) in enumerate(zip(plcs, servers, strict=True)):
+            await clock.sleep_until(due_s)
+            shows = (turn + k) % PUBLISH_SCANS == 0
+            await plc.turn(clock.link_s(), due_s, server if shows else None)
+            due_s += apart_s
+        due_s = max(due_s, clock.now_s() - SCAN_S)  # who was put aside does not hurry for long
 
 
 def main() -> None:
