@@ -78,7 +78,7 @@ class ExceptionFilter:
 
     def _round(self, batch: Samples, kept: list[Samples]) -> None:
         """Take a batch in which every tag occurs at most once."""
-        tags, values, time_ns = batch.tags, batch.values, batch.time_ns
+        tags, values, time_ns = _where(batch.tags), batch.values, batch.time_ns
         old, newest, interval = self._value[tags], self._newest_ns[tags], self._interval_ns[tags]
         changed = np.abs(values - old) > self._deadband[tags]
         changed |= np.isnan(values) != np.isnan(old)
@@ -91,10 +91,10 @@ class ExceptionFilter:
 
         stepped = (changed | set_back) & ~late & self._held[tags]
         if stepped.any():
-            kept.append(self._take_held(tags[stepped]))
+            kept.append(self._take_held(batch.tags[stepped]))
         if not keep.all():
             quiet = ~keep
-            still = tags[quiet]
+            still = batch.tags[quiet]
             self._held[still] = True
             self._held_value[still] = values[quiet]
             self._held_time_ns[still] = time_ns[quiet]
@@ -102,14 +102,27 @@ class ExceptionFilter:
             return
         kept.append(batch if keep.all() else _rows(batch, keep))
         moved = keep & ~late
-        base = tags[moved]
-        self._held[base] = False
-        self._value[base] = values[moved]
-        self._quality[base] = batch.quality[moved]
-        self._time_ns[base] = time_ns[moved]
+        if moved.all():
+            self._remember(tags, batch)
+        else:
+            self._remember(batch.tags[moved], _rows(batch, moved))
+
+    def _remember(self, tags: slice | NDArray[np.int32], stored: Samples) -> None:
+        self._held[tags] = False
+        self._value[tags] = stored.values
+        self._quality[tags] = stored.quality
+        self._time_ns[tags] = stored.time_ns
 
     def _take_held(self, tags: NDArray[np.int32]) -> Samples:
         return Samples(tags, self._held_value[tags], self._quality[tags], self._held_time_ns[tags])
+
+
+def _where(tags: NDArray[np.int32]) -> slice | NDArray[np.int32]:
+    """How to reach the columns of tags in a round: a line that is polled whole lies in one piece,
+    which need not be picked together."""
+    first, last = int(tags[0]), int(tags[-1]) + 1
+    rising = last - first == len(tags) and bool((tags[1:] > tags[:-1]).all())
+    return slice(first, last) if rising else tags
 
 
 def _rows(samples: Samples, rows: slice | Mask | NDArray[np.intp]) -> Samples:
