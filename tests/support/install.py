@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from tests.support import debian, node_peer, vendored_axe
+from tests.support import debian, node_peer, open62541_peer, vendored_axe
 
 # Of the servers only the programs are used: whether their packages start a service is all the same.
 TOOLS = {
@@ -20,12 +20,13 @@ FONT = Path("/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc")
 
 
 def main() -> int:
-    """Install what Debian and npm have for tests; 1 with a message when one cannot be had."""
+    """Install what Debian, npm and pip have for tests; 1 with a message when one cannot be had."""
     try:
         for tool, package in TOOLS.items():
             debian.require(tool, package)
         debian.require_file(FONT, "fonts-noto-cjk")
         node_peer.node()
+        open62541_peer.command()
         vendored_axe.axe_script()
     except RuntimeError as error:
         sys.stderr.write(f"{error}\n")

@@ -15,9 +15,16 @@ from controller.core.sample import Quality, Samples
 from controller.core.table import TagTable
 from controller.drivers import opcua as module
 from controller.drivers.opcua import Driver, Settings
-from controller.drivers.opcua_bulk import Changes, changes
 from plc_sim.instruments import Status
-from tests.support.opcua_peers import PREFIX, Bench, connected, make_driver, point, small_map
+from tests.support.opcua_peers import (
+    PREFIX,
+    Bench,
+    connected,
+    make_driver,
+    point,
+    small_map,
+)
+from tests.support.spied_bulk import Spied
 
 
 @pytest.fixture(scope="module")
@@ -366,19 +373,6 @@ async def test_a_fast_clock_keeps_the_devices_times() -> None:
             assert abs(driver.clock_skew_s) < 120
     finally:
         await bench.stop()
-
-
-class Spied:
-    """What `opcua_bulk` made of each message."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.found: list[Changes | None] = []
-
-        def look(body: bytes) -> Changes | None:
-            self.found.append(changes(body))
-            return self.found[-1]
-
-        monkeypatch.setattr(module, "changes", look)
 
 
 async def test_all_that_the_server_sends_of_values_is_decoded_in_bulk(

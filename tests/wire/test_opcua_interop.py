@@ -1,4 +1,4 @@
-"""Both OPC UA sides against an independent implementation (node-opcua)."""
+"""Both OPC UA sides against independent implementations: node-opcua, and open62541 as a server."""
 
 import asyncio
 import json
@@ -12,8 +12,18 @@ from controller.core.point import Access, Wire
 from controller.core.sample import Quality
 from controller.core.table import TagTable
 from plc_sim.servers.opcua_map import unit_of
+from tests.support import open62541_peer
+from tests.support.line_under_test import free_ports
 from tests.support.node_peer import FOLDER, node
-from tests.support.opcua_peers import NAMESPACE, PREFIX, Bench, connected, make_driver, small_map
+from tests.support.opcua_peers import (
+    NAMESPACE,
+    PREFIX,
+    Bench,
+    connected,
+    make_driver,
+    small_map,
+)
+from tests.support.spied_bulk import Spied
 
 TYPES = {
     Wire.DOUBLE: "Double",
@@ -118,7 +128,7 @@ def test_a_write_is_taken_with_a_ticket_and_refused_whole_otherwise(
 
 
 class Peer:
-    """node-opcua as server, with the map of the test PLC."""
+    """A foreign server with the map of the test PLC."""
 
     def __init__(self, process: asyncio.subprocess.Process, endpoint: str) -> None:
         self.endpoint = endpoint
@@ -131,9 +141,9 @@ class Peer:
         await self._process.stdin.drain()
 
 
-@pytest.fixture(scope="module")
-async def peer(environment: dict[str, str]) -> AsyncIterator[Peer]:
-    nodes = [
+def map_of_peer() -> list[dict[str, object]]:
+    """The map of the test PLC, as peers are told it."""
+    nodes: list[dict[str, object]] = [
         {
             "name": p.tag,
             "type": TYPES[p.wire],
@@ -147,23 +157,35 @@ async def peer(environment: dict[str, str]) -> AsyncIterator[Peer]:
         for n in ("SEQ", "BEAT")
     ]
     next(n for n in nodes if n["name"] == f"{PREFIX}.MAP")["value"] = 1
+    return nodes
+
+
+def started_by(name: str, environment: dict[str, str]) -> tuple[list[str], dict[str, str], str]:
+    """Words, environment and the path in the endpoint of a peer."""
+    if name == "node-opcua":
+        return [node(), str(FOLDER / "server.mjs"), NAMESPACE, PREFIX], environment, "/peer"
+    words, own = open62541_peer.command()
+    (port,) = free_ports(1)
+    return [*words, str(port), NAMESPACE, PREFIX], own, ""
+
+
+@pytest.fixture(scope="module", params=["node-opcua", "open62541"])
+async def peer(environment: dict[str, str], request: pytest.FixtureRequest) -> AsyncIterator[Peer]:
+    words, own, path = started_by(request.param, environment)
     process = await asyncio.create_subprocess_exec(
-        node(),
-        str(FOLDER / "server.mjs"),
-        NAMESPACE,
-        PREFIX,
+        *words,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
-        env=environment,
+        env=own,
     )
     assert process.stdin is not None
     assert process.stdout is not None
-    process.stdin.write((json.dumps(nodes) + "\n").encode())
+    process.stdin.write((json.dumps(map_of_peer()) + "\n").encode())
     async with asyncio.timeout(60):
         while not (line := (await process.stdout.readline()).decode()).startswith("READY"):
             assert line, "the peer ended before it was ready"
-    yield Peer(process, f"opc.tcp://127.0.0.1:{line.split()[1]}/peer")
+    yield Peer(process, f"opc.tcp://127.0.0.1:{line.split()[1]}{path}")
     process.kill()
     await process.communicate()
 
@@ -193,3 +215,30 @@ async def test_the_driver_reads_watches_and_writes_a_foreign_server(peer: Peer) 
         await driver.write(np.array([44.0 if p.tag == f"{PREFIX}.SP" else 0.0 for p in written]))
         await until("SP.RB", 44.0)
         assert driver.losses == 0
+
+
+async def test_what_a_foreign_server_sends_of_values_is_decoded_in_bulk(
+    peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Values of one layout, then beside others with a status, then of one layout again."""
+    spied = Spied(monkeypatch)
+    table = TagTable(tag for p in small_map() for tag in p.tags())
+    shown = {"PV": 1.25, "COUNT": 3e9, "FLAG": 1.0, "LOAD.PV": 12.5}
+    async with connected(make_driver(peer.endpoint, small_map(), timeout_s=2.0)) as driver:
+        table.apply(await driver.read_all())
+        for k, status in enumerate(("Good", "UncertainLastUsableValue", "Good"), 1):
+            for name, value in shown.items():
+                wire_value = bool(value) if name == "FLAG" else k * value if name == "PV" else value
+                said = status if name == "PV" else "Good"
+                await peer.put(name, value=wire_value, status=said)
+            async with asyncio.timeout(5):
+                while any(
+                    table.sample(f"{PREFIX}.{name}").value != (k * v if name == "PV" else v)
+                    for name, v in shown.items()
+                ):
+                    table.apply(await driver.receive())
+            wanted = Quality.GOOD if status == "Good" else Quality.UNCERTAIN_HELD
+            assert table.sample(f"{PREFIX}.PV").quality == wanted
+        assert driver.losses == 0
+    assert spied.found
+    assert None not in spied.found
