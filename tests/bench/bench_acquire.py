@@ -4,7 +4,8 @@
 
 Ours is the whole way: driver, quality and limits, table of last values, exception filter. Beside
 it, in turn and in processes of their own: asyncua's publish callback that only counts ("raw"), and
-asyncua's subscription handler and node-opcua, which counts too (on Node.js). Counted is what came
+asyncua's subscription handler, node-opcua (on Node.js) and open62541 (package o6), which count too.
+Counted is what came
 against what was due.
 """
 # mypy: disable-error-code="arg-type, attr-defined"
@@ -26,7 +27,7 @@ from controller.core.table import TagTable
 from controller.history.exception_filter import ExceptionFilter
 from tests.bench.busy_plant import busy_plant, points_of
 from tests.bench.goals import Figure
-from tests.support import node_peer
+from tests.support import node_peer, open62541_peer
 from tests.support.opcua_peers import make_driver
 
 TURN_S = 5.0
@@ -34,9 +35,12 @@ INTERVAL_S = 0.1
 ROUNDS = 3
 SLICE = 1000
 SETTLE_S = 1.0
-NODE_LIMIT_S = 60.0  # it ends by itself then, whatever becomes of us
-OURS, RAW, HANDLER, NODE = "ours", "raw", "handler", "node-opcua"
-NAMES = {RAW: "asyncua's publish callback", HANDLER: "asyncua's handler", NODE: "node-opcua"}
+PEER_LIMIT_S = 60.0  # it ends by itself then, whatever becomes of us
+OURS, RAW, HANDLER, NODE, OPEN62541 = "ours", "raw", "handler", "node-opcua", "open62541"
+NAMES = {
+    RAW: "asyncua's publish callback", HANDLER: "asyncua's handler", NODE: "node-opcua",
+    OPEN62541: "open62541 by Python (o6)",
+}  # fmt: skip
 STATION_TAGS = 333
 THREE, THIRTY = "three stations", "thirty stations"
 
@@ -169,23 +173,38 @@ async def _handler(endpoint: str, tags: int, mixed: bool) -> Turn:
 
 async def _node(endpoint: str, tags: int, mixed: bool) -> Turn:
     """node-opcua with Publish requests of its own that counts the items of each answer."""
-    ids = ["ns=2;" + point.address for point in points_of(tags, mixed=mixed)]
-    times = [str(s) for s in (SETTLE_S, TURN_S, NODE_LIMIT_S)]
     with tempfile.TemporaryDirectory() as home:  # it writes a certificate store into its home
-        process = await asyncio.create_subprocess_exec(
-            node_peer.node(), str(node_peer.FOLDER / "watcher.mjs"), endpoint, *times,
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-            env={**os.environ, "HOME": home},
-        )  # fmt: skip
-        out, _ = await process.communicate(json.dumps(ids).encode())
+        words = [node_peer.node(), str(node_peer.FOLDER / "watcher.mjs")]
+        return await _watched(NODE, words, os.environ | {"HOME": home}, endpoint, tags, mixed)
+
+
+async def _open62541(endpoint: str, tags: int, mixed: bool) -> Turn:
+    """Package o6 with a callback for each value that counts."""
+    words, environment = open62541_peer.program("watcher.py")
+    return await _watched(OPEN62541, words, environment, endpoint, tags, mixed)
+
+
+async def _watched(
+    name: str, words: list[str], environment: dict[str, str], endpoint: str, tags: int, mixed: bool
+) -> Turn:
+    """A client of another make, in a program of its own."""
+    ids = ["ns=2;" + point.address for point in points_of(tags, mixed=mixed)]
+    times = [str(s) for s in (SETTLE_S, TURN_S, PEER_LIMIT_S)]
+    process = await asyncio.create_subprocess_exec(
+        *words, endpoint, *times, env=environment,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    out, _ = await process.communicate(json.dumps(ids).encode())
     if process.returncode:
-        raise RuntimeError(f"node-opcua ended with {process.returncode}")
+        raise RuntimeError(f"{name} ended with {process.returncode}")
     told = json.loads(out.splitlines()[-1])  # the library may talk on the same stream
     return Turn(told["values"], told["cpuS"], told["tookS"], told["liveS"])
 
 
 _CLIENTS: dict[str, Callable[[str, int, bool], Awaitable[Turn]]] = {
-    OURS: _ours, RAW: _raw, HANDLER: _handler, NODE: _node, THREE: _three, THIRTY: _thirty,
+    OURS: _ours, RAW: _raw, HANDLER: _handler, NODE: _node, OPEN62541: _open62541,
+    THREE: _three, THIRTY: _thirty,
 }  # fmt: skip
 
 
@@ -237,7 +256,7 @@ def compared(tags: int, *, mixed: bool, beside: tuple[str, ...]) -> dict[str, Tu
 
 
 def _figures(
-    goal: str, tags: int, found: dict[str, Turn], bounds: dict[str, float]
+    goal: str, tags: int, found: dict[str, Turn], bounds: dict[str, float | None]
 ) -> list[Figure]:
     ours = found[OURS]
     figures = [
@@ -279,23 +298,28 @@ def _growth() -> list[Figure]:
     ]
 
 
-def _node_if_any() -> tuple[str, ...]:
-    try:
-        node_peer.node()
-    except RuntimeError as error:
-        print(f"without node-opcua: {error}")
-        return ()
-    return (NODE,)
+def _installed() -> tuple[str, ...]:
+    """Those clients of another make that can be had here."""
+    found = []
+    for name, install in ((NODE, node_peer.node), (OPEN62541, open62541_peer.install)):
+        try:
+            install()
+        except RuntimeError as error:
+            print(f"without {name}: {error}")
+        else:
+            found.append(name)
+    return tuple(found)
 
 
 def run() -> dict[str, Any]:
     """A1, A2, A3, A5 and the connecting part of A6."""
-    many = compared(10_000, mixed=False, beside=(RAW, HANDLER, *_node_if_any()))
-    some = compared(1_000, mixed=False, beside=(RAW,))
+    others = _installed()
+    many = compared(10_000, mixed=False, beside=(RAW, HANDLER, *others))
+    some = compared(1_000, mixed=False, beside=(RAW, *others))
     mixed = compared(10_000, mixed=True, beside=(RAW,))
     goals = [
-        *_figures("A1", 10_000, many, {RAW: 0.15, HANDLER: 0.06, NODE: 0.6}),
-        *_figures("A2", 1_000, some, {RAW: 0.25}),
+        *_figures("A1", 10_000, many, {RAW: 0.15, HANDLER: 0.06, NODE: 0.6, OPEN62541: None}),
+        *_figures("A2", 1_000, some, {RAW: 0.25, NODE: None, OPEN62541: None}),
         *_figures("A3", 10_000, mixed, {RAW: 0.25}),
         Figure("A3", "mixed layouts: CPU, to A1's own", mixed[OURS].us / many[OURS].us, 2.0),
         *_growth(),

@@ -26,7 +26,7 @@ def main() -> int:
             debian.require(tool, package)
         debian.require_file(FONT, "fonts-noto-cjk")
         node_peer.node()
-        open62541_peer.command()
+        open62541_peer.install()
         vendored_axe.axe_script()
     except RuntimeError as error:
         sys.stderr.write(f"{error}\n")

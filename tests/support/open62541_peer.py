@@ -1,7 +1,7 @@
-"""The OPC UA server on open62541 of the wire tests: installed when first needed.
+"""OPC UA by open62541 as a peer of tests and benchmarks: installed when first needed.
 
 Python package o6 is open62541 with a Python side. It is no dependency, not even of the tests: its
-licence is not ours, and only a process of its own, which answers on the wire, ever loads it.
+licence is not ours, and only processes of their own, met on the wire, ever load it.
 """
 
 import os
@@ -15,14 +15,15 @@ PACKAGES = Path(sys.prefix) / "peers" / "open62541"
 _INSTALL_S = 300
 
 
-def command() -> tuple[list[str], dict[str, str]]:
-    """Words that start the server, and its environment; RuntimeError when it cannot be had."""
-    _install()
-    return [sys.executable, str(FOLDER / "server.py")], os.environ | {"PYTHONPATH": str(PACKAGES)}
+def program(name: str) -> tuple[list[str], dict[str, str]]:
+    """Words that start a program of FOLDER, and its environment; RuntimeError when the package
+    cannot be had."""
+    install()
+    return [sys.executable, str(FOLDER / name)], os.environ | {"PYTHONPATH": str(PACKAGES)}
 
 
-def _install() -> None:
-    """Unless the very packages of the lock file are there already."""
+def install() -> None:
+    """Nothing to do when the very packages of the lock file are there; RuntimeError on failure."""
     installed = PACKAGES / "installed.lock"
     wanted = LOCK.read_text(encoding="utf-8")
     if installed.exists() and installed.read_text(encoding="utf-8") == wanted:
@@ -38,4 +39,4 @@ def _install() -> None:
 
 
 if __name__ == "__main__":
-    print(*command()[0])
+    print(*program("server.py")[0])

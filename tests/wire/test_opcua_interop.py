@@ -164,7 +164,7 @@ def started_by(name: str, environment: dict[str, str]) -> tuple[list[str], dict[
     """Words, environment and the path in the endpoint of a peer."""
     if name == "node-opcua":
         return [node(), str(FOLDER / "server.mjs"), NAMESPACE, PREFIX], environment, "/peer"
-    words, own = open62541_peer.command()
+    words, own = open62541_peer.program("server.py")
     (port,) = free_ports(1)
     return [*words, str(port), NAMESPACE, PREFIX], own, ""
 
