@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from controller.core.sample import FIRST_UNCERTAIN, Samples
-from controller.history import rollup, ten_seconds
+from controller.history import batches, rollup, ten_seconds
 from controller.history.aggregates import Aggregates
 from controller.history.codec import (
     Columns,
@@ -22,7 +22,6 @@ from controller.history.codec import (
     encode_each,
 )
 
-BYTES_PER_SAMPLE = 21  # int32 tag + float64 value + uint8 quality + int64 time
 WORTH_QUICK = 20  # samples a ten-second row must stand for: 2 Hz and faster
 QUICK_FROM = 1024  # samples of a chunk: a smaller one still grows, and is read in no time
 IDENTITY = struct.Struct("<qqqq")
@@ -74,31 +73,19 @@ def checksum(blob: bytes, a: int, b: int = 0, c: int = 0, d: int = 0) -> int:
 
 def pack_batch(seq: int, samples: Samples) -> JournalRow:
     """A batch of store tag ids as a journal row."""
-    blob = b"".join(
-        (
-            samples.tags.astype("<i4", copy=False).tobytes(),
-            samples.values.astype("<f8", copy=False).tobytes(),
-            samples.quality.tobytes(),
-            samples.time_ns.astype("<i8", copy=False).tobytes(),
-        )
-    )
+    blob = batches.pack(samples)
     n, t_min, t_max = len(samples), int(samples.time_ns.min()), int(samples.time_ns.max())
     return JournalRow(seq, n, t_min, t_max, checksum(blob, seq, n, t_min, t_max), blob)
 
 
 def unpack_batch(row: JournalRow) -> Samples:
     """The batch of a journal row; DamageError when it is not what was written."""
-    n = row.n
-    if len(row.columns) != n * BYTES_PER_SAMPLE:
-        raise DamageError(f"journal row {row.seq} has {len(row.columns)} bytes for {n} samples")
-    if checksum(row.columns, row.seq, n, row.t_min, row.t_max) != row.crc:
+    if checksum(row.columns, row.seq, row.n, row.t_min, row.t_max) != row.crc:
         raise DamageError(f"journal row {row.seq} fails its checksum")
-    return Samples(
-        np.frombuffer(row.columns, np.int32, n),
-        np.frombuffer(row.columns, np.float64, n, 4 * n),
-        np.frombuffer(row.columns, np.uint8, n, 12 * n),
-        np.frombuffer(row.columns, np.int64, n, 13 * n),
-    )
+    try:
+        return batches.unpack(row.n, row.columns)
+    except DamageError as error:
+        raise DamageError(f"journal row {row.seq} has {error}") from error
 
 
 def pack_chunk(tag: int, columns: Columns, resolution: float, hold_ns: int) -> ChunkRow:

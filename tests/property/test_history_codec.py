@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.history import rollup
+from controller.core.sample import Samples
+from controller.history import batches, rollup
 from controller.history.codec import (
     Columns,
     DamageError,
@@ -128,6 +129,68 @@ def test_journal_row_round_trip_is_exact(rows: list[tuple[int, float, int, int]]
     np.testing.assert_array_equal(found.values.view(np.int64), samples.values.view(np.int64))
     np.testing.assert_array_equal(found.quality, samples.quality)
     np.testing.assert_array_equal(found.time_ns, samples.time_ns)
+
+
+@st.composite
+def polls(draw: st.DrawFn) -> Samples:
+    """Parts of a line that were polled one after the other, some with tags left out."""
+    parts = draw(
+        st.lists(
+            st.tuples(
+                st.integers(0, 50), st.integers(1, 60), st.integers(0, 255), st.integers(0, 2**62)
+            ),
+            min_size=1, max_size=8,
+        )
+    )  # fmt: skip
+    columns = [
+        (np.arange(first, first + n), np.full(n, quality), np.full(n, time_ns))
+        for first, n, quality, time_ns in parts
+    ]
+    tags, quality, time_ns = (np.concatenate(column) for column in zip(*columns, strict=True))
+    kept = np.ones(len(tags), np.bool_)
+    kept[np.array(draw(st.lists(st.integers(0, len(tags) - 1), max_size=10)), int)] = False
+    kept[0] = True
+    for column in (quality, time_ns):
+        column[draw(st.integers(0, len(tags) - 1))] = draw(st.integers(0, 255))
+    values = np.random.default_rng(len(tags)).normal(size=len(tags))
+    return Samples(
+        tags[kept].astype(np.int32), values[kept], quality[kept].astype(np.uint8), time_ns[kept]
+    )
+
+
+@settings(deadline=None)
+@given(polls())
+def test_polls_come_back_exactly_and_are_never_longer_than_plain(samples: Samples) -> None:
+    blob = batches.pack(samples)
+    assert len(blob) <= batches.BYTES_PER_SAMPLE * len(samples)
+    found = batches.unpack(len(samples), blob)
+    for name in ("tags", "values", "quality", "time_ns"):
+        was = getattr(samples, name)
+        np.testing.assert_array_equal(getattr(found, name), was)
+        assert getattr(found, name).dtype == was.dtype
+
+
+@settings(deadline=None)
+@given(polls(), st.data())
+def test_bytes_that_are_no_batch_are_told(samples: Samples, data: st.DataObject) -> None:
+    """Without a checksum: what is read is of the right length, or it is told."""
+    blob = bytearray(batches.pack(samples))
+    for _ in range(data.draw(st.integers(1, 4))):
+        blob[data.draw(st.integers(0, min(len(blob), 60) - 1))] = data.draw(st.integers(0, 255))
+    cut = bytes(blob[: data.draw(st.integers(0, len(blob)))] if data.draw(st.booleans()) else blob)
+    n = data.draw(st.sampled_from([len(samples), len(samples) + 1, 1]))
+    try:
+        found = batches.unpack(n, cut)
+    except DamageError:
+        return
+    assert {len(column) for column in (found.tags, found.values, found.quality, found.time_ns)} == {
+        n
+    }
+
+
+def test_a_line_that_is_polled_whole_takes_little_more_than_its_values() -> None:
+    rows = [(tag, tag / 7, 0, turn * 10**8) for turn in range(5) for tag in range(1_000)]
+    assert len(batches.pack(batch(rows))) < 8.1 * len(rows)
 
 
 @settings(deadline=None)

@@ -13,8 +13,9 @@ from controller.clock import NS
 from controller.core.sample import Samples
 from controller.core.tag import HistoryRule, Tag, Writer
 from controller.history import Buckets, Store
+from controller.history.batches import BYTES_PER_SAMPLE
 from controller.history.codec import encode
-from controller.history.rows import checksum, unpack_chunk
+from controller.history.rows import JournalRow, checksum, unpack_batch, unpack_chunk
 from controller.history.schema import open_for_reading
 from controller.history.seal import plan_seal
 from controller.history.shared_times import SharedTimes
@@ -79,6 +80,7 @@ def as_version(path: Path, version: int) -> None:
     connection = sqlite3.connect(path)
     with connection:
         give_own_times(connection)
+        give_plain_rows(connection)
         for what in ("TRIGGER chunk_went", "TRIGGER samples_went", "INDEX chunk_times"):
             connection.execute(f"DROP {what}")
         connection.execute("DROP TABLE times")
@@ -111,6 +113,21 @@ def give_own_times(connection: sqlite3.Connection) -> None:
         connection.execute(
             "UPDATE chunk SET times = NULL, samples = ?, crc = ?, quick_crc = ? WHERE id = ?",
             (blob, renewed, quick and checksum(quick, tag, t_min, t_max, renewed), number),
+        )
+
+
+def give_plain_rows(connection: sqlite3.Connection) -> None:
+    """Write journal rows that have runs as those that have none."""
+    rows = connection.execute("SELECT seq, n, t_min, t_max, crc, columns FROM journal").fetchall()
+    for fields in rows:
+        row = JournalRow(*fields)
+        found = unpack_batch(row)
+        columns = (found.tags, found.values, found.quality, found.time_ns)
+        blob = b"".join(column.tobytes() for column in columns)
+        assert len(blob) == row.n * BYTES_PER_SAMPLE
+        renewed = checksum(blob, row.seq, row.n, row.t_min, row.t_max)
+        connection.execute(
+            "UPDATE journal SET columns = ?, crc = ? WHERE seq = ?", (blob, renewed, row.seq)
         )
 
 
