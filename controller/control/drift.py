@@ -19,6 +19,8 @@ EVERY_S = 1.0
 SP_TOLERANCE = 1e-6  # of set points of loops and of settings, which no wire rounds
 
 
+_MAN, _CAS = LoopMode.MAN, LoopMode.CAS  # asked for at every look
+
 # How a set point is read (None: it is not the recipe's to say now), its unit and its tolerance.
 _Place = tuple[Callable[[], float | None], str, float]
 _NOWHERE: _Place = (lambda: None, "", 0.0)
@@ -119,7 +121,7 @@ class DriftWatch:
         point, held, loop = s.writable[k], s.offset[tag + READ_BACK], s.owner.get(tag)
 
         def read() -> float | None:
-            if loop is not None and loop.wanted is not LoopMode.MAN:
+            if loop is not None and loop.wanted is not _MAN:
                 return None
             if s.q[held] >= FIRST_BAD or s.takeover.stage.on_its_way(k):
                 return None
@@ -136,7 +138,7 @@ class DriftWatch:
 
 def _set_point(loop: "Loop") -> Callable[[], float | None]:
     def read() -> float | None:
-        by_cascade = LoopMode.CAS in (loop.wanted, loop.pid.mode)
+        by_cascade = _CAS in (loop.wanted, loop.pid.mode)
         return None if by_cascade else loop.pid.sp_target
 
     return read

@@ -227,14 +227,14 @@ class Pid:
         """What the loop above must pass as `limited`: where this loop cannot follow."""
         reverse = self._acting > 0.0
         if self.sp_target >= self.sp_high:
-            return Limited.HIGH
+            return _STUCK_HIGH
         if self.sp_target <= self.sp_low:
-            return Limited.LOW
+            return _STUCK_LOW
         if self.status is _LIMITED_HIGH:
-            return Limited.HIGH if reverse else Limited.LOW
+            return _STUCK_HIGH if reverse else _STUCK_LOW
         if self.status is _LIMITED_LOW:
-            return Limited.LOW if reverse else Limited.HIGH
-        return Limited.NONE
+            return _STUCK_LOW if reverse else _STUCK_HIGH
+        return _FREE
 
     def _set_gains(self, kc: float, ti_s: float, td_s: float) -> None:
         self.kc, self.ti_s, self.td_s = kc, ti_s, td_s

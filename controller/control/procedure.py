@@ -63,6 +63,8 @@ class Left:
 NOTHING_LEFT = Left(0)
 
 
+_EXECUTE = State.EXECUTE  # asked for at every scan
+
 # States that say for ever after why they were entered: "complete" would tell nobody anything.
 _KEEPS_REASON = frozenset({State.HELD, State.PAUSED, State.STOPPED, State.ABORTED})
 
@@ -180,7 +182,7 @@ class Procedure:
         if self.step_index >= len(steps):
             # EXECUTE without steps is continuous: it ends by COMPLETE, STOP or a fault.
             target = when_done(self.state)
-            if target is not None and (steps or self.state is not State.EXECUTE):
+            if target is not None and (steps or self.state is not _EXECUTE):
                 self.go(target, self.reason if target in _KEEPS_REASON else "complete")
             return
         step = steps[self.step_index]

@@ -26,6 +26,7 @@ NS = 1_000_000_000
 KEPT = 20  # deployments remembered for a way back; the store has them all
 REMEMBER_S = 1.0  # elapsed times of an open run are saved so often (plant time)
 _NO_RUN = (0.0, 0.0, 0.0, 0.0, 0.0)
+_EXECUTE = State.EXECUTE  # asked for at every scan
 _BACK = (State.UNHOLDING, State.RESUMING)
 _ENDS = frozenset({State.COMPLETED, State.STOPPED, State.ABORTED})
 
@@ -210,7 +211,7 @@ class RecipeDesk:
         if run is None:
             return _NO_RUN
         phase = prompt = 0.0
-        if self._s.procedure.state is not State.EXECUTE:  # there all phases are done
+        if self._s.procedure.state is not _EXECUTE:  # there all phases are done
             number, asks = run.shown()
             phase, prompt = float(number), float(asks)
         drifted = float(len(self.drift.found))

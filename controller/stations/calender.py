@@ -50,6 +50,7 @@ FF_PERIOD_S = 0.5
 COATER_NOISE_M_PER_MIN = 0.01  # of the coater's measured speed, not to be followed
 SPEED_NOISE = 0.01  # a speed that differs by less needs no other gains
 FF_LIMIT = 150.0  # N/mm; more than this no loading error explains
+_RUN, _ON, _OFF = Mode.RUN, Prediction.ON, Prediction.OFF  # asked for at every scan
 WAYS_TO_RUN = frozenset({State.STARTING, State.UNHOLDING, State.RESUMING})
 LOADING_FF = 1.05  # um of thickness per % of loading at 104 um
 
@@ -227,7 +228,7 @@ class Station(Base):
         trim = self._l17.scan(now_s, v, q, track=0.0 if still and self._l17.active else None)
         if self._l17.active:
             v[self._v_sp] = min(20.0, self._base_speed() * (1.0 + trim / 100.0))
-        elif v[self._cmd] == Mode.RUN and self.procedure.state in WAYS_TO_RUN:
+        elif v[self._cmd] == _RUN and self.procedure.state in WAYS_TO_RUN:
             v[self._v_sp] = self._base_speed()
 
     def _thickness(self, now_s: float, speed_m_per_min: float) -> None:
@@ -237,7 +238,7 @@ class Station(Base):
             self._ff = self._loading_ff()
         ff = self._ff
         smith = self.setting("SMITH") != 0.0
-        self._smith.switch(Prediction.ON if smith else Prediction.OFF)
+        self._smith.switch(_ON if smith else _OFF)
         if not self._seen_at_gauge(speed_m_per_min):
             self._smith.scan(
                 now_s, v[self._thk], q[self._thk], v[self._meter], ff=ff, track=pid.out
