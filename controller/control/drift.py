@@ -76,12 +76,16 @@ class DriftWatch:
             return
         for tag in self.found.keys() - expected.keys():
             self._over(tag, "is moved by the recipe again")
+        places = self._places
         for tag, wanted in expected.items():
-            seen = self._seen(tag, wanted)
-            if seen is None:
+            place = places.get(tag) or self._know(tag)
+            found = place[0]()
+            if found is None or abs(found - wanted) <= place[2]:
                 if tag in self._since_s or tag in self.found:
                     self._over(tag, "is as the recipe says again")
-            elif now_s - self._since_s.setdefault(tag, now_s) >= self._after_s:
+                continue
+            seen = self._seen(tag, wanted, found, place)
+            if now_s - self._since_s.setdefault(tag, now_s) >= self._after_s:
                 known = self.found.get(tag)
                 self.found[tag] = seen
                 # A value that creeps is told once, not once a second.
@@ -94,14 +98,12 @@ class DriftWatch:
         if self.found.pop(tag, None):
             self._s.tell(EventKind.RECIPE, tag, f"{tag} {text}")
 
-    def _seen(self, tag: str, wanted: float) -> Drift | None:
-        place = self._places.get(tag)
-        if place is None:
-            place = self._places[tag] = self._place(tag)
-        read, unit, tolerance = place
-        found = read()
-        if found is None or abs(found - wanted) <= tolerance:
-            return None
+    def _know(self, tag: str) -> _Place:
+        place = self._places[tag] = self._place(tag)
+        return place
+
+    def _seen(self, tag: str, wanted: float, found: float, place: _Place) -> Drift:
+        _, unit, tolerance = place
         actor, value = self.set_by.get(tag, ("", wanted))
         who = actor if abs(found - value) <= tolerance else ""  # else the PLC was changed since
         return Drift(tag, wanted, found, unit, tolerance, who)

@@ -79,7 +79,7 @@ class InterlockDesk:
 
     def _seen(self, at: Sequence[int]) -> tuple[list[float], list[int]]:
         v, q = self._s.v, self._s.q
-        return [v[k] for k in at], [q[k] for k in at]
+        return list(map(v.__getitem__, at)), list(map(q.__getitem__, at))
 
     # -- bypasses --------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ was waiting for. A state without steps completes at the next scan.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from controller.control.states import State, next_state, when_done
 from controller.core.event import Verb
@@ -47,8 +48,7 @@ class Step:
     phase: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
+class Left(NamedTuple):
     """Where the phases of a recipe stood when a state was left.
 
     phase: the one under way, between two of them the next one, one more than there are behind the

@@ -72,7 +72,10 @@ class RecipeDesk:
     @property
     def pending(self) -> bool:
         """A START would latch another recipe than the one of the run under way."""
-        return self.run is not None and _number(self.requested) != _number(self.current)
+        requested, current = self.requested, self.current
+        if self.run is None or requested is current:  # the same one has the same number
+            return False
+        return _number(requested) != _number(current)
 
     # -- commands --------------------------------------------------------------------------------
 

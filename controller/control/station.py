@@ -175,8 +175,8 @@ class Station:
         table = self.table
         self._snapshot()
         if self._foreign_index:
-            self._fv = [table.value.item(k) for k in self._foreign_index]
-            self._fq = [table.quality.item(k) for k in self._foreign_index]
+            self._fv = list(map(table.value.item, self._foreign_index))
+            self._fq = list(map(table.quality.item, self._foreign_index))
         self.now_s, self.utc_ns = now_s, utc_ns
         try:
             if self._q_read != self._q_seen:

@@ -148,6 +148,8 @@ class Station(Base):
         self._rolled_from_m: float | None = None
         self._tuned_for: tuple[float, bool, bool] = (0.0, False, False)
         self._ff = self._ff_due_s = 0.0
+        self._with_smith, self._alone = self.settings["SMITH"], self.settings["ALONE"]
+        self._alone_v = self.settings["V"]
         self._coater = Deadband(COATER_NOISE_M_PER_MIN)
         self._ecc, self._mode, self._buffer = self.at(".ECC"), self.at(".MODE"), self.at("BUF.POS")
 
@@ -237,7 +239,7 @@ class Station(Base):
             self._ff_due_s = now_s + FF_PERIOD_S
             self._ff = self._loading_ff()
         ff = self._ff
-        smith = self.setting("SMITH") != 0.0
+        smith = v[self._with_smith] != 0.0
         self._smith.switch(_ON if smith else _OFF)
         if not self._seen_at_gauge(speed_m_per_min):
             self._smith.scan(
@@ -303,7 +305,7 @@ class Station(Base):
 
     def _base_speed(self) -> float:
         """The coater's speed while it runs, else the set speed (alone) or a crawl."""
-        alone = self.setting("V") if self.setting("ALONE") else STILL_M_PER_MIN
+        alone = self.v[self._alone_v] if self.v[self._alone] else STILL_M_PER_MIN
         return self._coater.step(self._coater_speed() or alone)
 
     def _coater_speed(self) -> float:

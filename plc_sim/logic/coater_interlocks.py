@@ -65,7 +65,9 @@ class Interlocks:
 
     def check(self, moving: bool, s: Sequence[float], status: Sequence[int]) -> Trip:
         """The first trip whose cause is present now; call once a scan."""
-        trip = self._always(moving, s)
+        trip = _NONE
+        if s[EMERGENCY_STOP] > 0.5 or s[ROLLS_PERMIT] < 0.5 or s[BARREL] > BARREL_COOL_DEGC:
+            trip = self._always(moving, s)
         if trip is _NONE and moving:
             trip = self._moving(s, status)
         if trip is not _NONE and self.cause is _NONE:
