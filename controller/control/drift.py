@@ -48,6 +48,7 @@ class DriftWatch:
 
     Outputs that a loop or the procedure moves are not the recipe's any more and are left out, and
     nothing is said on values of Bad quality. set_by: who changed a tag by a command, to what.
+    due_s: plant time before which a scan looks at nothing.
     """
 
     def __init__(self, station: "Station") -> None:
@@ -56,7 +57,7 @@ class DriftWatch:
         self.set_by: dict[str, tuple[str, float]] = {}
         self._since_s: dict[str, float] = {}
         self._places: dict[str, _Place] = {}
-        self._due_s = 0.0
+        self.due_s = 0.0
         self._after_s = AFTER_S * max(1.0, station.setup.speed)
 
     def clear(self) -> None:
@@ -68,9 +69,9 @@ class DriftWatch:
     def scan(self, now_s: float, expected: Mapping[str, float]) -> None:
         """Once a second: tell of what has begun or ended to differ for a while."""
         s = self._s
-        if now_s < self._due_s:
+        if now_s < self.due_s:
             return
-        self._due_s = now_s + EVERY_S
+        self.due_s = now_s + EVERY_S
         if not s.takeover.up or s.takeover.local or s.procedure.state not in ACTIVE:
             self._since_s.clear()
             return

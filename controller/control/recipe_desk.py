@@ -203,7 +203,8 @@ class RecipeDesk:
         if run is None:
             return
         run.scan(now_s)
-        self.drift.scan(now_s, run.expected)
+        if now_s >= self.drift.due_s:
+            self.drift.scan(now_s, run.expected)
         if now_s - self._saved_s >= REMEMBER_S:
             self._saved_s = now_s
             self._s.changed = True

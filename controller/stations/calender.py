@@ -21,7 +21,7 @@ from controller.control.states import State
 from controller.control.station import Station as Base
 from controller.control.station_parts import StationSetup
 from controller.core.ports import EventLog
-from controller.core.sample import is_usable
+from controller.core.sample import FIRST_BAD, is_usable
 from controller.core.table import TagTable
 from controller.formulas.calender import PARAMETERS
 from controller.stations.common import (
@@ -224,7 +224,7 @@ class Station(Base):
     def control(self, now_s: float) -> None:
         """L16 on the turn-averaged thickness, L17 as a trim on the coater's speed."""
         v, q = self.v, self.q
-        speed = v[self._v] if self.usable(self._v) else 0.0
+        speed = v[self._v] if q[self._v] < FIRST_BAD else 0.0
         still = speed < STILL_M_PER_MIN
         self._thickness(now_s, 0.0 if speed < CONTROLLED_M_PER_MIN else speed)
         trim = self._l17.scan(now_s, v, q, track=0.0 if still and self._l17.active else None)
@@ -246,7 +246,7 @@ class Station(Base):
                 now_s, v[self._thk], q[self._thk], v[self._meter], ff=ff, track=pid.out
             )
         else:
-            seen = v[self._thk] if self.usable(self._thk) else nan  # a Bad value leaves a gap
+            seen = v[self._thk] if q[self._thk] < FIRST_BAD else nan  # a Bad value leaves a gap
             mean = self._turn.push(v[self._meter], seen, ROLL_TURN_M)
             pv = mean if self._turn.coverage > 0.9 else v[self._thk]
             self._schedule(speed_m_per_min, smith=smith)
@@ -272,12 +272,10 @@ class Station(Base):
 
     def _schedule(self, speed_m_per_min: float, *, smith: bool) -> None:
         """SIMC gain (Skogestad 2003) for the dead time at this speed; halved by a rough roll."""
-        rough = self.usable(self._ecc) and self.v[self._ecc] > ROUGH_RUN_OUT_UM
-        known_speed, *known = self._tuned_for
-        if abs(speed_m_per_min - known_speed) < SPEED_NOISE * known_speed and known == [
-            smith,
-            rough,
-        ]:
+        rough = self.q[self._ecc] < FIRST_BAD and self.v[self._ecc] > ROUGH_RUN_OUT_UM
+        known_speed, known_smith, known_rough = self._tuned_for
+        as_known = smith is known_smith and rough is known_rough
+        if as_known and abs(speed_m_per_min - known_speed) < SPEED_NOISE * known_speed:
             return
         self._tuned_for = (speed_m_per_min, smith, rough)
         half_turn_s = 0.5 * ROLL_TURN_M * 60.0 / speed_m_per_min

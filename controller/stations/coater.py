@@ -28,6 +28,7 @@ from controller.control.states import State
 from controller.control.station import Station as Base
 from controller.control.station_parts import StationSetup
 from controller.core.ports import EventLog
+from controller.core.sample import FIRST_BAD
 from controller.core.table import TagTable
 from controller.formulas.coater import PARAMETERS
 from controller.stations.common import (
@@ -198,19 +199,20 @@ class Station(Base):
         limited = _HIGH if v[self._torque] > TORQUE_LIMIT_PCT else _FREE
         self._l8.scan(now_s, v, q, limited=limited)
         roof = BEYOND_OPTIMUM * OPTIMUM_KJ_PER_KG - v[self._sme]
-        if not self._l11.active:
+        active = self._l11.active
+        if not active:
             l11.limit_out(30.0, 140.0)  # while feed begins, energy per kg says nothing yet
-        elif self.usable(self._sme):
+        elif q[self._sme] < FIRST_BAD:
             l11.limit_out(30.0, min(140.0, max(30.0, roof)))
-        track = l10.cascade_track if self._l11.active else None
+        track = l10.cascade_track if active else None
         if l10.mode is _CAS and l10.status is _MANUAL:
             track = None  # L10 begins to follow with this scan; L11 begins where it was put
-        if v[self._index] < NO_FILM_INDEX and self._l11.active:
+        if v[self._index] < NO_FILM_INDEX and active:
             track = l11.out  # no film has reached the index yet
         energy = self._l11.scan(now_s, v, q, track=track, limited=l10.cascade_limited)
         self._l10.scan(now_s, v, q, remote_sp=energy)
         speed = v[self._speed]
-        still = speed < STILL_M_PER_MIN or not self.usable(self._speed)
+        still = speed < STILL_M_PER_MIN or q[self._speed] >= FIRST_BAD
         l12 = self._l12.pid
         if not still and abs(speed - self._tuned_for) > SPEED_NOISE * speed:
             self._tuned_for = speed
