@@ -185,17 +185,20 @@ class Injection:
 
 
 class FaultSchedule:
-    """Which faults are active now. The last injection of the same fault wins."""
+    """Which faults are active now. The last injection of the same fault wins.
+
+    next_s: before this plant time `changes` has nothing to tell.
+    """
 
     def __init__(self, injections: Iterable[Injection] = ()) -> None:
         self._waiting = list(injections)
         self._level: dict[tuple[str, str], float] = {}
-        self._next_s = -inf
+        self.next_s = -inf
 
     def add(self, injection: Injection) -> None:
         """Schedule one more."""
         self._waiting.append(injection)
-        self._next_s = -inf
+        self.next_s = -inf
 
     def active(self) -> dict[tuple[str, str], float]:
         """(station, name) -> level of what is active."""
@@ -203,7 +206,7 @@ class FaultSchedule:
 
     def changes(self, now_s: float) -> list[tuple[Fault, float]]:
         """Faults whose level changed since the last call; level 0 means it ended."""
-        if now_s < self._next_s:
+        if now_s < self.next_s:
             return []
         wanted: dict[tuple[str, str], tuple[Fault, float]] = {}
         for inj in self._waiting:
@@ -214,7 +217,7 @@ class FaultSchedule:
         self._level = {key: lv for key, (_, lv) in wanted.items()}
         self._waiting = [i for i in self._waiting if i.end_s > now_s]
         edges = [t for i in self._waiting for t in (i.start_s, i.end_s) if t > now_s]
-        self._next_s = min(edges, default=inf)
+        self.next_s = min(edges, default=inf)
         return out
 
     def clear(self, station: str, name: str) -> None:
@@ -222,4 +225,4 @@ class FaultSchedule:
         self._waiting = [
             i for i in self._waiting if (i.fault.station, i.fault.name) != (station, name)
         ]
-        self._next_s = -inf
+        self.next_s = -inf

@@ -141,7 +141,10 @@ class Lockstep:
         write = self._tick % WRITE_TICKS == 0
         for cell in self._cells:
             self._read(cell, utc_ns)
-            self._time_link(cell, now_s)
+            timing = cell.station.timing
+            if cell.linked:
+                cell.heard_s = now_s
+            timing.link_up, timing.age_s = cell.linked, now_s - cell.heard_s
             cell.station.scan(now_s, utc_ns)
             if write and cell.linked:
                 self._write(cell, now_s)
@@ -238,13 +241,6 @@ class Lockstep:
             quality = [_QUALITY[s] for s in image.status]
             self.table.quality[region.start : region.split] = quality
         cell.times.fill(utc_ns)
-
-    def _time_link(self, cell: _Cell, now_s: float) -> None:
-        """The figures that the link of a station gives."""
-        if cell.linked:
-            cell.heard_s = now_s
-        timing = cell.station.timing
-        timing.link_up, timing.age_s = cell.linked, now_s - cell.heard_s
 
     def _write(self, cell: _Cell, now_s: float) -> None:
         outputs = cell.station.outputs()

@@ -7,6 +7,7 @@ time passes. Readings go out to, and actuators come in from, whoever plays the P
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import gcd
 from typing import Protocol
 
 from plc_sim.faults import Fault, FaultSchedule, Where
@@ -25,6 +26,7 @@ ENCLOSURE_TICKS = round(enclosure.Model.PERIOD_S / TICK_S)
 COATER_TICKS = round(coater.Model.PERIOD_S / TICK_S)
 CALENDER_TICKS = round(calender.Model.PERIOD_S / TICK_S)
 COUPLING_TICKS = 20  # heat, air and moisture change slowly; permits are wired straight through
+COMMON_TICKS = gcd(INSTRUMENT_TICKS, ENCLOSURE_TICKS, COATER_TICKS, CALENDER_TICKS, COUPLING_TICKS)
 SAFE_OUTPUTS = {
     "nip_open": 1.0,
     "open": 1.0,
@@ -169,8 +171,10 @@ class Plant:
         """Advance by TICK_S; returns the PLC faults whose level changed in this tick."""
         self._tick += 1
         self.now_s = self._tick * TICK_S
-        for_plc = self._apply_faults()
+        for_plc = self._apply_faults() if self.now_s >= self.faults.next_s else []
         tick = self._tick
+        if tick % COMMON_TICKS:
+            return for_plc  # between the steps of all models and instruments
         if tick % ENCLOSURE_TICKS == 0 and "enclosure" in self.sites:
             self.enclosure.step(self.enclosure.PERIOD_S)
         if tick % COATER_TICKS == 0 and "coater" in self.sites:
@@ -181,7 +185,7 @@ class Plant:
             self.calender.step(self.calender.PERIOD_S)
         if tick % COUPLING_TICKS == 0:
             self._couple()
-        if self._tick % INSTRUMENT_TICKS == 0:
+        if tick % INSTRUMENT_TICKS == 0:
             for site in self.sites.values():
                 site.rack.step(TICK_S * INSTRUMENT_TICKS, site.model.sense())
         return for_plc

@@ -191,7 +191,7 @@ class Plc:
         self, link_s: float, now_s: float, s: Sequence[float], status: Sequence[int]
     ) -> Sequence[float]:
         """One scan; returns the actuators in the order of logic.ACTUATORS."""
-        v = self.image.value
+        v, logic = self.image.value, self.logic
         self._now_s = now_s
         self._ramps.scan(now_s, SCAN_S)
         expired = self._last_write_s is None or link_s - self._last_write_s > WATCHDOG_S
@@ -199,7 +199,7 @@ class Plc:
         command = _MODES[wanted] if 0 <= wanted < _TRIP else _MODES[0]
         if expired or self._must_rest:
             command = self._expire(expired, command)
-        cause = self.logic.interlocks(s, status)
+        cause = logic.interlocks(s, status)
         if cause and not self.trip_code:
             self.trip_code = cause
         if v[self._reset] != self._reset_seen:
@@ -208,21 +208,21 @@ class Plc:
                 self.trip_code = 0
         if self.trip_code:
             command = _MODES[_TRIP]
-        out = self.logic.scan(now_s, command, s, status)
+        out = logic.scan(now_s, command, s, status)
         self._turn ^= 1
         if self._turn:  # the wire is served every second scan
             for slot, k in self._copies:
                 v[slot] = s[k]
-            v[self._remote] = float(self.remote)
+            v[self._remote] = 1.0 if self.remote else 0.0
             v[self._seq] = float(self._last_seq)
             if status != self._status_seen:
                 self._status_seen = list(status)
                 for slot, k in self._copies:
                     self.image.status[slot] = status[k]
         v[self._heart] = float(int(link_s / HEART_S) % WORD)
-        v[self._state] = float(self.logic.mode)
+        v[self._state] = float(logic.mode)
         v[self._trip] = float(self.trip_code)
-        v[self._wdog] = float(expired)
+        v[self._wdog] = 1.0 if expired else 0.0
         return out
 
     def _expire(self, expired: bool, command: Mode) -> Mode:
@@ -250,9 +250,10 @@ class Plc:
             self._rejected = (self._rejected + 1) % WORD
             self.image.value[self._rejects] = float(self._rejected)
             return answer
-        for slot, value in items:
-            self.image.value[slot] = value
-        self._ramps.taken(self._now_s, [slot for slot, _ in items])
+        if items:
+            for slot, value in items:
+                self.image.value[slot] = value
+            self._ramps.taken(self._now_s, [slot for slot, _ in items])
         self._last_seq = sequence
         self.image.value[self._seq] = float(sequence)
         self._last_write_s = link_s

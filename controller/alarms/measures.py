@@ -25,29 +25,43 @@ def reader(d: AlarmDefinition, at: Mapping[str, int], *, relative: bool = True) 
     if d.measure is Measure.SILENCE:
         return Silence(k, r)
     makes = {
-        Measure.DEVIATION: lambda a, b: a - b,
-        Measure.APART: lambda a, b: abs(a - b),
+        Measure.DEVIATION: _deviation,
+        Measure.APART: _apart,
         Measure.IMBALANCE: _imbalance,
     }
-    return _pair(k, r, makes[d.measure])
+    return makes[d.measure](k, r)
 
 
 def _value(k: int) -> Read:
     return lambda _, v, q: v[k] if q[k] < FIRST_BAD else math.nan
 
 
-def _pair(k: int, r: int, compare: Callable[[float, float], float]) -> Read:
+# Each is a function of its own, since one more call would cost as much as the rest of it.
+
+
+def _deviation(k: int, r: int) -> Read:
     def read(_: float, v: Sequence[float], q: Sequence[int]) -> float:
-        if q[k] >= FIRST_BAD or q[r] >= FIRST_BAD:
-            return math.nan
-        return compare(v[k], v[r])
+        return math.nan if q[k] >= FIRST_BAD or q[r] >= FIRST_BAD else v[k] - v[r]
 
     return read
 
 
-def _imbalance(a: float, b: float) -> float:
-    mean = 0.5 * (a + b)
-    return 100.0 * abs(a - b) / mean if mean > LEAST_MEAN else 0.0
+def _apart(k: int, r: int) -> Read:
+    def read(_: float, v: Sequence[float], q: Sequence[int]) -> float:
+        return math.nan if q[k] >= FIRST_BAD or q[r] >= FIRST_BAD else abs(v[k] - v[r])
+
+    return read
+
+
+def _imbalance(k: int, r: int) -> Read:
+    def read(_: float, v: Sequence[float], q: Sequence[int]) -> float:
+        if q[k] >= FIRST_BAD or q[r] >= FIRST_BAD:
+            return math.nan
+        a, b = v[k], v[r]
+        mean = 0.5 * (a + b)
+        return 100.0 * abs(a - b) / mean if mean > LEAST_MEAN else 0.0
+
+    return read
 
 
 class Silence:

@@ -19,6 +19,8 @@ EVERY_S = 1.0
 SP_TOLERANCE = 1e-6  # of set points of loops and of settings, which no wire rounds
 
 
+_MAN, _CAS = LoopMode.MAN, LoopMode.CAS  # asked for at every look
+
 # How a set point is read (None: it is not the recipe's to say now), its unit and its tolerance.
 _Place = tuple[Callable[[], float | None], str, float]
 _NOWHERE: _Place = (lambda: None, "", 0.0)
@@ -46,6 +48,7 @@ class DriftWatch:
 
     Outputs that a loop or the procedure moves are not the recipe's any more and are left out, and
     nothing is said on values of Bad quality. set_by: who changed a tag by a command, to what.
+    due_s: plant time before which a scan looks at nothing.
     """
 
     def __init__(self, station: "Station") -> None:
@@ -54,7 +57,7 @@ class DriftWatch:
         self.set_by: dict[str, tuple[str, float]] = {}
         self._since_s: dict[str, float] = {}
         self._places: dict[str, _Place] = {}
-        self._due_s = 0.0
+        self.due_s = 0.0
         self._after_s = AFTER_S * max(1.0, station.setup.speed)
 
     def clear(self) -> None:
@@ -66,20 +69,24 @@ class DriftWatch:
     def scan(self, now_s: float, expected: Mapping[str, float]) -> None:
         """Once a second: tell of what has begun or ended to differ for a while."""
         s = self._s
-        if now_s < self._due_s:
+        if now_s < self.due_s:
             return
-        self._due_s = now_s + EVERY_S
+        self.due_s = now_s + EVERY_S
         if not s.takeover.up or s.takeover.local or s.procedure.state not in ACTIVE:
             self._since_s.clear()
             return
         for tag in self.found.keys() - expected.keys():
             self._over(tag, "is moved by the recipe again")
+        places = self._places
         for tag, wanted in expected.items():
-            seen = self._seen(tag, wanted)
-            if seen is None:
+            place = places.get(tag) or self._know(tag)
+            found = place[0]()
+            if found is None or abs(found - wanted) <= place[2]:
                 if tag in self._since_s or tag in self.found:
                     self._over(tag, "is as the recipe says again")
-            elif now_s - self._since_s.setdefault(tag, now_s) >= self._after_s:
+                continue
+            seen = self._seen(tag, wanted, found, place)
+            if now_s - self._since_s.setdefault(tag, now_s) >= self._after_s:
                 known = self.found.get(tag)
                 self.found[tag] = seen
                 # A value that creeps is told once, not once a second.
@@ -92,14 +99,12 @@ class DriftWatch:
         if self.found.pop(tag, None):
             self._s.tell(EventKind.RECIPE, tag, f"{tag} {text}")
 
-    def _seen(self, tag: str, wanted: float) -> Drift | None:
-        place = self._places.get(tag)
-        if place is None:
-            place = self._places[tag] = self._place(tag)
-        read, unit, tolerance = place
-        found = read()
-        if found is None or abs(found - wanted) <= tolerance:
-            return None
+    def _know(self, tag: str) -> _Place:
+        place = self._places[tag] = self._place(tag)
+        return place
+
+    def _seen(self, tag: str, wanted: float, found: float, place: _Place) -> Drift:
+        _, unit, tolerance = place
         actor, value = self.set_by.get(tag, ("", wanted))
         who = actor if abs(found - value) <= tolerance else ""  # else the PLC was changed since
         return Drift(tag, wanted, found, unit, tolerance, who)
@@ -119,7 +124,7 @@ class DriftWatch:
         point, held, loop = s.writable[k], s.offset[tag + READ_BACK], s.owner.get(tag)
 
         def read() -> float | None:
-            if loop is not None and loop.wanted is not LoopMode.MAN:
+            if loop is not None and loop.wanted is not _MAN:
                 return None
             if s.q[held] >= FIRST_BAD or s.takeover.stage.on_its_way(k):
                 return None
@@ -136,7 +141,7 @@ class DriftWatch:
 
 def _set_point(loop: "Loop") -> Callable[[], float | None]:
     def read() -> float | None:
-        by_cascade = LoopMode.CAS in (loop.wanted, loop.pid.mode)
+        by_cascade = _CAS in (loop.wanted, loop.pid.mode)
         return None if by_cascade else loop.pid.sp_target
 
     return read

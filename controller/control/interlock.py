@@ -31,6 +31,11 @@ class OnBad(Enum):
     IGNORE = "ignore"  # keep the delay where it is; the quality has an alarm of its own
 
 
+# Asked for at every scan: the attribute of an enum costs ten times as much as a global.
+_ABOVE, _BELOW, _OFF = Comparison.ABOVE, Comparison.BELOW, Comparison.OFF
+_IGNORE = OnBad.IGNORE
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permissive:
     """A condition that must hold before something may start. A bad value never meets it.
@@ -50,11 +55,11 @@ class Permissive:
 
     def holds(self, value: float) -> bool:
         """The bare comparison; not-a-number passes none of them."""
-        if self.compare is Comparison.ABOVE:
+        if self.compare is _ABOVE:
             return value > self.limit
-        if self.compare is Comparison.BELOW:
+        if self.compare is _BELOW:
             return value < self.limit
-        if self.compare is Comparison.OFF:
+        if self.compare is _OFF:
             return value == 0.0
         return not (value == 0.0 or math.isnan(value))
 
@@ -250,7 +255,7 @@ class Trips:
         held = self._held_s
         for k, trip in enumerate(self.causes):
             bad = qualities[k] >= FIRST_BAD or math.isnan(values[k])
-            if bad and trip.on_bad is OnBad.IGNORE:
+            if bad and trip.on_bad is _IGNORE:
                 continue
             if not (bad or trip.cause.holds(values[k])) or self.bypasses.covers(k):
                 held[k] = -1.0

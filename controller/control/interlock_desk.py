@@ -58,9 +58,7 @@ class InterlockDesk:
             s.hold(f"interlock: {tripped.text}")
 
     def expire(self, utc_ns: int) -> None:
-        """Put back in force what was bypassed until now."""
-        if not self.bypassed:
-            return
+        """Put back in force what was bypassed until now; nothing to do while `bypassed` is 0."""
         for group in self._groups:
             for bypass in group.expire(utc_ns):
                 self._ended(bypass, "its time is over", "")
@@ -79,7 +77,7 @@ class InterlockDesk:
 
     def _seen(self, at: Sequence[int]) -> tuple[list[float], list[int]]:
         v, q = self._s.v, self._s.q
-        return [v[k] for k in at], [q[k] for k in at]
+        return list(map(v.__getitem__, at)), list(map(q.__getitem__, at))
 
     # -- bypasses --------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from controller.core.errors import Refused
 from controller.core.tag import HistoryRule, Kind, Tag, Writer
 
 _FIELDS = ("SP", "WSP", "OP", "MODE", "STATUS")
+_MAN = LoopMode.MAN  # asked for at every scan
 
 
 class Loop:
@@ -151,7 +152,7 @@ class Loop:
         """Write output and tags, for a pid that another block has scanned."""
         pid = self.pid
         out = pid.out
-        if self._out >= 0 and (out != self._resting or pid.mode is not LoopMode.MAN):
+        if self._out >= 0 and (out != self._resting or pid.mode is not _MAN):
             self._resting = float("nan")
             v[self._out] = out
         b = self._base

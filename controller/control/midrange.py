@@ -7,6 +7,8 @@ from controller.control.pid_config import LoopMode, PidConfig, Terms
 from controller.core.errors import ConfigError, Problem
 from controller.core.sample import GOOD
 
+_MAN = LoopMode.MAN  # asked for at every scan
+
 
 class MidRange:
     """The slow partner of a fast loop: its PV is the output of the fast loop.
@@ -40,6 +42,6 @@ class MidRange:
     def scan(self, now_s: float, fast: Pid, *, track: float | None = None) -> float:
         """Output of the slow actuator. track: as in Pid.scan."""
         pid = self.pid
-        if track is None and pid.mode is not LoopMode.MAN and not fast.in_control:
+        if track is None and pid.mode is not _MAN and not fast.in_control:
             track = pid.out
         return pid.scan(now_s, fast.out, GOOD, track=track)

@@ -184,8 +184,10 @@ class Pid:
 
     def limit_out(self, low: float, high: float) -> None:
         """Narrow or widen the output limits within those of the config; they act at once."""
-        self._check("output limit", low, self.config.out_low, self.config.out_high, "")
-        self._check("output limit", high, low, self.config.out_high, self.config.out_unit)
+        config = self.config
+        if not config.out_low <= low <= high <= config.out_high:
+            self._check("output limit", low, config.out_low, config.out_high, "")
+            self._check("output limit", high, low, config.out_high, config.out_unit)
         self.out_low, self.out_high = low, high
         self.out = min(max(self.out, low), high)
 
@@ -215,7 +217,8 @@ class Pid:
     @property
     def in_control(self) -> bool:
         """True while the loop itself decides its output."""
-        return self.saturated or self.status is _OK
+        status = self.status
+        return status is _OK or status is _LIMITED_LOW or status is _LIMITED_HIGH
 
     @property
     def cascade_track(self) -> float | None:
@@ -227,14 +230,14 @@ class Pid:
         """What the loop above must pass as `limited`: where this loop cannot follow."""
         reverse = self._acting > 0.0
         if self.sp_target >= self.sp_high:
-            return Limited.HIGH
+            return _STUCK_HIGH
         if self.sp_target <= self.sp_low:
-            return Limited.LOW
+            return _STUCK_LOW
         if self.status is _LIMITED_HIGH:
-            return Limited.HIGH if reverse else Limited.LOW
+            return _STUCK_HIGH if reverse else _STUCK_LOW
         if self.status is _LIMITED_LOW:
-            return Limited.LOW if reverse else Limited.HIGH
-        return Limited.NONE
+            return _STUCK_LOW if reverse else _STUCK_HIGH
+        return _FREE
 
     def _set_gains(self, kc: float, ti_s: float, td_s: float) -> None:
         self.kc, self.ti_s, self.td_s = kc, ti_s, td_s

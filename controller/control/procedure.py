@@ -7,6 +7,7 @@ was waiting for. A state without steps completes at the next scan.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from controller.control.states import State, next_state, when_done
 from controller.core.event import Verb
@@ -47,8 +48,7 @@ class Step:
     phase: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
+class Left(NamedTuple):
     """Where the phases of a recipe stood when a state was left.
 
     phase: the one under way, between two of them the next one, one more than there are behind the
@@ -62,6 +62,8 @@ class Left:
 
 NOTHING_LEFT = Left(0)
 
+
+_EXECUTE = State.EXECUTE  # asked for at every scan
 
 # States that say for ever after why they were entered: "complete" would tell nobody anything.
 _KEEPS_REASON = frozenset({State.HELD, State.PAUSED, State.STOPPED, State.ABORTED})
@@ -180,7 +182,7 @@ class Procedure:
         if self.step_index >= len(steps):
             # EXECUTE without steps is continuous: it ends by COMPLETE, STOP or a fault.
             target = when_done(self.state)
-            if target is not None and (steps or self.state is not State.EXECUTE):
+            if target is not None and (steps or self.state is not _EXECUTE):
                 self.go(target, self.reason if target in _KEEPS_REASON else "complete")
             return
         step = steps[self.step_index]

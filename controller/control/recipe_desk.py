@@ -26,6 +26,7 @@ NS = 1_000_000_000
 KEPT = 20  # deployments remembered for a way back; the store has them all
 REMEMBER_S = 1.0  # elapsed times of an open run are saved so often (plant time)
 _NO_RUN = (0.0, 0.0, 0.0, 0.0, 0.0)
+_EXECUTE = State.EXECUTE  # asked for at every scan
 _BACK = (State.UNHOLDING, State.RESUMING)
 _ENDS = frozenset({State.COMPLETED, State.STOPPED, State.ABORTED})
 
@@ -71,7 +72,10 @@ class RecipeDesk:
     @property
     def pending(self) -> bool:
         """A START would latch another recipe than the one of the run under way."""
-        return self.run is not None and _number(self.requested) != _number(self.current)
+        requested, current = self.requested, self.current
+        if self.run is None or requested is current:  # the same one has the same number
+            return False
+        return _number(requested) != _number(current)
 
     # -- commands --------------------------------------------------------------------------------
 
@@ -199,7 +203,8 @@ class RecipeDesk:
         if run is None:
             return
         run.scan(now_s)
-        self.drift.scan(now_s, run.expected)
+        if now_s >= self.drift.due_s:
+            self.drift.scan(now_s, run.expected)
         if now_s - self._saved_s >= REMEMBER_S:
             self._saved_s = now_s
             self._s.changed = True
@@ -210,7 +215,7 @@ class RecipeDesk:
         if run is None:
             return _NO_RUN
         phase = prompt = 0.0
-        if self._s.procedure.state is not State.EXECUTE:  # there all phases are done
+        if self._s.procedure.state is not _EXECUTE:  # there all phases are done
             number, asks = run.shown()
             phase, prompt = float(number), float(asks)
         drifted = float(len(self.drift.found))

@@ -21,6 +21,9 @@ class Prediction(Enum):
     ON = "on"
 
 
+_ON = Prediction.ON  # asked for at every scan
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmithModel:
     """First order plus transport.
@@ -97,7 +100,7 @@ class SmithLoop:
         if model.average_m > 0.0:
             mean = self._mean.push(position_m, late_value, model.average_m)
             late_value = late_value if math.isnan(mean) else mean
-        if self.prediction is Prediction.ON and pv_quality < FIRST_BAD:
+        if self.prediction is _ON and pv_quality < FIRST_BAD:
             pv += now_value - late_value
         self.corrected_pv = pv
         return pid.scan(

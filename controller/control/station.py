@@ -160,7 +160,8 @@ class Station:
 
     def interlocks(self, now_s: float) -> None:
         """The last word of the controller on outputs (the PLC has the very last)."""
-        self.interlock_desk.expire(self.utc_ns)
+        if self.interlock_desk.bypassed:
+            self.interlock_desk.expire(self.utc_ns)
         if self.procedure.state in ACTIVE:
             self.interlock_desk.scan_trips(now_s)
 
@@ -172,11 +173,10 @@ class Station:
 
     def scan(self, now_s: float, utc_ns: int) -> None:
         """One scan. Raises only for mistakes of the program itself."""
-        table = self.table
         self._snapshot()
         if self._foreign_index:
-            self._fv = [table.value.item(k) for k in self._foreign_index]
-            self._fq = [table.quality.item(k) for k in self._foreign_index]
+            self._fv = list(map(self.table.value.item, self._foreign_index))
+            self._fq = list(map(self.table.quality.item, self._foreign_index))
         self.now_s, self.utc_ns = now_s, utc_ns
         try:
             if self._q_read != self._q_seen:

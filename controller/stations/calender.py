@@ -21,7 +21,7 @@ from controller.control.states import State
 from controller.control.station import Station as Base
 from controller.control.station_parts import StationSetup
 from controller.core.ports import EventLog
-from controller.core.sample import is_usable
+from controller.core.sample import FIRST_BAD, is_usable
 from controller.core.table import TagTable
 from controller.formulas.calender import PARAMETERS
 from controller.stations.common import (
@@ -50,6 +50,7 @@ FF_PERIOD_S = 0.5
 COATER_NOISE_M_PER_MIN = 0.01  # of the coater's measured speed, not to be followed
 SPEED_NOISE = 0.01  # a speed that differs by less needs no other gains
 FF_LIMIT = 150.0  # N/mm; more than this no loading error explains
+_RUN, _ON, _OFF = Mode.RUN, Prediction.ON, Prediction.OFF  # asked for at every scan
 WAYS_TO_RUN = frozenset({State.STARTING, State.UNHOLDING, State.RESUMING})
 LOADING_FF = 1.05  # um of thickness per % of loading at 104 um
 
@@ -147,6 +148,8 @@ class Station(Base):
         self._rolled_from_m: float | None = None
         self._tuned_for: tuple[float, bool, bool] = (0.0, False, False)
         self._ff = self._ff_due_s = 0.0
+        self._with_smith, self._alone = self.settings["SMITH"], self.settings["ALONE"]
+        self._alone_v = self.settings["V"]
         self._coater = Deadband(COATER_NOISE_M_PER_MIN)
         self._ecc, self._mode, self._buffer = self.at(".ECC"), self.at(".MODE"), self.at("BUF.POS")
 
@@ -221,13 +224,13 @@ class Station(Base):
     def control(self, now_s: float) -> None:
         """L16 on the turn-averaged thickness, L17 as a trim on the coater's speed."""
         v, q = self.v, self.q
-        speed = v[self._v] if self.usable(self._v) else 0.0
+        speed = v[self._v] if q[self._v] < FIRST_BAD else 0.0
         still = speed < STILL_M_PER_MIN
         self._thickness(now_s, 0.0 if speed < CONTROLLED_M_PER_MIN else speed)
         trim = self._l17.scan(now_s, v, q, track=0.0 if still and self._l17.active else None)
         if self._l17.active:
             v[self._v_sp] = min(20.0, self._base_speed() * (1.0 + trim / 100.0))
-        elif v[self._cmd] == Mode.RUN and self.procedure.state in WAYS_TO_RUN:
+        elif v[self._cmd] == _RUN and self.procedure.state in WAYS_TO_RUN:
             v[self._v_sp] = self._base_speed()
 
     def _thickness(self, now_s: float, speed_m_per_min: float) -> None:
@@ -236,14 +239,14 @@ class Station(Base):
             self._ff_due_s = now_s + FF_PERIOD_S
             self._ff = self._loading_ff()
         ff = self._ff
-        smith = self.setting("SMITH") != 0.0
-        self._smith.switch(Prediction.ON if smith else Prediction.OFF)
+        smith = v[self._with_smith] != 0.0
+        self._smith.switch(_ON if smith else _OFF)
         if not self._seen_at_gauge(speed_m_per_min):
             self._smith.scan(
                 now_s, v[self._thk], q[self._thk], v[self._meter], ff=ff, track=pid.out
             )
         else:
-            seen = v[self._thk] if self.usable(self._thk) else nan  # a Bad value leaves a gap
+            seen = v[self._thk] if q[self._thk] < FIRST_BAD else nan  # a Bad value leaves a gap
             mean = self._turn.push(v[self._meter], seen, ROLL_TURN_M)
             pv = mean if self._turn.coverage > 0.9 else v[self._thk]
             self._schedule(speed_m_per_min, smith=smith)
@@ -269,12 +272,10 @@ class Station(Base):
 
     def _schedule(self, speed_m_per_min: float, *, smith: bool) -> None:
         """SIMC gain (Skogestad 2003) for the dead time at this speed; halved by a rough roll."""
-        rough = self.usable(self._ecc) and self.v[self._ecc] > ROUGH_RUN_OUT_UM
-        known_speed, *known = self._tuned_for
-        if abs(speed_m_per_min - known_speed) < SPEED_NOISE * known_speed and known == [
-            smith,
-            rough,
-        ]:
+        rough = self.q[self._ecc] < FIRST_BAD and self.v[self._ecc] > ROUGH_RUN_OUT_UM
+        known_speed, known_smith, known_rough = self._tuned_for
+        as_known = smith is known_smith and rough is known_rough
+        if as_known and abs(speed_m_per_min - known_speed) < SPEED_NOISE * known_speed:
             return
         self._tuned_for = (speed_m_per_min, smith, rough)
         half_turn_s = 0.5 * ROLL_TURN_M * 60.0 / speed_m_per_min
@@ -302,7 +303,7 @@ class Station(Base):
 
     def _base_speed(self) -> float:
         """The coater's speed while it runs, else the set speed (alone) or a crawl."""
-        alone = self.setting("V") if self.setting("ALONE") else STILL_M_PER_MIN
+        alone = self.v[self._alone_v] if self.v[self._alone] else STILL_M_PER_MIN
         return self._coater.step(self._coater_speed() or alone)
 
     def _coater_speed(self) -> float:

@@ -28,6 +28,7 @@ from controller.control.states import State
 from controller.control.station import Station as Base
 from controller.control.station_parts import StationSetup
 from controller.core.ports import EventLog
+from controller.core.sample import FIRST_BAD
 from controller.core.table import TagTable
 from controller.formulas.coater import PARAMETERS
 from controller.stations.common import (
@@ -48,6 +49,7 @@ TORQUE_LIMIT_PCT = 85.0
 NO_FILM_INDEX = 0.05  # below it the index means "no film", not "no fibrils"
 OPTIMUM_KJ_PER_KG = 137.0  # total shear energy of most intact fibrils, nominal binder
 BEYOND_OPTIMUM = 1.1
+_CAS, _MANUAL, _HIGH, _FREE = LoopMode.CAS, LoopStatus.MANUAL, Limited.HIGH, Limited.NONE
 
 
 def _pid(**settings: object) -> Pid:
@@ -194,22 +196,23 @@ class Station(Base):
         """L11 above L10; L8 with torque override; L12 scheduled by line speed."""
         v, q = self.v, self.q
         l10, l11 = self._l10.pid, self._l11.pid
-        limited = Limited.HIGH if v[self._torque] > TORQUE_LIMIT_PCT else Limited.NONE
+        limited = _HIGH if v[self._torque] > TORQUE_LIMIT_PCT else _FREE
         self._l8.scan(now_s, v, q, limited=limited)
         roof = BEYOND_OPTIMUM * OPTIMUM_KJ_PER_KG - v[self._sme]
-        if not self._l11.active:
+        active = self._l11.active
+        if not active:
             l11.limit_out(30.0, 140.0)  # while feed begins, energy per kg says nothing yet
-        elif self.usable(self._sme):
+        elif q[self._sme] < FIRST_BAD:
             l11.limit_out(30.0, min(140.0, max(30.0, roof)))
-        track = l10.cascade_track if self._l11.active else None
-        if l10.mode is LoopMode.CAS and l10.status is LoopStatus.MANUAL:
+        track = l10.cascade_track if active else None
+        if l10.mode is _CAS and l10.status is _MANUAL:
             track = None  # L10 begins to follow with this scan; L11 begins where it was put
-        if v[self._index] < NO_FILM_INDEX and self._l11.active:
+        if v[self._index] < NO_FILM_INDEX and active:
             track = l11.out  # no film has reached the index yet
         energy = self._l11.scan(now_s, v, q, track=track, limited=l10.cascade_limited)
         self._l10.scan(now_s, v, q, remote_sp=energy)
         speed = v[self._speed]
-        still = speed < STILL_M_PER_MIN or not self.usable(self._speed)
+        still = speed < STILL_M_PER_MIN or q[self._speed] >= FIRST_BAD
         l12 = self._l12.pid
         if not still and abs(speed - self._tuned_for) > SPEED_NOISE * speed:
             self._tuned_for = speed

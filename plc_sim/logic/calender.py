@@ -48,12 +48,13 @@ _WRITTEN = (
     "CAL.TENS.OUT.SP",
 )
 
-_MOVING = (Mode.THREAD, Mode.RUN)
+# The attribute of an enum costs ten times as much as a global, and the program asks often.
+_STOP, _WARM, _THREAD, _RUN, _HOLD, _TRIP = Mode
+_MOVING, _GUARDED = (_THREAD, _RUN), (_THREAD, _RUN, _TRIP)
 
 # Next mode by mode now (rows) and wanted mode (columns, in the order of Mode's codes). WARMUP to
 # THREAD waits for warm rolls, a closed guard and the enclosure; THREAD to RUN for the threaded
 # length. There is nothing to hold in a stopped machine; a tripped one never moves on by itself.
-_STOP, _WARM, _THREAD, _RUN, _HOLD, _TRIP = Mode
 _NEXT: tuple[tuple[Mode, ...], ...] = (
     (_STOP, _WARM, _WARM, _WARM, _STOP, _TRIP),  # STOP
     (_STOP, _WARM, _THREAD, _THREAD, _HOLD, _TRIP),  # WARMUP
@@ -121,7 +122,7 @@ class Logic:
 
     def restart(self) -> None:
         """Everything as after power-up: stopped, rolls open, no heat."""
-        self.mode = Mode.STOP
+        self.mode = _STOP
         self._must_rest = self._heat_on = self._gap_control = self._armed = False
         self._load_scans = self._difference_scans = self._slack_scans = 0
         self._hot_scans = self._buffer_scans = self._warm_scans = self._scans = 0
@@ -147,7 +148,7 @@ class Logic:
         """
         if s[_ESTOP] < 0.5:
             return 5
-        if self.mode in (Mode.THREAD, Mode.RUN, Mode.TRIP):
+        if self.mode in _GUARDED:
             if s[_GUARD] < 0.5:
                 return 4
             if s[_PERMIT] < 0.5:
@@ -227,7 +228,7 @@ class Logic:
         out[3] = speed
         out[4] = 1.0 if moving or speed > 0.0 else 0.0
         out[5] = v[ratio_sp]
-        out[9] = 1.0 if self.mode is Mode.THREAD else 0.0
+        out[9] = 1.0 if self.mode is _THREAD else 0.0
         if self._scans & 1:
             self._measure(s, status)
         if self._scans % SECOND == 0:
@@ -237,28 +238,28 @@ class Logic:
 
     def _change_mode(self, command: Mode, s: Sequence[float], roll_sp_degc: float) -> None:
         """Follow the table, one step a scan."""
-        if self._must_rest and command is not Mode.TRIP:
+        if self._must_rest and command is not _TRIP:
             if command in _MOVING:
-                command = Mode.HOLD
+                command = _HOLD
             else:
                 self._must_rest = False
         now = self.mode
         after = _NEXT[now][command]
         if after is now:
             return
-        if now is Mode.WARMUP and after is Mode.THREAD:
+        if now is _WARM and after is _THREAD:
             if not self._is_warm(s, roll_sp_degc):
                 return
             self._thread_end_m = s[_METER] + THREAD_M
-        elif now is Mode.THREAD and after is Mode.RUN and s[_METER] < self._thread_end_m:
+        elif now is _THREAD and after is _RUN and s[_METER] < self._thread_end_m:
             return
-        if after is Mode.TRIP:
+        if after is _TRIP:
             self._speed = 0.0
             self._must_rest, self._armed = True, False
             self._release()
-        elif after is Mode.STOP:
+        elif after is _STOP:
             self._heat_on = False
-        elif after is Mode.WARMUP and not self._heat_on:
+        elif after is _WARM and not self._heat_on:
             self._heat_on = True
             self._oil_sp.integral = 0.0  # the set point itself is fed forward
             self._oil.reset(0.0)
@@ -278,7 +279,7 @@ class Logic:
             if speed > 0.0:
                 speed = max(0.0, speed - REST_M_PER_MIN_S * SCAN_S)
         else:
-            if self.mode is Mode.THREAD:
+            if self.mode is _THREAD:
                 wanted = THREAD_M_PER_MIN
             elif buffer < SLOW_BUFFER:
                 left = max(0.0, (buffer - END_BUFFER) / (SLOW_BUFFER - END_BUFFER))
@@ -297,7 +298,7 @@ class Logic:
         status: Sequence[int],
     ) -> None:
         """The load both sides are led to: ramped set point or output of the gap loop, bumpless."""
-        light = self.mode is Mode.THREAD or self._speed < CRAWL_M_PER_MIN
+        light = self.mode is _THREAD or self._speed < CRAWL_M_PER_MIN
         if gap_control and not light:
             if not self._gap_control:
                 self._gap_sp = s[_GAP]

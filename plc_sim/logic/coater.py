@@ -81,7 +81,9 @@ NEXT: Mapping[Mode, Mapping[Mode, Mode]] = {
     _H: {_S: _S, _W: _W, _T: _T, _R: _T, _H: _H, _X: _X},
     _X: {_S: _S, _W: _W, _T: _H, _R: _H, _H: _H, _X: _X},
 }
-MOVING = (Mode.THREAD, Mode.RUN)
+# The attribute of an enum costs ten times as much as a global, and the program asks often.
+_STOP, _WARMUP, _THREAD, _RUN, _HOLD, _TRIP = Mode
+MOVING = (_THREAD, _RUN)
 
 
 class Logic:
@@ -107,8 +109,8 @@ class Logic:
 
     def restart(self) -> None:
         """As after power-up: stopped, rolls open, cold."""
-        self.mode = Mode.STOP
-        self._wanted = Mode.STOP
+        self.mode = _STOP
+        self._wanted = _STOP
         self._must_rest = False
         self._hot = False
         self._filled = False
@@ -146,7 +148,7 @@ class Logic:
     def interlocks(self, s: Sequence[float], status: Sequence[int]) -> int:
         """Code of the first trip whose cause is present, 0 for none."""
         mode = self.mode
-        return self._locks.check(mode is Mode.THREAD or mode is Mode.RUN, s, status)
+        return self._locks.check(mode is _THREAD or mode is _RUN, s, status)
 
     def scan(
         self, now_s: float, command: Mode, s: Sequence[float], status: Sequence[int]
@@ -173,17 +175,17 @@ class Logic:
     def _sequence(self, s: Sequence[float]) -> None:
         """Next mode; THREAD waits for heat and permits, RUN for a threaded film."""
         command = self._wanted
-        if command is Mode.TRIP:
+        if command is _TRIP:
             self._must_rest = True
         elif command not in MOVING:
             self._must_rest = False
         if self._must_rest and command in MOVING:
-            command = Mode.HOLD
+            command = _HOLD
         wanted = NEXT[self.mode][command]
-        if wanted is Mode.THREAD and self.mode is not Mode.THREAD and self.mode is not Mode.RUN:
+        if wanted is _THREAD and self.mode is not _THREAD and self.mode is not _RUN:
             wanted = wanted if self._ready(s) else self._waiting()
-        elif wanted is Mode.RUN and not self._locks.threaded:
-            wanted = Mode.THREAD
+        elif wanted is _RUN and not self._locks.threaded:
+            wanted = _THREAD
         if wanted is not self.mode:
             self._enter(wanted)
         if wanted in MOVING:
@@ -191,15 +193,15 @@ class Logic:
 
     def _waiting(self) -> Mode:
         """Where to wait for the conditions of THREAD."""
-        return Mode.WARMUP if self.mode is Mode.WARMUP or self.mode is Mode.STOP else self.mode
+        return _WARMUP if self.mode is _WARMUP or self.mode is _STOP else self.mode
 
     def _enter(self, mode: Mode) -> None:
         out = self._out
         was, self.mode = self.mode, mode
-        if mode is Mode.STOP:
+        if mode is _STOP:
             self._hot = False
             self.heat.off()
-        elif mode not in (Mode.HOLD, Mode.TRIP) and not self._hot:
+        elif mode not in (_HOLD, _TRIP) and not self._hot:
             self._hot = True
             self.heat.start()
         if mode in MOVING:
@@ -212,11 +214,11 @@ class Logic:
         else:
             self._locks.disarm()
             self._stop_feed()
-        if mode is Mode.TRIP:
+        if mode is _TRIP:
             self._after_trip = 0
             out[U_BRAKE] = out[U_NIP_OPEN] = 1.0
             out[U_LINE] = out[U_LAMINATION_LOAD] = 0.0
-        elif was is Mode.TRIP:
+        elif was is _TRIP:
             out[U_BRAKE] = 0.0
             self._locks.forget()
 
@@ -240,7 +242,7 @@ class Logic:
         self._without_permit += 1
         if self._without_permit * 10 * SCAN_S >= PERMIT_WAIT_S:
             self._must_rest = True
-            self._enter(Mode.HOLD)
+            self._enter(_HOLD)
 
     def _stop_feed(self) -> None:
         self._feeding = False
@@ -252,20 +254,20 @@ class Logic:
     def _move(self, s: Sequence[float]) -> None:
         """Ramps of line, ratio, gap and screw; every 0.1 s."""
         out, v, mode = self._out, self._image.effective, self.mode
-        if mode is Mode.RUN:
+        if mode is _RUN:
             line = v[self._line_sp]
             up = 0.1 * line / RUN_UP_S * max(0.0, min(1.0, 0.1 * (s[WEDGE] - LEVEL_LOW_MM)))
-        elif mode is Mode.THREAD:
+        elif mode is _THREAD:
             line, up = (CREEP_M_PER_MIN if self._filled else 0.0), 0.01
         else:
             line, up = 0.0, 0.0
         now = out[U_LINE]
         out[U_LINE] = now = min(line, now + up) if line > now else max(line, now - 0.05)
-        if mode is Mode.THREAD or mode is Mode.RUN:
+        if mode is _THREAD or mode is _RUN:
             out[U_NIP_OPEN] = 0.0
             out[U_RATIO] = _ramp(out[U_RATIO], v[self._ratio_sp], 0.005)
             out[U_GAP] = _ramp(out[U_GAP], v[self._gap_sp], 1.0 if self._locks.threaded else 10.0)
-            share = 1.0 if mode is Mode.RUN else THREAD_SCREW_SHARE
+            share = 1.0 if mode is _RUN else THREAD_SCREW_SHARE
             out[U_SCREW] = _ramp(out[U_SCREW], share * v[self._screw_sp], 2.0)
             warm = abs(s[LAMINATION] - v[self._lam_sp]) <= WARM_BAND_K
             out[U_LAMINATION_LOAD] = v[self._lam_load_sp] if warm and s[LINE] > 0.0 else 0.0
@@ -276,7 +278,7 @@ class Logic:
         if now <= 0.0 and s[LINE] < 0.02:
             out[U_NIP_OPEN] = 1.0
         self._after_trip += 1
-        if mode is not Mode.TRIP or self._after_trip * 0.1 >= SCREW_AFTER_FEED_S:
+        if mode is not _TRIP or self._after_trip * 0.1 >= SCREW_AFTER_FEED_S:
             out[U_SCREW] = _ramp(out[U_SCREW], 0.0, 20.0)
 
     def _pull(self, s: Sequence[float]) -> None:
@@ -317,14 +319,14 @@ class Logic:
             self.feed.stop()
         else:
             sp = self._image.effective[self._feed_sp]
-            if self.mode is Mode.RUN:
+            if self.mode is _RUN:
                 wanted = sp + self.feed.trim
             else:
                 share = CREEP_FEED_SHARE if self._filled else FILL_FEED_SHARE
                 wanted = share * sp + self.feed.trim
             self.feed.feed(0.5, max(0.0, wanted))
             self._out[U_FEEDER] = self.feed.feeder_pct
-        if self.mode is Mode.THREAD:
+        if self.mode is _THREAD:
             self._thread(s)
 
     def _thread(self, s: Sequence[float]) -> None:

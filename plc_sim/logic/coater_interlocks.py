@@ -37,6 +37,9 @@ class Trip(IntEnum):
     BUFFER_END = 7
 
 
+_NONE = Trip.NONE  # the attribute of an enum costs ten times as much
+
+
 class Interlocks:
     """Counts how long a cause has been there. A failed instrument counts as its cause.
 
@@ -47,12 +50,12 @@ class Interlocks:
 
     def __init__(self) -> None:
         self._torque = self._gap = self._web = self._barrel = 0.0
-        self.cause = Trip.NONE
+        self.cause = _NONE
         self.film_seen = self.threaded = False
 
     def forget(self) -> None:
         """The trip has been reset."""
-        self.cause = Trip.NONE
+        self.cause = _NONE
         self._torque = self._gap = self._web = self._barrel = 0.0
 
     def disarm(self) -> None:
@@ -62,10 +65,12 @@ class Interlocks:
 
     def check(self, moving: bool, s: Sequence[float], status: Sequence[int]) -> Trip:
         """The first trip whose cause is present now; call once a scan."""
-        trip = self._always(moving, s)
-        if trip is Trip.NONE and moving:
+        trip = _NONE
+        if s[EMERGENCY_STOP] > 0.5 or s[ROLLS_PERMIT] < 0.5 or s[BARREL] > BARREL_COOL_DEGC:
+            trip = self._always(moving, s)
+        if trip is _NONE and moving:
             trip = self._moving(s, status)
-        if trip is not Trip.NONE and self.cause is Trip.NONE:
+        if trip is not _NONE and self.cause is _NONE:
             self.cause = trip
         return trip
 
@@ -83,7 +88,7 @@ class Interlocks:
                 self._barrel = 0.0
             if self._barrel >= BARREL_DELAY_S:
                 return Trip.BARREL_HOT
-        return Trip.NONE
+        return _NONE
 
     def _moving(self, s: Sequence[float], status: Sequence[int]) -> Trip:
         """Interlocks that have a meaning only while the machine works."""
@@ -105,7 +110,7 @@ class Interlocks:
                 return Trip.WEB_BREAK
         else:
             self._web = 0.0
-        return Trip.BUFFER_END if s[BUFFER_PERMIT] < 0.5 else Trip.NONE
+        return Trip.BUFFER_END if s[BUFFER_PERMIT] < 0.5 else _NONE
 
     def _film_lost(self, s: Sequence[float], status: Sequence[int]) -> bool:
         if s[FILM_PRESENT] < 0.5:

@@ -38,7 +38,9 @@ GLOVES, DOORS = 24, 4
 _LOW = 1 << LOW
 _TOXIC = 1 << SULFIDE | 1 << OXYGEN
 _FAILED = int(Status.FAILED)
-_DRYING = (Mode.WARMUP, Mode.RUN, Mode.HOLD)
+# The attribute of an enum costs ten times as much as a global, and the program asks often.
+_STOP, _WARMUP, _THREAD, _RUN, _HOLD, _TRIP = Mode
+_DRYING = (_WARMUP, _RUN, _HOLD)
 
 _K = {name: k for k, name in enumerate(SENSORS)}
 _PRESS, _FAN, _FREG = _K["pressure_pa"], _K["fan_pct"], _K["regeneration_flow_pct"]
@@ -159,7 +161,7 @@ class Logic:
 
     def restart(self) -> None:
         """Everything as after power-up: stopped, doors locked, counters at zero."""
-        self.mode = Mode.STOP
+        self.mode = _STOP
         self._loops = AirLoops()
         self._box = PassBoxSequence()
         self._trips = Trips()
@@ -205,14 +207,14 @@ class Logic:
         after = _NEXT[self.mode][command]
         if after is self.mode:
             return
-        if after is Mode.RUN and self.mode is Mode.WARMUP and not self._ready(s):
+        if after is _RUN and self.mode is _WARMUP and not self._ready(s):
             return
-        if after is Mode.STOP and self._active:
+        if after is _STOP and self._active:
             self._post_run_s = POST_RUN_S if self._heating else 0.0
         if after in _DRYING and not self._active:
             self._active = True
             self._trips.arm()
-        if self.mode is Mode.TRIP:
+        if self.mode is _TRIP:
             self._trips.clear()
         self.mode = after
 
@@ -222,7 +224,7 @@ class Logic:
 
     def _wanted(self, k: int) -> float:
         """Set point k of _WRITTEN; the PLC's own one in HOLD and TRIP."""
-        if self.mode is Mode.HOLD or self.mode is Mode.TRIP:
+        if self.mode is _HOLD or self.mode is _TRIP:
             return self._defaults[k]
         return self._image.effective[self._sp[k]]
 
@@ -254,7 +256,7 @@ class Logic:
         if not self._active:
             out[_FAN_OUT] = out[_FREG_OUT] = out[_HEAT_OUT] = out[_ROT_OUT] = 0.0
             return
-        stopping = self.mode is Mode.STOP
+        stopping = self.mode is _STOP
         out[_FAN_OUT] = POST_RUN_FAN if stopping else self._wanted(2)
         runs = s[_FAN] > FLOW_STARTS
         freg = POST_RUN_FREG if stopping else self._wanted(4)
@@ -273,7 +275,7 @@ class Logic:
 
     def _run_down(self, s: Sequence[float]) -> None:
         """After a stop the fans cool the heater before they stop too."""
-        if self.mode is Mode.STOP and self._active:
+        if self.mode is _STOP and self._active:
             self._post_run_s -= 0.5
             if self._post_run_s <= 0.0:
                 self._active = False
