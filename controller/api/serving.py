@@ -6,6 +6,7 @@ import errno
 import logging
 import socket
 import ssl
+import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,8 +14,11 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
+from websockets.protocol import OPEN
 
 from controller.access.certificate import Certificate
+from controller.api.direct import AT_ONCE, Ear
 from controller.api.outer import App, Receive, Scope, Send
 from controller.api.who import AT_TERMINAL
 from controller.folder_socket import BACKLOG
@@ -31,6 +35,7 @@ MAX_VALUE = 7_000  # of one header of an upgrade
 MAX_MESSAGE = 64 * 1024  # of a WebSocket
 MOST_WAITING = 4  # messages of one, then it is not read any further
 AGAIN_S = 5.0
+TEXT_WHOLE = 0x81  # first byte of a text that is not in pieces
 _REASONS = {
     errno.EADDRINUSE: "another program listens there",
     errno.EADDRNOTAVAIL: "this machine has no such address",
@@ -88,18 +93,56 @@ class _Patience(H11Protocol):
 
 
 class _Socket(WebSocketsSansIOProtocol):
-    """A WebSocket that reads on while little of what came waits to be looked at.
+    """A WebSocket that reads on while little of what came waits to be looked at, and that is also
+    `controller.api.direct.Direct`.
 
     The library stops and resumes reading at every message, by two calls into the kernel, and
     every window acknowledges ten frames a second.
     """
 
+    ear: Ear | None = None
+
+    def handle_connect(self, event: Request) -> None:
+        """An upgrade; it is answered by a task of its own, which has not begun yet."""
+        super().handle_connect(event)
+        if not self.close_sent:
+            extensions: dict[str, Any] = self.scope["extensions"]  # type: ignore[assignment]
+            extensions[AT_ONCE] = self
+
+    def has_room(self) -> bool:
+        """Nothing is paused, closing or closed."""
+        return (
+            self.writable.is_set() and self.handshake_complete and not self.close_sent
+            and self.conn.state is OPEN and not self.transport.is_closing()
+        )  # fmt: skip
+
+    def say(self, content: bytes) -> None:
+        """One text frame, whole and unmasked, as RFC 6455 has it (5.2)."""
+        self.transport.write(_text_head(len(content)) + content)
+
     def send_receive_event_to_app(self) -> None:
         """A message is complete."""
+        if self._is_heard():
+            self.frames = []
+            return
         reads_on = not self.read_paused and self.queue.qsize() < MOST_WAITING
         self.read_paused |= reads_on  # the library stops reading only where it is not stopped
         super().send_receive_event_to_app()
         self.read_paused &= not reads_on
+
+    def _is_heard(self) -> bool:
+        if self.ear is None or self.close_sent or self.curr_msg_data_type != "text":
+            return False
+        return len(self.frames) == 1 and self.ear(self.frames[0])
+
+
+def _text_head(size: int) -> bytes:
+    """What comes before the bytes of a text."""
+    if size < 126:
+        return struct.pack("!BB", TEXT_WHOLE, size)
+    if size < 65_536:
+        return struct.pack("!BBH", TEXT_WHOLE, 126, size)
+    return struct.pack("!BBQ", TEXT_WHOLE, 127, size)
 
 
 class _Server(uvicorn.Server):
