@@ -12,7 +12,7 @@ from starlette.websockets import WebSocket
 
 AT_ONCE = "dryline.at_once"  # in the extensions of a socket's scope
 
-Ear = Callable[[bytes], bool]  # is given a text message; False: not mine, let it go the usual way
+Ear = Callable[[bytes], bool]  # is given a text message; False: let it go the usual way
 
 
 class Direct(Protocol):
@@ -27,7 +27,8 @@ class Direct(Protocol):
         """Send a text message. What it has no room for is kept, so ask before."""
 
 
-def direct_of(websocket: WebSocket) -> Direct | None:
-    """Of a socket whose server offers it."""
-    offered: Direct | None = websocket.scope.get("extensions", {}).get(AT_ONCE)
+def take_direct(websocket: WebSocket) -> Direct | None:
+    """Of a socket whose server offers it. It is taken out of the scope, of which the server's
+    socket is the owner: a circle would outlive the connection."""
+    offered: Direct | None = websocket.scope.get("extensions", {}).pop(AT_ONCE, None)
     return offered

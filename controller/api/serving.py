@@ -16,6 +16,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 from websockets.protocol import OPEN
+from websockets.server import ServerProtocol
+from websockets.streams import StreamReader
+from websockets.utils import apply_mask
 
 from controller.access.certificate import Certificate
 from controller.api.direct import AT_ONCE, Ear
@@ -35,7 +38,10 @@ MAX_VALUE = 7_000  # of one header of an upgrade
 MAX_MESSAGE = 64 * 1024  # of a WebSocket
 MOST_WAITING = 4  # messages of one, then it is not read any further
 AGAIN_S = 5.0
-TEXT_WHOLE = 0x81  # first byte of a text that is not in pieces
+TEXT_WHOLE = 0x81  # first byte of a text that is not in pieces (RFC 6455, 5.2)
+MASKED = 0x80  # in the second byte, with the size of what is small
+SMALL_HEAD = 6  # bytes before the content of what is small and masked; four of them are the mask
+_AT_START = StreamReader.at_eof.__code__  # where the parser waits for the first byte of a frame
 _REASONS = {
     errno.EADDRINUSE: "another program listens there",
     errno.EADDRNOTAVAIL: "this machine has no such address",
@@ -103,10 +109,11 @@ class _Socket(WebSocketsSansIOProtocol):
     ear: Ear | None = None
 
     def handle_connect(self, event: Request) -> None:
-        """An upgrade; it is answered by a task of its own, which has not begun yet."""
+        """An upgrade; it is answered by a task of its own, which has not begun yet. Frames that
+        an extension has to change are not offered: `say` knows of none."""
         super().handle_connect(event)
-        if not self.close_sent:
-            extensions: dict[str, Any] = self.scope["extensions"]  # type: ignore[assignment]
+        if not self.close_sent and not self.conn.extensions:
+            extensions: dict[str, Any] = self.scope["extensions"]
             extensions[AT_ONCE] = self
 
     def has_room(self) -> bool:
@@ -117,8 +124,21 @@ class _Socket(WebSocketsSansIOProtocol):
         )  # fmt: skip
 
     def say(self, content: bytes) -> None:
-        """One text frame, whole and unmasked, as RFC 6455 has it (5.2)."""
+        """One text frame, whole and unmasked. Everybody who writes to the transport writes whole
+        frames, so it never comes into the middle of another one."""
         self.transport.write(_text_head(len(content)) + content)
+
+    def data_received(self, data: bytes) -> None:
+        """Something came: mostly an acknowledgement, whole and alone, which is not worth the way
+        through the parser and the queue."""
+        if self.ear is None or not self._is_heard_at_once(data, self.ear):
+            super().data_received(data)
+
+    def _is_heard_at_once(self, data: bytes, ear: Ear) -> bool:
+        content = _small_text(data)
+        if content is None or self.close_sent or not _is_between_messages(self.conn):
+            return False
+        return ear(content)
 
     def send_receive_event_to_app(self) -> None:
         """A message is complete."""
@@ -134,6 +154,23 @@ class _Socket(WebSocketsSansIOProtocol):
         if self.ear is None or self.close_sent or self.curr_msg_data_type != "text":
             return False
         return len(self.frames) == 1 and self.ear(self.frames[0])
+
+
+def _small_text(data: bytes) -> bytes | None:
+    """What a client says, when the data are one whole text frame of at most 125 bytes and nothing
+    else; None in all other cases."""
+    size = len(data) - SMALL_HEAD
+    if not 0 <= size < 126 or data[0] != TEXT_WHOLE or data[1] != MASKED | size:
+        return None
+    return apply_mask(data[SMALL_HEAD:], data[2:SMALL_HEAD])
+
+
+def _is_between_messages(conn: ServerProtocol) -> bool:
+    """What comes next begins a message: nothing of another one was read, and none is in pieces."""
+    waits: Any = conn.parser  # generators, one within the other
+    while (inner := waits.gi_yieldfrom) is not None:
+        waits = inner
+    return waits.gi_code is _AT_START and conn.current_size is None and conn.state is OPEN
 
 
 def _text_head(size: int) -> bytes:
