@@ -51,14 +51,19 @@ class Way:
 
 
 class Asking(Window):
-    """A window that says something at times."""
+    """A window that says something at times, and takes only as many messages as it is let."""
 
-    def __init__(self, *, stuck: bool = False) -> None:
-        super().__init__(stuck=stuck)
+    def __init__(self, takes: int = 1_000) -> None:
+        super().__init__()
         self._says: asyncio.Queue[dict] = asyncio.Queue()
+        self.takes = asyncio.Semaphore(takes)
 
     async def receive(self):
         return await self._says.get()
+
+    async def send(self, message):
+        await self.takes.acquire()
+        await super().send(message)
 
     def say(self, **message: object) -> None:
         self._says.put_nowait({"type": "websocket.receive", "text": json.dumps(message)})
@@ -189,24 +194,28 @@ def test_nothing_overtakes_what_the_task_is_sending(line):
     assert way.frames[0]["p"] == json.loads(on_its_way[0])["s"]
 
 
-async def test_no_frame_overtakes_an_answer_that_waits(line):
-    window = Asking(stuck=True)
-    hub = line.parts.hub
+@pytest.mark.parametrize("room", [True, False])
+async def test_no_frame_overtakes_an_answer_that_waits(line, room):
+    """Neither directly nor by the task that sends frames, which would be next in the queue."""
+    window, hub = Asking(takes=1), line.parts.hub
     connection = hub.admit(someone("mori"))
-    connection.direct = way = Way()
+    connection.direct = way = Way(room=room)
     task = asyncio.create_task(converse(window, hub, connection))
     window.say(op="hello", v=1)
-    window.say(op="view", id=1, tags=["COAT.TORQUE"], rate=10)
+    window.say(op="view", id=1, tags=["COAT.TORQUE", "NOPE"], rate=10)
     await turns()
-    for _ in range(3):
+    for k in range(2):  # first both answers wait, then the second one
         round_of(line)
         await turns()
-    assert (window.took, way.said) == ([], [])
-    window.take()
-    await turns()
-    assert [json.loads(text)["op"] for text in window.took] == ["hello", "meta"]
+        assert (len(window.took), way.said) == (1 + k, [])
+        window.takes.release()
+        await turns()
+    assert [json.loads(text)["op"] for text in window.took] == ["hello", "error", "meta"]
+    window.takes.release()
     round_of(line)
-    assert [one["op"] for one in map(json.loads, way.said)] == ["f"]
+    await turns()
+    (frame,) = way.frames or map(json.loads, window.took[3:])
+    assert (frame["op"], frame["id"], frame["full"]) == ("f", 1, True)
     window.leave()
     await task
 
@@ -295,7 +304,7 @@ def test_acknowledgements_are_counted_among_the_messages(line):
 
 
 async def test_who_acknowledges_too_much_is_closed_though_his_socket_takes_nothing(line):
-    window, hub = Asking(stuck=True), line.parts.hub
+    window, hub = Asking(takes=0), line.parts.hub
     connection, way = directly(line, "mori", room=False)
     task = asyncio.create_task(converse(window, hub, connection))
     await turns()
