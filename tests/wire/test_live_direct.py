@@ -77,11 +77,13 @@ async def until(condition: Any) -> None:
 
 @dataclass
 class Watcher:
-    """A window that folds what it is sent into a picture. late: it takes its time with each."""
+    """A window that folds what it is sent into a picture. late: it takes its time with each; every:
+    so many frames are acknowledged together."""
 
     ws: websockets.ClientConnection
     chance: random.Random
     late: bool = False
+    every: int = 1
     names: dict[int, str] = field(default_factory=dict)
     picture: dict[str, float | None] = field(default_factory=dict)
     positions: list[int] = field(default_factory=list)
@@ -124,7 +126,8 @@ class Watcher:
             self.picture |= {self.names[row[0]]: row[1] for row in frame["v"]}
         if self.late:
             await asyncio.sleep(self.chance.choice([0.0, 0.005, 0.03]))
-        await self.ws.send(f'{{"ack":{frame["s"]}}}')
+        if len(self.positions) % self.every == 0:
+            await self.ws.send(f'{{"ack":{frame["s"]}}}')
 
 
 @asynccontextmanager
@@ -147,9 +150,9 @@ async def window(listener: Listener, tls: Path | None = None, **more: Any) -> As
 @asynccontextmanager
 async def watching(listener: Listener, *tags: str, **more: Any) -> AsyncIterator[Watcher]:
     """A window that shows some tags."""
-    late, chance = more.pop("late", False), random.Random(SEED)
+    own = {"late": more.pop("late", False), "every": more.pop("every", 1)}
     async with window(listener, **more) as ws:
-        watcher = Watcher(ws, chance, late)
+        watcher = Watcher(ws, random.Random(SEED), **own)
         task = asyncio.create_task(watcher.run())
         await watcher.look(*tags)
         await until(lambda: watcher.known == 1)
@@ -225,6 +228,17 @@ async def test_frames_in_step_ascend_strictly_and_are_the_same_for_all(line, dir
         assert len(directly) == line.parts.hub.counts.frames == 30 * 40
         assert line.parts.hub.counts.frame_bytes == sum(directly)
         assert (line.parts.hub.conflated, line.parts.hub.stalls) == (0, 0)
+
+
+async def test_who_acknowledges_every_second_frame_gets_every_frame(line, directly):
+    async with serving(line) as listener, watching(listener, "COAT.TORQUE", every=2) as watcher:
+        (connection,) = line.parts.hub.connections
+        for k in range(40):
+            await round_of(line, COAT__TORQUE=float(k))
+            await until(lambda: watcher.positions[-1:] == [line.parts.mirror.tick])
+            await until(lambda k=k: connection.client.waiting == (k + 1) % 2)
+        assert len(watcher.positions) == len(directly) == 40
+        assert (connection.client.pace.conflated, connection.client.pace.stalls) == (0, 0)
 
 
 @pytest.mark.parametrize("compression", [None, "deflate"])
