@@ -7,6 +7,7 @@ on: where one of them fails after an upgrade, that file is to be looked at, not 
 import asyncio
 import json
 import struct
+from types import SimpleNamespace
 
 import pytest
 import uvicorn
@@ -21,7 +22,7 @@ from websockets.uri import parse_uri
 
 from controller.api.direct import AT_ONCE
 from controller.api.live_client import acknowledged
-from controller.api.serving import MAX_MESSAGE, _is_between_messages, _Socket, _text_head
+from controller.api.serving import MAX_MESSAGE, _Socket, _text_head
 
 MASK = 4  # bytes
 
@@ -306,12 +307,22 @@ async def test_what_the_ear_refuses_goes_the_usual_way():
 
 async def test_the_parser_of_the_library_tells_where_it_is():
     async with Served() as served:
-        conn, frame = served.socket.conn, framed(FULL)
-        assert _is_between_messages(conn)
+        socket, frame = served.socket, framed(FULL)
+        assert socket._is_between_messages()
         for k in range(len(frame)):
-            served.socket.data_received(frame[k : k + 1])
-            assert _is_between_messages(conn) == (k == len(frame) - 1), k
-        served.socket.data_received(framed(b"{", fin=False))
-        assert not _is_between_messages(conn)
-        served.socket.data_received(framed(b"}", Opcode.CONT))
-        assert _is_between_messages(conn)
+            socket.data_received(frame[k : k + 1])
+            assert socket._is_between_messages() == (k == len(frame) - 1), k
+        socket.data_received(framed(b"", fin=False))
+        assert not socket._is_between_messages()
+        socket.data_received(framed(b"}", Opcode.CONT))
+        assert socket._is_between_messages()
+
+
+async def test_a_parser_that_cannot_be_asked_is_left_to_its_work():
+    """Another version of the library: slower, not broken."""
+    async with Served() as served:
+        conn = served.socket.conn
+        conn.parser = SimpleNamespace(__next__=None)
+        assert not served.socket._is_between_messages()
+        del conn.parser
+        assert not served.socket._is_between_messages()
