@@ -15,6 +15,7 @@ from starlette.websockets import WebSocket
 from controller.access.identity import require
 from controller.access.roles import Permission
 from controller.api.declared import MARK, Declared, Routes
+from controller.api.direct import take_direct
 from controller.api.guarded import GuardedRoute, problem_response
 from controller.api.live import converse, no_place
 from controller.api.openapi import DESCRIPTION, complete, operation
@@ -95,6 +96,7 @@ async def live(websocket: WebSocket) -> None:
     if connection is None:
         await no_place(websocket)
         return
+    connection.direct = take_direct(websocket)
     await websocket.accept()
     await converse(websocket, parts.hub, connection)
 

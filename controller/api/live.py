@@ -1,7 +1,8 @@
 """The live socket: all its clients, the rounds in which they are served, and how they end.
 
-One pair of loops a client; nobody waits for anybody. The hub makes a round when the mirror was fed,
-at most about ten a second, and wakes everybody; each client then sends what is due to it.
+The hub makes a round when the mirror was fed, at most about ten a second. What is due to a client
+whose socket has room is given to it there and then; the others are woken, one pair of loops a
+client, and send it when they can. Nobody waits for anybody.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from controller.access.users import Ended
 from controller.api.alarm_watch import AlarmImage
 from controller.api.commands import CommandBook
 from controller.api.counts import Counts
+from controller.api.direct import Direct
 from controller.api.line_facts import LineFacts
 from controller.api.live_client import (
     CHANGED_ROLE,
@@ -32,6 +34,7 @@ from controller.api.live_client import (
     Broken,
     LiveClient,
     Runs,
+    acknowledged,
 )
 from controller.api.live_view import FrameMaker
 from controller.api.mirror import Mirror
@@ -56,21 +59,49 @@ MOST_ENDED = 1_000
 @dataclass(eq=False, slots=True)
 class Connection:
     """One client with its socket. number: of windows since the start; closing: code and reason,
-    when it is to go; sending_s: since when its socket takes what is being sent, None when nothing
-    is; patience: ends when that takes too long."""
+    when it is to go; failure: what went wrong while it was served by others than its own loops;
+    sending_s: since when its socket takes what is being sent, None when nothing is; patience: ends
+    when that takes too long; direct: its socket, where a task need not be woken for it; answering:
+    answers are on their way, no frame may overtake them."""
 
     client: LiveClient
     number: int = 0
     token: Secret | None = None
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     closing: tuple[int, str] | None = None
+    failure: Exception | None = None
     sending_s: float | None = None
     patience: asyncio.Timeout | None = None
+    direct: Direct | None = None
+    answering: bool = False
 
     def end(self, code: int, reason: str) -> None:
         """Close it at the next opportunity."""
         self.closing = self.closing or (code, reason)
         self.wake.set()
+
+    def fail(self, error: Exception) -> None:
+        """Its own loops end with this at the next opportunity."""
+        self.failure = self.failure or error
+        self.wake.set()
+
+    @property
+    def is_going(self) -> bool:
+        """It is served no longer."""
+        return self.closing is not None or self.failure is not None
+
+    def require_staying(self) -> None:
+        """Raises why it is to go; Broken in most cases."""
+        if self.failure is not None:
+            raise self.failure
+        if self.closing is not None:
+            raise Broken(*self.closing)
+
+    def open_way(self) -> Direct | None:
+        """Its socket, when it takes something now and nothing is on the way to it before that."""
+        if self.direct is None or self.answering or self.sending_s is not None or self.is_going:
+            return None
+        return self.direct if self.direct.has_room() else None
 
     def give_up(self) -> None:
         """What is being sent is not taken."""
@@ -112,12 +143,14 @@ class LiveHub:
             await self._clock.sleep_link(ROUND_S)
 
     def round(self) -> None:
-        """Everybody may send what is due."""
+        """Everybody is sent what is due, or told that he may send it."""
         self.count += 1
         now_s = self._clock.link_s()
         self._utc_ns = self._mirror.now_ns(now_s)
         self.frames.begin(beat=self.count % 10 == 0)
         for connection in self.connections:
+            if self._served(connection, now_s):
+                continue
             connection.wake.set()
             if connection.sending_s is not None and now_s - connection.sending_s > SEND_S:
                 connection.give_up()
@@ -125,10 +158,25 @@ class LiveHub:
     def due(self, connection: Connection) -> list[bytes]:
         """What a client is to be sent now, from now on."""
         now_s = connection.sending_s = self._clock.link_s()
+        return self._due(connection, now_s)
+
+    def _due(self, connection: Connection, now_s: float) -> list[bytes]:
         said = connection.client.due(self.frames, self.count, self._utc_ns, now_s)
         self.counts.frames += len(said)
         self.counts.frame_bytes += sum(map(len, said))
         return said
+
+    def _served(self, connection: Connection, now_s: float) -> bool:
+        """Say at once what is due; False when it cannot be said at once. What goes wrong with one
+        client is the matter of its own loops: the others are served all the same."""
+        try:
+            if (way := connection.open_way()) is None:
+                return False
+            for one in self._due(connection, now_s):
+                way.say(one)
+        except Exception as error:  # noqa: BLE001 - its own loop raises it
+            connection.fail(error)
+        return True
 
     # -- clients ---------------------------------------------------------------------------------
 
@@ -168,6 +216,23 @@ class LiveHub:
     def hear(self, connection: Connection, text: str) -> list[bytes]:
         """Answers to what a client said."""
         return connection.client.hear(text, self._clock.link_s())
+
+    def ear_of(self, connection: Connection) -> Callable[[bytes], bool]:
+        """Takes the acknowledgements of a client where they come. One that is to go is heard by its
+        own loop, which then ends."""
+
+        def hear(content: bytes) -> bool:
+            position = acknowledged(content)
+            if position is None or connection.is_going:
+                return False
+            try:
+                connection.client.acknowledge(position, self._clock.link_s())
+            except Exception as error:  # noqa: BLE001 - its own loop raises it
+                connection.fail(error)
+                return False
+            return True
+
+        return hear
 
     # -- endings ---------------------------------------------------------------------------------
 
@@ -215,6 +280,8 @@ def _farewell(why: Ended) -> tuple[int, str]:
 async def converse(websocket: WebSocket, hub: LiveHub, connection: Connection) -> None:
     """Serve one client until one of both ends it."""
     code = 1006
+    if connection.direct is not None:
+        connection.direct.ear = hub.ear_of(connection)
     try:
         await together(_listen(websocket, hub, connection), _speak(websocket, hub, connection))
     except Broken as error:
@@ -226,6 +293,8 @@ async def converse(websocket: WebSocket, hub: LiveHub, connection: Connection) -
         code = NO_ACK
         await _close(websocket, NO_ACK, "nothing is read")
     finally:
+        if connection.direct is not None:
+            connection.direct.ear = None
         hub.leave(connection, code)
 
 
@@ -234,10 +303,16 @@ async def _listen(websocket: WebSocket, hub: LiveHub, connection: Connection) ->
         message = await websocket.receive()
         if message["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(message.get("code") or 1005)
+        connection.require_staying()
         text = message.get("text")
         if text is None:
             raise Broken(NO_SENSE, "text only")
-        await _send(websocket, hub.hear(connection, text))
+        if said := hub.hear(connection, text):
+            connection.answering = True
+            try:
+                await _send(websocket, said)
+            finally:
+                connection.answering = False
 
 
 async def _speak(websocket: WebSocket, hub: LiveHub, connection: Connection) -> None:
@@ -246,8 +321,9 @@ async def _speak(websocket: WebSocket, hub: LiveHub, connection: Connection) -> 
         while True:
             await connection.wake.wait()
             connection.wake.clear()
-            if connection.closing is not None:
-                raise Broken(*connection.closing)
+            connection.require_staying()
+            if connection.answering:  # the next round wakes it again
+                continue
             for one in hub.due(connection):
                 await websocket.send({"type": "websocket.send", "text": one.decode()})
             connection.sending_s = None

@@ -4,6 +4,7 @@ No queue: while a client is slow its position stands, and what changes meanwhile
 its next frame. Nothing here waits or sends; whoever owns the socket asks what is due.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
@@ -27,6 +28,8 @@ BEAT = 10  # rounds between heartbeats
 
 ENDED, CHANGED_ROLE, NO_ACK, OTHER_VERSION = 4001, 4003, 4008, 4009
 NO_SENSE, RESTARTING, TOO_MANY = 1008, 1012, 1013
+
+_ACKNOWLEDGEMENT = re.compile(rb'\{"ack": ?(0|[1-9][0-9]{0,14})\}')
 
 
 class Broken(Exception):
@@ -66,6 +69,12 @@ class Pace:
         self.conflated += frames
         self.stalls += not self.stalled
         self.stalled = True
+
+
+def acknowledged(content: bytes) -> int | None:
+    """Position in a message that is an acknowledgement and plainly nothing else; None in others."""
+    found = _ACKNOWLEDGEMENT.fullmatch(content)
+    return int(found[1]) if found else None
 
 
 class LiveClient:
@@ -111,6 +120,11 @@ class LiveClient:
                 self._position = NEVER
                 return []
         raise Broken(NO_SENSE, "op: hello, view or full")
+
+    def acknowledge(self, position: int, now_s: float) -> None:
+        """The same as to hear it; Broken when there are too many messages."""
+        self._count(now_s)
+        self._arrived(position, now_s)
 
     def _count(self, now_s: float) -> None:
         rested_s, self._heard_s = now_s - self._heard_s, now_s
@@ -167,6 +181,9 @@ class LiveClient:
     def _acknowledge(self, position: object, now_s: float) -> None:
         if not _is_whole(position):
             raise Broken(NO_SENSE, "ack: the s of a frame")
+        self._arrived(position, now_s)
+
+    def _arrived(self, position: int, now_s: float) -> None:
         for sent in [s for s in self._unacknowledged if s <= position]:
             del self._unacknowledged[sent]
             self.pace.acknowledged_s = now_s

@@ -6,6 +6,7 @@ import errno
 import logging
 import socket
 import ssl
+import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,8 +14,13 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
+from websockets.protocol import OPEN
+from websockets.streams import StreamReader
+from websockets.utils import apply_mask
 
 from controller.access.certificate import Certificate
+from controller.api.direct import AT_ONCE, Ear
 from controller.api.outer import App, Receive, Scope, Send
 from controller.api.who import AT_TERMINAL
 from controller.folder_socket import BACKLOG
@@ -31,6 +37,10 @@ MAX_VALUE = 7_000  # of one header of an upgrade
 MAX_MESSAGE = 64 * 1024  # of a WebSocket
 MOST_WAITING = 4  # messages of one, then it is not read any further
 AGAIN_S = 5.0
+TEXT_WHOLE = 0x81  # first byte of a text that is not in pieces (RFC 6455, 5.2)
+MASKED = 0x80  # in the second byte, with the size of what is small
+SMALL_HEAD = 6  # bytes before the content of what is small and masked; four of them are the mask
+_AT_START = StreamReader.at_eof.__code__  # where the parser waits for the first byte of a frame
 _REASONS = {
     errno.EADDRINUSE: "another program listens there",
     errno.EADDRNOTAVAIL: "this machine has no such address",
@@ -88,18 +98,86 @@ class _Patience(H11Protocol):
 
 
 class _Socket(WebSocketsSansIOProtocol):
-    """A WebSocket that reads on while little of what came waits to be looked at.
+    """A WebSocket that reads on while little of what came waits to be looked at, and that is also
+    `controller.api.direct.Direct`.
 
     The library stops and resumes reading at every message, by two calls into the kernel, and
     every window acknowledges ten frames a second.
     """
 
+    ear: Ear | None = None
+
+    def handle_connect(self, event: Request) -> None:
+        """An upgrade; it is answered by a task of its own, which has not begun yet. Frames that
+        an extension has to change are not offered: `say` knows of none."""
+        super().handle_connect(event)
+        if not self.close_sent and not self.conn.extensions:
+            extensions: dict[str, Any] = self.scope["extensions"]
+            extensions[AT_ONCE] = self
+
+    def has_room(self) -> bool:
+        """Nothing is paused, closing or closed."""
+        return (
+            self.writable.is_set() and self.handshake_complete and not self.close_sent
+            and self.conn.state is OPEN and not self.transport.is_closing()
+        )  # fmt: skip
+
+    def say(self, content: bytes) -> None:
+        """One text frame, whole and unmasked. Everybody who writes to the transport writes whole
+        frames, so it never comes into the middle of another one."""
+        self.transport.write(_text_head(len(content)) + content)
+
+    def data_received(self, data: bytes) -> None:
+        """Something came: mostly an acknowledgement, whole and alone, which is not worth the way
+        through the parser and the queue."""
+        if self.ear is None or not self._is_heard_at_once(data, self.ear):
+            super().data_received(data)
+
+    def _is_heard_at_once(self, data: bytes, ear: Ear) -> bool:
+        content = _small_text(data)
+        return content is not None and self._is_between_messages() and ear(content)
+
+    def _is_between_messages(self) -> bool:
+        """What comes next begins a message: nothing of another one was read, and none is in pieces.
+        With a library that works otherwise than the one known, False: then all goes its way."""
+        waits: Any = getattr(self.conn, "parser", None)  # generators, one within the other
+        while (inner := getattr(waits, "gi_yieldfrom", None)) is not None:
+            waits = inner
+        at_start = getattr(waits, "gi_code", None) is _AT_START and not self.frames
+        return at_start and self.conn.state is OPEN and not self.close_sent
+
     def send_receive_event_to_app(self) -> None:
         """A message is complete."""
+        if self._is_heard():
+            self.frames = []
+            return
         reads_on = not self.read_paused and self.queue.qsize() < MOST_WAITING
         self.read_paused |= reads_on  # the library stops reading only where it is not stopped
         super().send_receive_event_to_app()
         self.read_paused &= not reads_on
+
+    def _is_heard(self) -> bool:
+        if self.ear is None or self.close_sent or self.curr_msg_data_type != "text":
+            return False
+        return len(self.frames) == 1 and self.ear(self.frames[0])
+
+
+def _small_text(data: bytes) -> bytes | None:
+    """What a client says, when the data are one whole text frame of at most 125 bytes and nothing
+    else; None in all other cases."""
+    size = len(data) - SMALL_HEAD
+    if not 0 <= size < 126 or data[0] != TEXT_WHOLE or data[1] != MASKED | size:
+        return None
+    return apply_mask(data[SMALL_HEAD:], data[2:SMALL_HEAD])
+
+
+def _text_head(size: int) -> bytes:
+    """What comes before the bytes of a text."""
+    if size < 126:
+        return struct.pack("!BB", TEXT_WHOLE, size)
+    if size < 65_536:
+        return struct.pack("!BBH", TEXT_WHOLE, 126, size)
+    return struct.pack("!BBQ", TEXT_WHOLE, 127, size)
 
 
 class _Server(uvicorn.Server):

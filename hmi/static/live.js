@@ -3,6 +3,7 @@
 // What it hears it puts into cells (cells.js) and signals; when it hears nothing it says so.
 
 import { batch, signal } from "@preact/signals";
+import { Acknowledging } from "./acknowledging.js";
 import { cell, cells, frozen, link, tellAll } from "./cells.js";
 import { NOT_THERE } from "./quality.js";
 
@@ -108,6 +109,8 @@ const say = (message) => {
   if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
 };
 
+const acknowledging = new Acknowledging((position) => say({ ack: position }));
+
 // -- connecting -----------------------------------------------------------------------------------
 
 /** Connect, and stay so. */
@@ -124,6 +127,7 @@ export function disconnect() {
   clearTimeout(retry);
   socket?.close();
   socket = null;
+  acknowledging.end();
   forget();
   link.value = "closed";
 }
@@ -150,6 +154,7 @@ function open() {
 function closed(code) {
   socket = null;
   told = false;
+  acknowledging.end();
   counts.reconnects += 1;
   setStale();
   if (code === ENDED || code === CHANGED_ROLE) {
@@ -245,7 +250,7 @@ function onFrame(message) {
     counts.gaps += 1;
     position = message.s;
     say({ op: "full" });
-    say({ ack: message.s });
+    acknowledging.atOnce(message.s, performance.now());
     return;
   }
   counts.frames += 1;
@@ -270,7 +275,7 @@ function onFrame(message) {
     if (message.ss) takeProcedures(message);
   });
   if (!wasLive) tellAll();
-  say({ ack: message.s });
+  acknowledging.took(message.s, now);
 }
 
 function takeAlarms(message) {
