@@ -58,6 +58,16 @@ def test_states_survive_an_orderly_stop(line: LineUnderTest) -> None:
     assert line.value("enclosure", "ENC.SET.PRESS") == 45.0
 
 
+@contextlib.contextmanager
+def _as_in_a_terminal() -> Iterator[None]:
+    """Whoever runs the tests may have begun them under nohup, which `dryline up` respects."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 class Up:
     """`dryline up` in a process group of its own, as a terminal would start it."""
 
@@ -65,7 +75,7 @@ class Up:
         self.run = folder / "up"
         self.log = folder / "up.log"
         command = ["up", "--line", str(folder / "plant"), "--run", str(self.run), *more]
-        with self.log.open("ab") as log:
+        with self.log.open("ab") as log, _as_in_a_terminal():
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "controller", *command],
                 cwd=ROOT,
