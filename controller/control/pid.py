@@ -93,7 +93,8 @@ class Pid:
         self._deadband = config.deadband
         self._filter_s = config.pv_filter_s
         self._period_s = config.period_s
-        self._tolerance_s = min(0.02, 0.02 * config.period_s)  # a scan may come a little early
+        # The first scan may have come late, and those after it in time.
+        self._tolerance_s = min(0.02, 0.2 * config.period_s)
         self._longest_s = 2.0 * config.period_s or 1.0
         self._law: Law = LAWS[config.algorithm]()
         self._due_s = self._grid_s = -math.inf

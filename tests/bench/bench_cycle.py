@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ SECONDS = 20.0
 STATIONS = 30
 SETTLE_S = 4.0
 PRIORITY = 10
+REFUSED = ".LINK.REFUSED"
 HOG = "import os\nos.sched_setaffinity(0, {0})\nwhile True: pass"
 PROTOCOLS = ("modbus", "opcua")
 MAY_COST = {"modbus": 0.2, "opcua": 0.35}  # of a core, 30 stations
@@ -51,13 +52,15 @@ LEAVE = {True: 1.0, False: 3.0}  # ms above the floor, with real-time priority a
 @dataclass(frozen=True)
 class Cycle:
     """One run. jitter_ms, floor_ms: p50, p99; age_ms: of the PV behind a write, p50, p99; missed:
-    cycles left out; written: writes a second and station; core: of the controller."""
+    cycles left out; written: writes a second and station; refused: writes that a PLC did not take;
+    core: of the controller."""
 
     jitter_ms: tuple[float, float]
     floor_ms: tuple[float, float]
     age_ms: tuple[float, float]
     missed: float
     written: float
+    refused: float
     core: float
     granted: bool
 
@@ -68,6 +71,7 @@ class Cycle:
             "floor p50 ms": self.floor_ms[0], "floor p99 ms": self.floor_ms[1],
             "PV to MV p50 ms": self.age_ms[0], "PV to MV p99 ms": self.age_ms[1],
             "missed cycles": self.missed, "writes a second and station": self.written,
+            "writes refused": self.refused,
             "controller, of a core": self.core,
         }  # fmt: skip
 
@@ -149,6 +153,7 @@ def measured(
 ) -> Cycle:
     """What happens in the next seconds."""
     before, cpu = console.ask(op="status"), cpu_s(controller.pid)
+    refused = _refused(console, before["stations"])
     begun_ns = time.monotonic_ns()
     time.sleep(seconds)
     ended_ns = time.monotonic_ns()
@@ -163,9 +168,16 @@ def measured(
         _quantiles((told["mono_ns"] - told["shown_ns"]) / 1e6),
         missed=sum(s["overruns"] - before["stations"][n]["overruns"] for n, s in names.items()),
         written=len(own) / seconds / len(names),
+        refused=_refused(console, names) - refused,
         core=cpu / seconds,
         granted=real_time.priority > 0,
     )  # fmt: skip
+
+
+def _refused(console: ConsoleClient, stations: Iterable[str]) -> float:
+    """Writes that PLCs did not take, so far."""
+    tags = [row for name in stations for row in console.ask(op="tags", station=name)["tags"]]
+    return float(sum(row["value"] for row in tags if row["tag"].endswith(REFUSED)))
 
 
 def _between(rows: NDArray[np.void], begun_ns: int, ended_ns: int) -> NDArray[np.void]:
@@ -228,7 +240,11 @@ def _of_many(what: str, protocol: str, cycle: Cycle, seconds: float) -> list[Fig
 
 def _above(what: str, cycle: Cycle, note: str = "") -> Figure:
     above = cycle.jitter_ms[1] - cycle.floor_ms[1]
-    told = f"floor's p99 {cycle.floor_ms[1]:.2f} ms" + f"; {note}" * (above > MAY_DIFFER_MS)
+    told = (
+        f"floor's p99 {cycle.floor_ms[1]:.2f} ms; {cycle.written:.2f} writes a second and station"
+    )
+    told += f", {cycle.refused:.0f} refused"
+    told += f"; {note}" * (bool(note) and above > MAY_DIFFER_MS)
     return Figure("C2", f"{what}: p99 jitter above floor", above, MAY_DIFFER_MS, "ms", note=told)
 
 

@@ -1,6 +1,7 @@
 """The loop block: modes, bumpless transfers, limits, fallback, cascade. Both algorithms."""
 
 import math
+import random
 
 import pytest
 
@@ -494,6 +495,20 @@ def test_a_scan_slightly_early_still_counts(make):
     pid = running(make)
     pid.scan(0.0, 50.0, GOOD)
     assert pid.scan(0.995, 50.0, GOOD) > 40.0
+
+
+@pytest.mark.parametrize("late_s", [0.0, 0.0019, 0.0021, 0.005, 0.012])
+def test_a_loop_as_fast_as_its_scans_computes_at_each_however_late_the_first_one_was(make, late_s):
+    """A busy machine is late by some milliseconds now and then, with the first scan as well."""
+    pid = running(make, period_s=0.1)
+    jitter = random.Random(3)
+    shake, skipped = 0.5, 0
+    pid.scan(10.0 + late_s, 50.0, GOOD, ff=0.0)
+    for k in range(1, 300):
+        shake, before = -shake, pid.out
+        pid.scan(10.0 + 0.1 * k + jitter.uniform(0.0, 0.003), 50.0, GOOD, ff=shake)
+        skipped += pid.out == before
+    assert skipped == 0
 
 
 def test_period_zero_computes_every_scan(make):
