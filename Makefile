@@ -8,7 +8,8 @@ RUN ?= run
 # The tests start a thousand processes; without compiled modules each needs a third longer for it.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: setup demo test test-influx2 nightly check bench format lock vendor sbom docs pictures clean
+.PHONY: setup demo compiled test test-influx2 nightly check bench format lock vendor sbom docs \
+  pictures clean
 
 setup: $(READY)
 
@@ -23,6 +24,12 @@ $(READY): pyproject.toml requirements.lock
 # The simulated line, the controller and the embedded historian, started and brought to production.
 demo: setup
 	$(BIN)/dryline up --speed $(SPEED) --run $(RUN) --start --demo
+
+# The simulated plant translated to C, for rehearsals that take half the time and give the same
+# samples; about a minute and a half, and a C compiler is needed.
+compiled: setup
+	$(BIN)/python -m tests.support.compiler
+	$(BIN)/python -m plc_sim.compiling
 
 # Tests that measure times of real processes, or live through a day of the plant: they have the
 # machine for themselves.

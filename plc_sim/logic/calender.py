@@ -1,7 +1,8 @@
 """PLC program of the calender: modes, line load or gap, tensions, roll temperature, interlocks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import pi
+from typing import ClassVar
 
 from plc_sim.instruments import Status
 from plc_sim.logic.calender_io import COPIES, TRIPS
@@ -68,11 +69,11 @@ _NEXT: tuple[tuple[Mode, ...], ...] = (
 class Logic:
     """See plc_sim.plc.Logic. Each side's line load is controlled alone, which balances them."""
 
-    SENSORS = SENSORS
-    ACTUATORS = ACTUATORS
-    COPIES = COPIES
-    TRIPS = TRIPS
-    LATCH_SAFE = True
+    SENSORS: ClassVar[tuple[str, ...]] = SENSORS
+    ACTUATORS: ClassVar[tuple[str, ...]] = ACTUATORS
+    COPIES: ClassVar[Mapping[str, str]] = COPIES
+    TRIPS: ClassVar[tuple[str, ...]] = TRIPS
+    LATCH_SAFE: ClassVar[bool] = True
 
     __slots__ = (
         "_armed",

@@ -6,6 +6,7 @@ command than THREAD or RUN before anything moves again.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar
 
 from plc_sim.logic.coater_interlocks import Interlocks, Trip
 from plc_sim.logic.coater_io import (
@@ -89,11 +90,11 @@ MOVING = (_THREAD, _RUN)
 class Logic:
     """The coater's part of the PLC program (see plc_sim.plc.Logic)."""
 
-    SENSORS = Model.SENSORS
-    ACTUATORS = Model.ACTUATORS
-    COPIES = COPIES
-    TRIPS: tuple[str, ...] = tuple(trip.name.lower().replace("_", " ") for trip in Trip)
-    LATCH_SAFE = True
+    SENSORS: ClassVar[tuple[str, ...]] = Model.SENSORS
+    ACTUATORS: ClassVar[tuple[str, ...]] = Model.ACTUATORS
+    COPIES: ClassVar[Mapping[str, str]] = COPIES
+    TRIPS: ClassVar[tuple[str, ...]] = tuple(trip.name.lower().replace("_", " ") for trip in Trip)
+    LATCH_SAFE: ClassVar[bool] = True
 
     def __init__(self) -> None:
         self._image = Image(())

@@ -5,6 +5,7 @@ safe state. What a trip switches off stands in `_HEATER_OFF`.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from plc_sim.instruments import Status
 from plc_sim.logic.air_loops import GREY_EMPTY_PCT, GREY_START_DEGC, HAND, AirLoops
@@ -106,9 +107,9 @@ _NEXT: Mapping[Mode, Mapping[Mode, Mode]] = {
 class Logic:
     """See plc_sim.plc.Logic. `feed_permit` and `rolls_permit` are hard-wired to the neighbours."""
 
-    SENSORS = SENSORS
-    ACTUATORS = ACTUATORS
-    COPIES: Mapping[str, str] = {
+    SENSORS: ClassVar[tuple[str, ...]] = SENSORS
+    ACTUATORS: ClassVar[tuple[str, ...]] = ACTUATORS
+    COPIES: ClassVar[Mapping[str, str]] = {
         "ENC.DP.ZONE": "dp_zone_degc",
         "ENC.DP.RET": "dp_return_degc",
         "ENC.DP.SUP": "dp_supply_degc",
@@ -143,8 +144,8 @@ class Logic:
         "AMB.T": "outdoor_degc",
         "AMB.W": "outdoor_g_kg",
     }
-    TRIPS = TEXTS
-    LATCH_SAFE = False
+    TRIPS: ClassVar[tuple[str, ...]] = TEXTS
+    LATCH_SAFE: ClassVar[bool] = False
 
     def __init__(self) -> None:
         self._image: Image

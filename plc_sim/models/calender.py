@@ -9,6 +9,7 @@ gap is held.
 
 from collections.abc import Mapping, Sequence
 from math import exp, pi, sin
+from typing import ClassVar
 
 import numpy as np
 
@@ -39,9 +40,9 @@ class Model:
     `ledger`. `roll_degc` is the temperature of rolls and oil at the start.
     """
 
-    SENSORS = SENSORS
-    ACTUATORS = ACTUATORS
-    PERIOD_S = 0.1
+    SENSORS: ClassVar[tuple[str, ...]] = SENSORS
+    ACTUATORS: ClassVar[tuple[str, ...]] = ACTUATORS
+    PERIOD_S: ClassVar[float] = 0.1
 
     __slots__ = (
         "_arm",

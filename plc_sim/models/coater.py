@@ -11,6 +11,7 @@ exceeds half of its strength.
 
 from collections.abc import Mapping, Sequence
 from math import exp, sqrt
+from typing import ClassVar
 
 from plc_sim.models.coater_heat import ROLLS, HeatedRoll, LaminationRoll
 from plc_sim.models.coater_nips import NipStack
@@ -37,8 +38,8 @@ class Model:
     made_* (all 0 without film).
     """
 
-    PERIOD_S = 0.2
-    SENSORS: tuple[str, ...] = (
+    PERIOD_S: ClassVar[float] = 0.2
+    SENSORS: ClassVar[tuple[str, ...]] = (
         "hopper_kg",
         "screw_rpm",
         "torque_pct",
@@ -71,7 +72,7 @@ class Model:
         "emergency_stop",
         "buffer_permit",
     )
-    ACTUATORS: tuple[str, ...] = (
+    ACTUATORS: ClassVar[tuple[str, ...]] = (
         "feeder_pct",
         "refill",
         "screw_rpm",

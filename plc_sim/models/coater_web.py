@@ -1,6 +1,7 @@
 """Film and foil between forming nip and lamination: tension, break, gauge, inferred index."""
 
 from collections import deque
+from typing import ClassVar
 
 from plc_sim.models.noise import Noise
 
@@ -106,7 +107,7 @@ class InferredIndex:
 
     __slots__ = ("_line", "_noise", "_sd", "value")
 
-    PERIOD_S = 10.0
+    PERIOD_S: ClassVar[float] = 10.0
 
     def __init__(self, p: dict[str, float], noise: Noise) -> None:
         self._line = deque([0.0] * max(1, round(p["index_delay_s"] / self.PERIOD_S)))

@@ -5,6 +5,7 @@ the dry rooms of the baseline each 30 s.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from plc_sim.models.air_handling import AirHandling
 from plc_sim.models.chamber import Chamber, Ledger, PassBox
@@ -28,9 +29,9 @@ class Model:
     web_m_per_s. Outputs for the neighbours: frost_point_degc, ppmv, temp_degc, h2s_ppm.
     """
 
-    SENSORS: tuple[str, ...] = SENSORS
-    ACTUATORS: tuple[str, ...] = ACTUATORS
-    PERIOD_S = 0.1
+    SENSORS: ClassVar[tuple[str, ...]] = SENSORS
+    ACTUATORS: ClassVar[tuple[str, ...]] = ACTUATORS
+    PERIOD_S: ClassVar[float] = 0.1
 
     def __init__(
         self,

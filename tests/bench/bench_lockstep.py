@@ -7,6 +7,7 @@ import time
 
 from plc_sim.lockstep import Lockstep
 from plc_sim.plant import Plant
+from plc_sim.plc import Mode
 from plc_sim.score import rig
 
 WARM_S = 2400.0
@@ -40,7 +41,7 @@ def _plant_of(line: Lockstep) -> Plant:
     """A plant whose actuators stand as the PLC programs of a line drive them."""
     plant = Plant(seed=1)
     for name, site in plant.sites.items():
-        plant.actuate(name, line.plcs[name].logic.scan(0.0, 3, *plant.readings(name)))  # type: ignore[arg-type]
+        plant.actuate(name, line.plcs[name].logic.scan(0.0, Mode.RUN, *plant.readings(name)))
         site.model.step(site.model.PERIOD_S)
     return plant
 

@@ -10,6 +10,7 @@ CPU times make the ratio: so neither the speed of the machine nor its load is in
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import tomllib
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from plc_sim import compiled
 from tests.bench.machine import about
 from tests.bench.ratio_pairs import PAIRS
 
@@ -50,6 +52,7 @@ def apart(name: str) -> float:
     done = subprocess.run(
         (sys.executable, "-m", "tests.bench.ratios", name),
         cwd=FILE.parents[2],
+        env=os.environ | {compiled.CHOICE: "python"},
         capture_output=True,
         text=True,
         timeout=LIMIT_S,

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from tests.support import debian, node_peer, open62541_peer, vendored_axe
+from tests.support import compiler, debian, node_peer, open62541_peer, vendored_axe
 
 # Of the servers only the programs are used: whether their packages start a service is all the same.
 TOOLS = {
@@ -13,7 +13,6 @@ TOOLS = {
     "mosquitto": "mosquitto",
     "chromium": "chromium",
     "gencat": "libc6-dev",
-    "gcc": "gcc",
 }
 # Japanese screens, as people see them.
 FONT = Path("/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc")
@@ -25,6 +24,7 @@ def main() -> int:
         for tool, package in TOOLS.items():
             debian.require(tool, package)
         debian.require_file(FONT, "fonts-noto-cjk")
+        compiler.install()
         node_peer.node()
         open62541_peer.install()
         vendored_axe.axe_script()
