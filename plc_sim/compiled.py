@@ -35,14 +35,18 @@ _LEFT_OUT = {"__init__", "quality"}  # quality: works with the slots of its own 
 
 def sources() -> tuple[Path, ...]:
     """The files that are compiled, in order."""
-    found = (path for part in _PARTS for path in PACKAGE.glob(part))
-    return tuple(sorted(path for path in found if path.stem not in _LEFT_OUT))
+    return tuple(path for path in _hashed() if path.stem not in _LEFT_OUT)
+
+
+def _hashed() -> list[Path]:
+    """The same, and those beside them: compiled ones were checked against their types."""
+    return sorted(path for part in _PARTS for path in PACKAGE.glob(part))
 
 
 def folder() -> Path:
     """Where the compiled modules of these very sources are, or would be, for this Python."""
     told = blake2b(digest_size=12)
-    for path in sources():
+    for path in _hashed():
         text = path.read_bytes()
         told.update(f"{path.relative_to(PACKAGE)} {len(text)} ".encode())
         told.update(text)

@@ -1,4 +1,4 @@
-"""Compiles the plant (see plc_sim.compiled): `make compiled`, about a minute.
+"""Compiles the plant (see plc_sim.compiled): `make compiled`, a minute or two.
 
 Needs mypyc, which comes with mypy (extra `dev`), and a C compiler with the headers of Python. What
 comes out is put in place only when it gives the same samples as the Python does, bit for bit: of
@@ -19,6 +19,7 @@ from plc_sim import compiled
 STARTS_S, FAULT_S = 600.0, 5.0  # of plant time, in the proof
 LIMIT_S = 1200.0
 ROOT = compiled.PACKAGE.parent
+_BUILDING = ".building-"
 # Compilers of some machines join a product and a sum into one rounding, which Python never does.
 _FLAGS = "-ffp-contract=off"
 _HELP = (
@@ -37,7 +38,8 @@ def compile_plant() -> Path:
     if place.is_dir():
         return place
     compiled.HOME.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".building-", dir=compiled.HOME) as building:
+    _clear()
+    with tempfile.TemporaryDirectory(prefix=_BUILDING, dir=compiled.HOME) as building:
         built = Path(building) / "built"
         _child("--build", building)
         expected, found = (_child("--prove", plant) for plant in ("python", str(built)))
@@ -51,15 +53,19 @@ def compile_plant() -> Path:
 
 
 def _put(built: Path, place: Path) -> None:
-    """Into its place; whoever was faster has put the same there. Older ones are of no use."""
+    """Into its place, beside older ones: a line that runs may still take modules from them."""
     try:
         built.rename(place)
     except OSError:
-        if not place.is_dir():
+        if not place.is_dir():  # else somebody was faster, with the same
             raise
-    for other in compiled.HOME.iterdir():
-        if other != place and not other.name.startswith("."):
-            shutil.rmtree(other, ignore_errors=True)
+
+
+def _clear() -> None:
+    """Remove what compilations left that were killed."""
+    for left in compiled.HOME.glob(f"{_BUILDING}*"):
+        if time.time() - left.stat().st_mtime > 2.0 * LIMIT_S:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _child(*words: str) -> str:

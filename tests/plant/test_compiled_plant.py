@@ -38,7 +38,19 @@ def test_every_module_is_there_and_what_is_there_is_not_made_again(place: Path):
     before = {path: path.stat().st_mtime_ns for path in made.values()}
     assert compile_plant() == place
     assert {path: path.stat().st_mtime_ns for path in made.values()} == before
-    assert [other for other in compiled.HOME.iterdir() if other != place] == []
+
+
+def test_what_a_killed_compilation_left_is_removed_by_a_later_one(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+):
+    old, new = home / ".building-old", home / ".building-new"
+    for left in (old, new):
+        (left / "c").mkdir(parents=True)
+    os.utime(old, (0.0, 0.0))
+    monkeypatch.setattr(compiling, "_child", lambda *_: "same\n")
+    with pytest.raises(FileNotFoundError):  # for nothing was built
+        compile_plant()
+    assert list(home.iterdir()) == [new]  # which may be at work
 
 
 def test_rehearsals_are_the_same_to_the_bit(place: Path):

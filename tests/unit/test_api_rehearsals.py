@@ -30,8 +30,10 @@ if "wrong" in words.get("faults", ""):
     sys.exit(2)
 if "crash" in words.get("faults", ""):
     raise RuntimeError(words["line"])
-with open(os.path.join(words["out"], "rehearsal.json"), "w") as f:
+record = os.path.join(words["out"], "rehearsal.json")
+with open(record + ".part", "w") as f:
     json.dump(RECORD, f)
+os.replace(record + ".part", record)  # in one step, as the real program: it is read meanwhile
 with open(os.path.join(words["out"], "trajectory.csv"), "w") as f:
     f.write("time_s,COAT.PWR,COAT.TORQUE\\n0,1.5,\\n5,2.5,40\\n")
 print("a library warns of something", file=sys.stderr)
@@ -74,7 +76,9 @@ async def eventually(look):
 
 async def until(http, own, *states):
     async def look():
-        found = (await http.get(f"/rehearsals/{own}")).json()
+        answer = await http.get(f"/rehearsals/{own}")
+        assert answer.status_code == 200, answer.text
+        found = answer.json()
         return found if found["state"] in states else None
 
     return await eventually(look)
