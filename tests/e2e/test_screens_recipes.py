@@ -5,6 +5,7 @@ Each person has four passwords a minute: what they do is dealt out so that nobod
 
 import re
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -171,11 +172,20 @@ async def test_an_author_is_told_that_another_person_releases(hmi: ScreensUnderT
     await expect(page.locator("button:has-text('Release')")).to_be_disabled()
 
 
+@pytest.fixture
+def going(hmi: ScreensUnderTest) -> Iterator[None]:
+    """The other stations run, for the time of a test."""
+    for station in OTHERS:
+        hmi.line.activate(station)
+    yield
+    for station in OTHERS:
+        hmi.line.reach_idle(station)
+
+
+@pytest.mark.usefixtures("going")
 async def test_one_station_gets_a_recipe_and_is_rolled_back_while_the_others_go_on(
     hmi: ScreensUnderTest, released: str
 ) -> None:
-    for station in OTHERS:
-        hmi.line.activate(station)
     before, number = others(hmi), requested(hmi)["number"]
     page = await hmi.open(f"{RECIPE}?v={released}", "mori")
     await page.click("button:has-text('Deploy') >> nth=0")

@@ -202,6 +202,7 @@ async def test_a_kind_that_nobody_has_drawn_gets_a_display_from_its_metadata(
 
 
 async def test_a_station_that_cannot_start_says_why_and_what_to_do(hmi: ScreensUnderTest) -> None:
+    hmi.line.reach_idle("calender")  # start conditions are shown where a START may be given
     page = await hmi.open("/station/calender")
     hmi.line.fault("calender", "guard_open")
     try:
